@@ -1,0 +1,335 @@
+"""What the engine asks of a source and of a target. `connectors.contract_suite` tests all of it.
+
+The contract is synchronous; a connector that needs asyncio keeps its loop inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import msgspec
+from pydantic import BaseModel
+
+from connectors.errors import ConnectorError
+
+Value = str | bool | int | list[str] | None
+"""What an attribute can hold. None clears it. A list is an unordered set of distinct strings, kept sorted."""
+
+
+# ---------------------------------------------------------------- sources
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One row of one table of a source, as text.
+
+    Attributes:
+        table: Name of the table, one of `Source.tables`.
+        values: One string per column of `Source.columns(table)`; empty where the source has nothing.
+        file: The file, as an administrator would type it, or "" for sources that are not files.
+        line: 1-based line the record begins at (for sources without lines, its 1-based number).
+    """
+
+    table: str
+    values: tuple[str, ...]
+    file: str
+    line: int
+
+
+class BadRecord(msgspec.Struct, frozen=True):
+    """A row that could not be read; reading goes on behind it.
+
+    Attributes:
+        table: Name of the table.
+        file: As in Record.
+        line: As in Record.
+        column: Name of the column at fault, or None when it is the row as a whole.
+        reason: What is wrong. Never holds the value.
+        values: What could be read, by column, so that the record's owner can be told; may be empty.
+        truncated: True where the file seems to have been cut off here: what is absent proves nothing.
+    """
+
+    table: str
+    file: str
+    line: int
+    column: str | None
+    reason: str
+    values: dict[str, str] = {}
+    truncated: bool = False
+
+
+class Source(Protocol):
+    """A system that is authoritative for people, read as tables of text."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables there are, after `open`. Optional ones that are missing are left out."""
+        ...
+
+    def columns(self, table: str) -> tuple[str, ...]:
+        """Column names of one table, in the order of `Record.values`; read once, on first use.
+
+        Raises:
+            Unreadable: The table has no header, or its file is missing, empty, or wrongly encoded.
+            Unavailable: The system cannot be reached.
+        """
+        ...
+
+    def read(self, table: str) -> Iterator[Record | BadRecord]:
+        """All rows of one table, streaming: memory does not grow with the number of rows.
+
+        Raises:
+            Unreadable: The table cannot be read at all, or not to its end (wrong encoding half-way).
+            Unavailable: The system cannot be reached.
+            AuthenticationFailed: It can, but not by us.
+        """
+        ...
+
+    def check(self) -> None:
+        """Opens everything that `read` will need, reads the headers, changes nothing.
+
+        Raises:
+            ConnectorError: As for `read`.
+        """
+        ...
+
+
+# ---------------------------------------------------------------- targets
+
+
+class Kind(StrEnum):
+    """What a target holds."""
+
+    ACCOUNT = "account"
+    GROUP = "group"
+    MEMBERSHIP = "membership"
+    LICENCE = "licence"
+
+
+class Action(StrEnum):
+    """What can be done to it. For memberships and licences only CREATE and DELETE exist."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    ENABLE = "enable"
+    DISABLE = "disable"
+    DELETE = "delete"
+    RESTORE = "restore"
+
+
+class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One change to one object.
+
+    Attributes:
+        id: The same for every attempt at the same change. A target stores it with what it creates where it can, so
+            that a create whose answer was lost is recognised.
+        kind: What the object is.
+        action: What to do.
+        owner: Whose it is, as an opaque word the target stores with the object where it can (for accounts), so that
+            an account made by an earlier, unconfirmed create is found again. Never a name or a national id.
+        anchor: The target's own immutable id of the object (account or group). None for CREATE of account and group.
+        attributes: CREATE: all of them. UPDATE: those that change; None clears. Otherwise empty.
+        container: CREATE: where to put it. UPDATE: where to move it. None: unspecified or unchanged.
+        enabled: CREATE of an account: whether it is enabled at once. Otherwise None.
+        account: Anchor of the account that a MEMBERSHIP or LICENCE is for.
+        role: Role within the group: "member" (default), "owner", "manager".
+        sku: Licence product, for LICENCE.
+        permanent: DELETE of an account: past any recycle bin.
+    """
+
+    id: str
+    kind: Kind
+    action: Action
+    owner: str | None = None
+    anchor: str | None = None
+    attributes: dict[str, Value] = {}
+    container: str | None = None
+    enabled: bool | None = None
+    account: str | None = None
+    role: str = "member"
+    sku: str | None = None
+    permanent: bool = False
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one operation.
+
+    Attributes:
+        operation_id: `Operation.id`.
+        error: None when the target now is as asked (also if it already was).
+        anchor: The object's anchor; always set for a CREATE that succeeded.
+        attributes: Attributes that the target stored otherwise than asked (it folded case, cut a name): as stored.
+        warning: For the operator, or None.
+    """
+
+    operation_id: str
+    error: ConnectorError | None = None
+    anchor: str | None = None
+    attributes: dict[str, Value] = {}
+    warning: str | None = None
+
+
+class RemoteObject(msgspec.Struct, frozen=True):
+    """An object as the target holds it.
+
+    Attributes:
+        kind: What it is.
+        anchor: Its immutable id. A membership's is "<group anchor>/<account anchor>", a licence's
+            "<account anchor>/<sku>".
+        attributes: Attributes that are set; unset ones are left out.
+        container: Where it is, or None where the target has no containers.
+        enabled: For accounts.
+        deleted: It is in the recycle bin, or (incremental reads) gone.
+        owner: `Operation.owner` it was created with, or None.
+        group: For memberships, the group's anchor.
+        account: For memberships and licences, the account's anchor.
+        role: For memberships.
+        sku: For licences.
+    """
+
+    kind: Kind
+    anchor: str
+    attributes: dict[str, Value] = {}
+    container: str | None = None
+    enabled: bool | None = None
+    deleted: bool = False
+    owner: str | None = None
+    group: str | None = None
+    account: str | None = None
+    role: str = "member"
+    sku: str | None = None
+
+
+class ResumeToken(msgspec.Struct, frozen=True):
+    """The last thing a `read` yields where the target can read incrementally: hand it to the next `read`."""
+
+    value: str
+
+
+class LicenceStock(msgspec.Struct, frozen=True):
+    """Seats of one product: `total` is None where unlimited."""
+
+    sku: str
+    total: int | None
+    used: int
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a target can do; constant while it is open.
+
+    Attributes:
+        kinds: Kinds it has.
+        batch_size: Most operations in one `apply` (at least 1).
+        containers: Accounts and groups are placed in containers.
+        soft_delete: DELETE without `permanent` can be undone by RESTORE.
+        incremental: `read(since=…)` yields only what changed.
+        account_name: The attribute that names an account uniquely ("sAMAccountName").
+        group_name: Likewise for groups.
+        unique: Account attributes whose values no two accounts may share, compared without case.
+        required: Account attributes a CREATE needs.
+        attributes: Every account attribute it takes, with its type (`str`, `bool`, `int`, `list`); empty: any name, any type.
+        group_attributes: Likewise for groups.
+        max_lengths: Longest value in characters, by account attribute.
+    """
+
+    kinds: frozenset[Kind]
+    batch_size: int
+    containers: bool = False
+    soft_delete: bool = False
+    incremental: bool = False
+    account_name: str = "username"
+    group_name: str = "name"
+    unique: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    group_attributes: Mapping[str, str] = field(default_factory=dict)
+    max_lengths: Mapping[str, int] = field(default_factory=dict)
+
+
+class Target(Protocol):
+    """A system that accounts are pushed to. A context manager; one thread at a time."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do; known without a connection."""
+        ...
+
+    def check(self) -> None:
+        """Connects and proves the rights that `read` and `apply` need, changing nothing that stays.
+
+        Raises:
+            ConnectorError: Unavailable, AuthenticationFailed (names the right) or Rejected.
+        """
+        ...
+
+    def read(self, kind: Kind, since: ResumeToken | None = None) -> Iterator[RemoteObject | ResumeToken]:
+        """Every object of one kind, streaming; with `since`, those that changed. Ends with a token where it can.
+
+        Raises:
+            Stale: The token is no longer good; read fully.
+            ConnectorError: Unavailable, Throttled, AuthenticationFailed.
+        """
+        ...
+
+    def find(self, kind: Kind, attributes: Mapping[str, Value]) -> Sequence[RemoteObject]:
+        """Objects in which every named attribute equals the value, without case; deleted ones left out.
+
+        Raises:
+            ConnectorError: Unavailable, Throttled, AuthenticationFailed, Rejected (attribute cannot be searched).
+        """
+        ...
+
+    def licences(self) -> Sequence[LicenceStock]:
+        """Seats by product; empty where the target has no licences."""
+        ...
+
+    def apply(self, operations: Sequence[Operation]) -> Iterator[Outcome]:
+        """Carries out up to `batch_size` operations that do not depend on one another, in any order.
+
+        Exactly one outcome per operation, in any order. What the target already has is a success: a create whose
+        `id` or `owner` it knows, a membership that stands, a disabled account to disable, a missing one to delete.
+        A failure of one never touches another. Nothing is retried or slept on here: that is the queue's.
+
+        Raises:
+            Unavailable, Throttled, AuthenticationFailed: The batch as a whole; outcomes already yielded stand, the
+                others are unknown and will be repeated.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of connections and files; safe to call twice."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+# ---------------------------------------------------------------- plug-ins
+
+
+@dataclass(frozen=True)
+class Connector:
+    """What a module offers under an entry point of the group `eadm_sync.connectors`.
+
+    Attributes:
+        type: The word used in configuration (`type: embedded`); the entry point's name.
+        options: Model of the settings beside `type`; unknown keys are refused, every field has a description.
+        open_source: Makes a source from its options, or None. Relative paths are relative to the second argument.
+            Touches nothing yet: `check` and `read` do.
+        open_target: Likewise for a target.
+        mapping: For sources: a ready-made `map:` (YAML text) for those that have a fixed format, or None.
+    """
+
+    type: str
+    options: type[BaseModel]
+    open_source: Callable[[Any, Path], Source] | None = None
+    open_target: Callable[[Any, Path], Target] | None = None
+    mapping: str | None = None
