@@ -5,6 +5,7 @@ The contract is synchronous; a connector that needs asyncio keeps its loop insid
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -329,7 +330,7 @@ class Connector:
     """
 
     type: str
-    options: type[BaseModel]
+    options: builtins.type[BaseModel]
     open_source: Callable[[Any, Path], Source] | None = None
     open_target: Callable[[Any, Path], Target] | None = None
     mapping: str | None = None

@@ -1,13 +1,13 @@
 """Every error the engine raises on purpose. Facts are attributes; prose for people is made in the CLI.
 
-    EadmError
-    ├── ConfigError          one or more Problems in configuration or ruleset files, all at once
-    ├── SourceError          a source cannot be read at all (a single bad record is quarantined instead)
-    ├── StateError           the state database or its key cannot be used
-    │   └── StateBusy        another run holds the state
-    ├── PlanOutdated         a saved plan no longer describes what would happen
-    ├── NotFound             the shell asked for something that is not there
-    └── AmbiguousName        the shell asked for something that several things are called
+EadmError
+├── ConfigError          one or more Problems in configuration or ruleset files, all at once
+├── SourceError          a source cannot be read at all (a single bad record is quarantined instead)
+├── StateError           the state database or its key cannot be used
+│   └── StateBusy        another run holds the state
+├── PlanOutdated         a saved plan no longer describes what would happen
+├── NotFound             the shell asked for something that is not there
+└── AmbiguousName        the shell asked for something that several things are called
 """
 
 from __future__ import annotations
