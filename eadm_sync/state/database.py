@@ -1,0 +1,237 @@
+"""Opens the state database: for writing (migrating it first), for reading only, or in memory where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from eadm_sync.errors import StateBusy, StateError
+
+REVISION = "0001"
+"""The newest migration; a test keeps it true."""
+
+_BUSY_TIMEOUT_MS = 60_000  # another process may be inside one large commit
+
+
+class Database:
+    """The state database.
+
+    Attributes:
+        engine: For the queue and for whoever needs a connection of their own; transactions begin as writers.
+        exists: False when nothing has been stored yet and this is an empty stand-in in memory.
+    """
+
+    def __init__(self, engine: Engine, *, exists: bool = True) -> None:
+        self.engine = engine
+        self.exists = exists
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view of the state; any attempt to write through it fails."""
+        with self.engine.connect().execution_options(eadm_read_only=True) as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction; commits at its end, rolls back on an exception."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def run_lock(self) -> Iterator[None]:
+        """Keeps every other planning run out while it is held; a crashed holder lets go by itself.
+
+        Raises:
+            StateBusy: Somebody else holds it.
+        """
+        if self.engine.dialect.name == "postgresql":
+            with self._advisory_lock():
+                yield
+        elif self.engine.url.database in {None, "", ":memory:"}:
+            yield
+        else:
+            with _file_lock(Path(str(self.engine.url.database) + ".lock")):
+                yield
+
+    @contextlib.contextmanager
+    def _advisory_lock(self) -> Iterator[None]:
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}):
+                raise StateBusy("a process on this database")
+            try:
+                yield
+            finally:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_KEY})
+
+    def close(self) -> None:
+        """Lets go of all connections."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+_ADVISORY_KEY = 0x6561646D  # "eadm": one planning run per database
+
+
+def open_for_reading(url: str, base_dir: Path, metadata: MetaData) -> Database:
+    """The state as it is, or an empty one in memory where there is none yet. Writes nothing.
+
+    Raises:
+        StateError: It cannot be opened, or a newer or older version of the program made it.
+    """
+    parsed = _resolve(url, base_dir)
+    if _is_sqlite(parsed) and not Path(str(parsed.database)).exists():
+        database = Database(_sqlite_engine(make_url("sqlite://")), exists=False)
+        metadata.create_all(database.engine)
+        return database
+    database = Database(_engine(parsed))
+    revision = _revision(database.engine)
+    if revision is None and not _is_sqlite(parsed):
+        database.close()
+        database = Database(_sqlite_engine(make_url("sqlite://")), exists=False)
+        metadata.create_all(database.engine)
+        return database
+    if revision != REVISION:
+        database.close()
+        raise StateError(
+            f"the state database is of version {revision or 'none'}, this program needs {REVISION}: "
+            "run 'eadm-sync migrate' (it keeps everything)"
+        )
+    return database
+
+
+def open_for_writing(url: str, base_dir: Path) -> Database:
+    """The state, created or migrated to the newest version first.
+
+    Raises:
+        StateError: It cannot be opened, or a newer version of the program made it.
+    """
+    parsed = _resolve(url, base_dir)
+    if _is_sqlite(parsed):
+        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+    database = Database(_engine(parsed))
+    if _revision(database.engine) != REVISION:
+        migrate(database.engine)
+    return database
+
+
+def migrate(engine: Engine) -> None:
+    """Brings the schema to `REVISION`; does nothing where it already is.
+
+    Raises:
+        StateError: The database was made by a newer version.
+    """
+    from alembic import command  # noqa: PLC0415 - 0.2 s that a start without migration does not pay
+    from alembic.config import Config  # noqa: PLC0415 - as above
+    from alembic.util import CommandError  # noqa: PLC0415 - as above
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, REVISION)
+    except CommandError as error:
+        raise StateError(f"the state database cannot be migrated to version {REVISION}: {error}") from error
+
+
+def _revision(engine: Engine) -> str | None:
+    try:
+        with engine.connect().execution_options(eadm_read_only=True) as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.scalar(text("SELECT version_num FROM alembic_version"))
+    except DBAPIError as error:
+        raise StateError(f"the state database cannot be opened: {error.orig}") from error
+
+
+def _resolve(url: str, base_dir: Path) -> URL:
+    """The URL with a relative SQLite path made absolute against the configuration's folder."""
+    parsed = make_url(url)
+    if _is_sqlite(parsed) and parsed.database:
+        parsed = parsed.set(database=str(base_dir / parsed.database))
+    return parsed
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _engine(url: URL) -> Engine:
+    if _is_sqlite(url):
+        return _sqlite_engine(url)
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    engine = create_engine(url)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("eadm_read_only"):
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+    return engine
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    """SQLite with write-ahead log, full durability, and transactions that begin when we say so."""
+    options: dict[str, Any] = {"poolclass": StaticPool} if not url.database else {}
+    engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute("PRAGMA cache_size=-32768")  # 32 MiB: the indexes of a mid-sized town stay in memory
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        read_only = bool(connection.get_execution_options().get("eadm_read_only"))
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
+        # A reader that turned writer half-way could meet a lock it cannot wait for, so writers say so at once.
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextlib.contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    """An operating-system lock on a file beside the database; gone with its process."""
+    with path.open("a+", encoding="utf-8") as handle:
+        try:
+            _lock(handle.fileno())
+        except OSError as error:
+            handle.seek(0)
+            raise StateBusy(handle.read().strip() or "a process that did not say who it is") from error
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()} ({' '.join(sys.argv[1:2]) or 'eadm-sync'})")
+        handle.flush()
+        yield
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,207 @@
+"""The tables of the state database, for SQLite and PostgreSQL alike. Migrations in `migrations/` create them.
+
+Dates are ISO text (`2026-08-17`), moments ISO text in UTC: both databases compare and index them alike, and what an
+operator reads with a database client is what the shell prints.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+
+source_records = Table(
+    "source_records",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("key", Text, primary_key=True),  # the source's own key; "~…" (keyed hash) where that is a national id
+    Column("hash", LargeBinary, nullable=False),  # of the raw record with its affiliations: what "changed" means
+    Column("person_id", Text, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # msgpack of importing's SourcePerson
+    Column("absent_since", Text),  # the day it was first missing from a complete import; NULL while present
+    Index("source_records_person", "person_id"),
+    sqlite_with_rowid=False,
+)
+
+link_keys = Table(
+    "link_keys",
+    metadata,
+    Column("kind", Text, primary_key=True),  # national_id, employee_number, …
+    Column("digest", LargeBinary, primary_key=True),  # keyed hash of the value
+    Column("source", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Index("link_keys_record", "source", "key"),
+    sqlite_with_rowid=False,
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),  # for lists and searches
+    Column("data", LargeBinary, nullable=False),  # msgpack of model.Person
+    Column("due", Text),  # the next day on which the passing of time alone can change what the person shall have
+    Column("pending", Boolean, nullable=False),  # evaluate at the next run whatever the data say (held, postponed)
+    Index("people_due", "due"),
+    sqlite_with_rowid=False,
+)
+
+units = Table(
+    "units",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),  # msgpack of model.Unit as that source has it
+    sqlite_with_rowid=False,
+)
+
+class_groups = Table(
+    "class_groups",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),  # msgpack of model.ClassGroup
+    sqlite_with_rowid=False,
+)
+
+identifiers = Table(
+    "identifiers",
+    metadata,
+    Column("name", Text, primary_key=True),  # of the identifier in the ruleset: "username"
+    Column("folded", Text, primary_key=True),  # value in lower case: uniqueness ignores case everywhere
+    Column("value", Text, nullable=False),
+    Column("person_id", Text, nullable=False),
+    Column("allocated_at", Text, nullable=False),
+    Index("identifiers_person", "person_id"),
+    sqlite_with_rowid=False,
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),  # keyed hash of the folded value: the person is forgotten
+    Column("until", Text),  # last day, or NULL for ever
+    sqlite_with_rowid=False,
+)
+
+known_accounts = Table(
+    "known_accounts",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("anchor", Text, nullable=False),
+    Column("container", Text),
+    Column("enabled", Boolean, nullable=False),
+    Column("attributes", LargeBinary, nullable=False),  # msgpack; sensitive values as Sealed
+    Column("rule", Text, nullable=False),
+    Column("ruleset_version", Text, nullable=False),
+    Column("deactivated_on", Text),  # the day it was disabled because nothing gives it any more; starts retention
+    Index("known_accounts_anchor", "target", "anchor", unique=True),
+    sqlite_with_rowid=False,
+)
+
+known_groups = Table(
+    "known_groups",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("anchor", Text, nullable=False),
+    Column("container", Text),
+    Column("attributes", LargeBinary, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("ruleset_version", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+known_memberships = Table(
+    "known_memberships",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("group_key", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Index("known_memberships_group", "target", "group_key"),
+    sqlite_with_rowid=False,
+)
+
+known_licences = Table(
+    "known_licences",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("sku", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Index("known_licences_sku", "target", "sku"),
+    sqlite_with_rowid=False,
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),  # sorts by time
+    Column("command", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("finished_at", Text),
+    Column("status", Text, nullable=False),  # running → done | failed | declined; a crash leaves "running"
+    Column("report", LargeBinary),  # JSON, for `runs show`
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", Text, primary_key=True),  # the plan's hash, with the run's id before it
+    Column("run_id", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+    Column("basis", LargeBinary, nullable=False),  # JSON: what the plan stands on
+    Column("summary", LargeBinary, nullable=False),  # JSON: counts per target and action, what is held
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("run_id", Text),
+    Column("actor", Text, nullable=False),
+    Column("target", Text),
+    Column("kind", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("person_id", Text),
+    Column("detail", LargeBinary, nullable=False),  # msgpack: old → new values (sensitive ones sealed), rule, reason
+    Index("audit_person", "person_id"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # record | contradiction
+    Column("file", Text, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("key", Text),
+    Column("field", Text),
+    Column("reason", Text, nullable=False),
+    Column("since", Text, nullable=False),  # first seen
+    Index("quarantine_source", "source"),
+)
+
+ruleset_versions = Table(
+    "ruleset_versions",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("applied_at", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("files", LargeBinary, nullable=False),  # JSON: path → text
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),  # "known_version:<target>", "ruleset", "organisation"
+    Column("value", Text, nullable=False),
+)
