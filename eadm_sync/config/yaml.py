@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from eadm_sync.config.scalars import scalar_indexes, typed
 from eadm_sync.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -39,21 +40,9 @@ MAX_DEPTH = 64
 
 _PLAIN, _QUOTED, _SEQUENCE, _MAPPING = "plain", "quoted", "sequence", "mapping"
 
-# At most 18 digits: longer ones are account numbers and the like, which are text.
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]+(?:[eE][-+]?[0-9]{1,3})?)?")
-_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
-_TYPED_STARTS = frozenset("-0123456789tfn~")
-
 # Controls, halves of characters, a byte-order mark inside the text, and what YAML 1.1 calls line breaks but editors do
 # not: with those, line numbers would differ from what the administrator sees.
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-
-_QUOTED_PIECE = re.compile(
-    r"""\\(?:x..|u.{4}|U.{8}|\n[ \t]*|.)   # an escape; before a line break it joins the lines
-      | [ \t]*\n[ \t\n]*                   # a fold
-      | .""",
-    re.VERBOSE | re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +114,7 @@ class Document:
         node, _ = self._find(path)
         if not isinstance(node, yaml.ScalarNode):
             return self.position(path)
-        indexes = list(_scalar_indexes(self.text, node))
+        indexes = list(scalar_indexes(self.text, node))
         if not indexes:
             return self._at(node.start_mark.index)
         if offset < len(indexes):
@@ -276,7 +265,7 @@ class _Builder:
     def build(self, node: yaml.Node, path: Path) -> Any:
         tag = node.tag
         if tag is _PLAIN:
-            return _typed(node.value)
+            return typed(node.value)
         if tag is _QUOTED:
             return node.value
         if tag is _MAPPING:
@@ -344,9 +333,10 @@ def _aliases(document: Document) -> Iterator[Problem]:
         return
     for event in yaml.parse(document.text, Loader=_Composer):
         if isinstance(event, yaml.AliasEvent):
+            mark: Any = event.start_mark
             yield _problem_at(
                 document,
-                event.start_mark.index,
+                mark.index,
                 f"the alias *{event.anchor} is not allowed",
                 "write the value out, or put quotes around text that begins with '*'",
             )
@@ -396,56 +386,5 @@ def _line_starts(text: str) -> list[int]:
     return starts
 
 
-def _typed(value: str) -> Any:
-    """A plain scalar's value; see the module docstring for what has a type."""
-    if value[:1] not in _TYPED_STARTS and value:
-        return value
-    if value in _WORDS:
-        return _WORDS[value]
-    number = _NUMBER.fullmatch(value)
-    if number is None:
-        return value
-    return float(value) if number[1] else int(value)
-
-
 def _shown_tag(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!")
-
-
-# ---------------------------------------------------------------- characters of a scalar
-
-
-def _scalar_indexes(text: str, node: yaml.ScalarNode) -> Iterator[int]:
-    """For each character of a scalar's value, the index in `text` it comes from."""
-    start, end = node.start_mark.index, node.end_mark.index
-    if node.style == '"':
-        return _double_quoted_indexes(text, start + 1, end - 1)
-    if node.style == "'":
-        return _aligned_indexes(node.value, text, start + 1, end - 1, doubled="'")
-    if node.style in ("|", ">"):
-        header_end = text.find("\n", start)
-        return _aligned_indexes(node.value, text, header_end + 1 if header_end >= 0 else end, len(text))
-    return _aligned_indexes(node.value, text, start, end)
-
-
-def _aligned_indexes(value: str, text: str, start: int, end: int, doubled: str = "") -> Iterator[int]:
-    """Walks value and text together. Folding and indentation touch blanks only, so all other characters match."""
-    at = start
-    for char in value:
-        blank = char in " \t\n"
-        if not blank:
-            while at < end and text[at] in " \t\n":
-                at += 1
-        yield min(at, max(start, end - 1))
-        if not blank or (at < end and text[at] == char):
-            at += 2 if char == doubled else 1
-
-
-def _double_quoted_indexes(text: str, start: int, end: int) -> Iterator[int]:
-    for piece in _QUOTED_PIECE.finditer(text, start, end):
-        found = piece[0]
-        breaks = found.count("\n")
-        if not breaks:
-            yield piece.start()
-        elif found[0] != "\\":  # one break folds to a blank, n breaks to n - 1
-            yield from (piece.start() for _ in range(max(1, breaks - 1)))
