@@ -1,0 +1,115 @@
+"""Limits that hold a slice of a plan which would change too much. Pure: counts in, holds out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from connectors.contract import Action, Kind
+
+Slice = tuple[str, Kind, Action]
+"""(target, kind, action): what a brake counts and holds as one."""
+
+
+class Limit(Protocol):
+    """How much of a slice may change in one run (configuration: `brakes.targets`)."""
+
+    @property
+    def max(self) -> int | None:
+        """At most so many changes, or None."""
+        ...
+
+    @property
+    def max_fraction(self) -> float | None:
+        """At most this share (0–1) of what the target is known to hold, or None."""
+        ...
+
+    @property
+    def floor(self) -> int:
+        """So many changes are never too many for `max_fraction`."""
+        ...
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """A slice that is held.
+
+    Attributes:
+        name: What `--release` names: "ad.account.delete".
+        target: Name of the target.
+        kind: Kind of its changes.
+        action: Action of its changes.
+        count: How many changes there would be.
+        population: How many such objects the target is known to hold.
+        limit: How many would have gone through.
+    """
+
+    name: str
+    target: str
+    kind: Kind
+    action: Action
+    count: int
+    population: int
+    limit: int
+
+
+def judge(
+    counts: Mapping[Slice, int],
+    populations: Mapping[tuple[str, Kind], int],
+    limit_of: Callable[[str, Kind, Action], Limit | None],
+    released: frozenset[str] = frozenset(),
+) -> tuple[Hold, ...]:
+    """The slices that change too much, but for those that were released by name.
+
+    Args:
+        counts: Changes by slice.
+        populations: Known objects by target and kind.
+        limit_of: The limit of a slice, or None where it has none.
+        released: Names of holds that somebody let go.
+    """
+    holds = []
+    for (target, kind, action), count in sorted(counts.items()):
+        limit = limit_of(target, kind, action)
+        if limit is None:
+            continue
+        population = populations.get((target, kind), 0)
+        allowed = allowed_changes(limit, population)
+        name = f"{target}.{kind}.{action}"
+        if count > allowed and name not in released:
+            holds.append(Hold(name, target, kind, action, count, population, allowed))
+    return tuple(holds)
+
+
+def allowed_changes(limit: Limit, population: int) -> int:
+    """The most changes that a limit lets through: the lower of its count and its share, the share never below `floor`."""
+    by_fraction = population if limit.max_fraction is None else max(limit.floor, int(limit.max_fraction * population))
+    if limit.max is None:
+        return by_fraction if limit.max_fraction is not None else _UNLIMITED
+    return min(limit.max, by_fraction) if limit.max_fraction is not None else limit.max
+
+
+_UNLIMITED = 2**63 - 1
+
+
+class Sieve:
+    """Tells held changes from accepted ones.
+
+    Where an account's own change is held, so is everything else of that person in that target: a membership without
+    its account would only fail, and a leaver whose disabling is held keeps what he has until somebody decides.
+    """
+
+    def __init__(self, holds: tuple[Hold, ...]) -> None:
+        self._slices = {(hold.target, hold.kind, hold.action) for hold in holds}
+
+    def held_targets(self, slices: list[Slice]) -> frozenset[str]:
+        """Targets in which one of a person's account changes is held."""
+        if not self._slices:
+            return frozenset()
+        return frozenset(
+            target for target, kind, action in slices if kind is Kind.ACCOUNT and (target, kind, action) in self._slices
+        )
+
+    def holds(self, slice_: Slice) -> bool:
+        """Whether a change of this slice is held for its own sake."""
+        return slice_ in self._slices

@@ -1,0 +1,99 @@
+"""One change to one object of one target, and the frames that a plan is made of. Frozen, ordered, serialisable."""
+
+from __future__ import annotations
+
+import msgspec
+
+from connectors.contract import Action, Kind
+from eadm_sync.model import Sealed
+
+Value = str | bool | int | list[str] | Sealed | None
+"""What an attribute holds in a plan: as the connectors', with sensitive values sealed."""
+
+
+class Change(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is to be done to one object.
+
+    Attributes:
+        target: Name of the target.
+        kind: Account, group, membership or licence.
+        action: What to do.
+        person: Id of the person it is for; None for groups.
+        group: Key of the group, for groups and memberships.
+        sku: Product, for licences.
+        role: Role, for memberships.
+        attributes: Name → (old, new), only those that differ.
+        container: (old, new) where it is to be moved or made, or None.
+        enabled: For CREATE of an account, whether it is enabled at once.
+        rule: Id of the rule that gives it; for what is taken away, of the rule that once gave it.
+        reason: Why, in a few plain words for people.
+    """
+
+    target: str
+    kind: Kind
+    action: Action
+    person: str | None = None
+    group: str | None = None
+    sku: str | None = None
+    role: str = "member"
+    attributes: dict[str, tuple[Value, Value]] = {}
+    container: tuple[str | None, str | None] | None = None
+    enabled: bool | None = None
+    rule: str = ""
+    reason: str = ""
+
+    @property
+    def object_key(self) -> str:
+        """Names the object within its target: the unit of order in the export queue."""
+        match self.kind:
+            case Kind.ACCOUNT:
+                return account_key(self.person or "")
+            case Kind.GROUP:
+                return group_key(self.group or "")
+            case Kind.MEMBERSHIP:
+                return f"membership:{self.person}:{self.group}"
+            case Kind.LICENCE:
+                return f"licence:{self.person}:{self.sku}"
+
+    @property
+    def subject(self) -> str:
+        """What a re-plan replaces together: the person, or the group."""
+        return self.person if self.person is not None else group_key(self.group or "")
+
+
+def account_key(person_id: str) -> str:
+    """Object key of a person's account in any target."""
+    return f"account:{person_id}"
+
+
+def group_key(key: str) -> str:
+    """Object key of a group."""
+    return f"group:{key}"
+
+
+class GroupFrame(msgspec.Struct, frozen=True, tag="group", omit_defaults=True):
+    """The changes to one group as an object (not to its members)."""
+
+    key: str
+    changes: tuple[Change, ...]
+
+
+class PersonFrame(msgspec.Struct, frozen=True, tag="person", omit_defaults=True):
+    """All changes to one person's accounts, memberships and licences.
+
+    Attributes:
+        person: The person's id.
+        name: For people to read.
+        stage: The lifecycle stage that led to them.
+        identifiers: Newly allocated ones: (name, value).
+        changes: In the order account, membership, licence; by target within.
+    """
+
+    person: str
+    name: str
+    stage: str
+    identifiers: tuple[tuple[str, str], ...] = ()
+    changes: tuple[Change, ...] = ()
+
+
+Frame = GroupFrame | PersonFrame

@@ -1,0 +1,129 @@
+"""A plan: what it stands on, what it would do, what is held, and its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date
+
+import msgspec
+
+from eadm_sync.plan.brakes import Hold, Sieve, Slice
+from eadm_sync.plan.change import Change, Frame, PersonFrame
+from eadm_sync.plan.spool import Spool
+
+
+class Basis(msgspec.Struct, frozen=True):
+    """Everything a plan stands on. Two plans with the same basis and the same frames are the same plan.
+
+    Attributes:
+        today: The local date it was made for.
+        sources: Source → hash of what it held.
+        ruleset: Version of the ruleset.
+        targets: Target → hash of its settings.
+        known: Target → number of confirmed changes so far.
+        released: Names of the holds that were let go.
+    """
+
+    today: date
+    sources: dict[str, str]
+    ruleset: str
+    targets: dict[str, str]
+    known: dict[str, int]
+    released: tuple[str, ...] = ()
+
+    def moved(self, other: Basis) -> tuple[str, ...]:
+        """What differs between this basis and a later one, in words for people."""
+        words = []
+        if self.today != other.today:
+            words.append(f"the date: {self.today} is now {other.today}")
+        if self.ruleset != other.ruleset:
+            words.append(f"the ruleset: {self.ruleset} is now {other.ruleset}")
+        for what, old, new in (
+            ("source", self.sources, other.sources),
+            ("target", self.targets, other.targets),
+            ("known state of", self.known, other.known),
+        ):
+            words += [f"{what} {name} has changed" for name in sorted(_differing(old, new))]
+        if self.released != other.released:
+            words.append("other holds are released")
+        return tuple(words)
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A person whom the rules cannot serve: "no free username". The rest of the plan goes on."""
+
+    person: str
+    reason: str
+
+
+class Plan(msgspec.Struct):
+    """What one run would do.
+
+    Attributes:
+        basis: What it stands on.
+        counts: Changes by (target, kind, action), held ones included.
+        holds: Slices that a brake holds.
+        frames: The changes, people in order of id, then groups.
+        problems: People whom the rules cannot serve.
+        evaluated: How many people were looked at; the others cannot have changed.
+        due: Person id → the next day on which time alone can change something, for everybody evaluated.
+        postponed: People left for the next run, because changes of theirs are being delivered right now.
+        waiting: Changes of former runs that are still in the export queue.
+    """
+
+    basis: Basis
+    counts: dict[Slice, int]
+    holds: tuple[Hold, ...]
+    frames: Spool
+    problems: tuple[Problem, ...]
+    evaluated: int
+    due: dict[str, date | None]
+    postponed: tuple[str, ...]
+    waiting: int = 0
+
+    @property
+    def hash(self) -> str:
+        """Hash over basis and frames, in hexadecimal: 32 characters."""
+        basis = msgspec.json.encode(self.basis, order="deterministic")
+        return hashlib.blake2b(basis + bytes.fromhex(self.frames.digest), digest_size=16).hexdigest()
+
+    @property
+    def changes(self) -> int:
+        """How many changes there are, held ones included."""
+        return sum(self.counts.values())
+
+    def judged(self) -> Iterator[tuple[Frame, tuple[Change, ...], tuple[Change, ...]]]:
+        """Each frame with its accepted and its held changes."""
+        sieve = Sieve(self.holds)
+        for frame in self.frames:
+            if not self.holds:
+                yield frame, frame.changes, ()
+                continue
+            blocked = sieve.held_targets([slice_of(change) for change in frame.changes])
+            accepted: list[Change] = []
+            held: list[Change] = []
+            for change in frame.changes:
+                on_hold = change.target in blocked or sieve.holds(slice_of(change))
+                (held if on_hold else accepted).append(change)
+            yield frame, tuple(accepted), tuple(held)
+
+    def held_people(self) -> Iterator[str]:
+        """Ids of people of whom something is held."""
+        if self.holds:
+            yield from (frame.person for frame, _, held in self.judged() if held and isinstance(frame, PersonFrame))
+
+
+def slice_of(change: Change) -> Slice:
+    """The slice that a change is counted in."""
+    return change.target, change.kind, change.action
+
+
+def count(counts: Counter[Slice], changes: tuple[Change, ...]) -> None:
+    """Adds changes to the counts by slice."""
+    counts.update(map(slice_of, changes))
+
+
+def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> set[str]:
+    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}

@@ -1,0 +1,137 @@
+"""Known state: what the targets are known to hold of ours, kept from confirmed outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from eadm_sync.model import Sealed
+from eadm_sync.state import tables
+
+Attributes = dict[str, str | bool | int | list[str] | Sealed | None]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Attributes).decode
+
+
+class KnownAccount(msgspec.Struct, frozen=True):
+    """An account that we created or adopted.
+
+    Attributes:
+        target: Name of the target.
+        anchor: The target's own immutable id.
+        container: Where it is.
+        enabled: Whether it is.
+        attributes: What we set; sensitive values sealed.
+        rule: Rule that gave it.
+        deactivated_on: The day it was disabled because nothing gave it any more; None while something does.
+    """
+
+    target: str
+    anchor: str
+    container: str | None
+    enabled: bool
+    attributes: Attributes
+    rule: str
+    deactivated_on: date | None
+
+
+class KnownGroup(msgspec.Struct, frozen=True):
+    """A group that we created or adopted; fields as in KnownAccount."""
+
+    target: str
+    key: str
+    anchor: str
+    container: str | None
+    attributes: Attributes
+    rule: str
+
+
+class Known(msgspec.Struct):
+    """What one person is known to have.
+
+    Attributes:
+        accounts: By target.
+        memberships: (target, group key) → (role, rule).
+        licences: (target, sku) → rule.
+    """
+
+    accounts: dict[str, KnownAccount] = {}
+    memberships: dict[tuple[str, str], tuple[str, str]] = {}
+    licences: dict[tuple[str, str], str] = {}
+
+
+def encode_attributes(attributes: Attributes) -> bytes:
+    """Attributes as they are stored."""
+    return _encode(attributes)
+
+
+def load_known(connection: Connection, person_ids: Sequence[str]) -> dict[str, Known]:
+    """What these people (at most some thousands at a time) are known to have; people with nothing are left out."""
+    found: dict[str, Known] = {}
+    for person_id, account in _accounts(connection, person_ids):
+        found.setdefault(person_id, Known()).accounts[account.target] = account
+    if not found:
+        return found  # memberships and licences hang on accounts
+    ids = list(found)
+    memberships = tables.known_memberships.c
+    for person_id, target, group, role, rule in connection.execute(
+        select(
+            memberships.person_id, memberships.target, memberships.group_key, memberships.role, memberships.rule
+        ).where(memberships.person_id.in_(ids))
+    ):
+        found[person_id].memberships[target, group] = (role, rule)
+    licences = tables.known_licences.c
+    for person_id, target, sku, rule in connection.execute(
+        select(licences.person_id, licences.target, licences.sku, licences.rule).where(licences.person_id.in_(ids))
+    ):
+        found[person_id].licences[target, sku] = rule
+    return found
+
+
+def load_groups(
+    connection: Connection, keys: Iterable[tuple[str, str]] | None = None
+) -> dict[tuple[str, str], KnownGroup]:
+    """Known groups by (target, key); all of them, or those of some keys."""
+    columns = tables.known_groups.c
+    query = select(columns.target, columns.key, columns.anchor, columns.container, columns.attributes, columns.rule)
+    if keys is not None:
+        query = query.where(columns.key.in_({key for _, key in keys}))
+    return {
+        (row.target, row.key): KnownGroup(
+            row.target, row.key, row.anchor, row.container, _decode(row.attributes), row.rule
+        )
+        for row in connection.execute(query)
+    }
+
+
+def _accounts(connection: Connection, person_ids: Sequence[str]) -> Iterable[tuple[str, KnownAccount]]:
+    columns = tables.known_accounts.c
+    rows = connection.execute(
+        select(
+            columns.person_id,
+            columns.target,
+            columns.anchor,
+            columns.container,
+            columns.enabled,
+            columns.attributes,
+            columns.rule,
+            columns.deactivated_on,
+        ).where(columns.person_id.in_(person_ids))
+    )
+    for person_id, target, anchor, container, enabled, attributes, rule, deactivated_on in rows:
+        yield (
+            person_id,
+            KnownAccount(
+                target,
+                anchor,
+                container,
+                bool(enabled),
+                _decode(attributes),
+                rule,
+                date.fromisoformat(deactivated_on) if deactivated_on else None,
+            ),
+        )
