@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 # At most 18 digits: longer ones are account numbers and the like, which are text.
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]+(?:[eE][-+]?[0-9]{1,3})?)?")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]+(?:[eE][-+]?[0-9]{1,2})?)?")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 _TYPED_STARTS = frozenset("-0123456789tfn~")
 

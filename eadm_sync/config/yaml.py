@@ -129,7 +129,7 @@ class Document:
         end = self.text.find("\n", start)
         return self.text[start:] if end < 0 else self.text[start:end]
 
-    def problem(  # noqa: PLR0913 - the facts of a Problem, all but the first two optional
+    def problem(
         self,
         path: Path,
         message: str,
