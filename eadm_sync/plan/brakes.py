@@ -82,11 +82,18 @@ def judge(
 
 
 def allowed_changes(limit: Limit, population: int) -> int:
-    """The most changes that a limit lets through: the lower of its count and its share, the share never below `floor`."""
-    by_fraction = population if limit.max_fraction is None else max(limit.floor, int(limit.max_fraction * population))
-    if limit.max is None:
-        return by_fraction if limit.max_fraction is not None else _UNLIMITED
-    return min(limit.max, by_fraction) if limit.max_fraction is not None else limit.max
+    """The most changes that a limit lets through: the lower of its count and its share.
+
+    The share is never below `floor`, so that a small population can move at all; and the floor never lets a whole
+    population of more than one go, so that a small one cannot be emptied either.
+    """
+    floor = limit.floor if population <= 1 else min(limit.floor, population - 1)
+    bounds = []
+    if limit.max is not None:
+        bounds.append(limit.max)
+    if limit.max_fraction is not None:
+        bounds.append(max(floor, int(limit.max_fraction * population)))
+    return min(bounds, default=_UNLIMITED)
 
 
 _UNLIMITED = 2**63 - 1

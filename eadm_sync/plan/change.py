@@ -25,6 +25,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         attributes: Name → (old, new), only those that differ.
         container: (old, new) where it is to be moved or made, or None.
         enabled: For CREATE of an account, whether it is enabled at once.
+        deactivates: For DISABLE, whether retention begins with it: nothing gives the account any more.
         rule: Id of the rule that gives it; for what is taken away, of the rule that once gave it.
         reason: Why, in a few plain words for people.
     """
@@ -39,6 +40,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     attributes: dict[str, tuple[Value, Value]] = {}
     container: tuple[str | None, str | None] | None = None
     enabled: bool | None = None
+    deactivates: bool = False
     rule: str = ""
     reason: str = ""
 

@@ -150,6 +150,7 @@ def _retire(
             Kind.ACCOUNT,
             Action.DISABLE,
             person=person_id,
+            deactivates=True,
             rule=existing.rule,
             reason="leaves" if standing.stage is Stage.ENDED else "no rule gives it any more",
         )

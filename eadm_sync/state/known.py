@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 import msgspec
@@ -108,25 +108,33 @@ def load_groups(
     }
 
 
-def _accounts(connection: Connection, person_ids: Sequence[str]) -> Iterable[tuple[str, KnownAccount]]:
+def load_accounts(connection: Connection, target: str, person_ids: Iterable[str]) -> dict[str, KnownAccount]:
+    """The accounts that these people are known to have in one target, by person."""
+    found = _accounts(connection, list(person_ids), target)
+    return dict(found)
+
+
+def _accounts(
+    connection: Connection, person_ids: Sequence[str], target: str | None = None
+) -> Iterator[tuple[str, KnownAccount]]:
     columns = tables.known_accounts.c
-    rows = connection.execute(
-        select(
-            columns.person_id,
-            columns.target,
-            columns.anchor,
-            columns.container,
-            columns.enabled,
-            columns.attributes,
-            columns.rule,
-            columns.deactivated_on,
-        ).where(columns.person_id.in_(person_ids))
-    )
-    for person_id, target, anchor, container, enabled, attributes, rule, deactivated_on in rows:
+    query = select(
+        columns.person_id,
+        columns.target,
+        columns.anchor,
+        columns.container,
+        columns.enabled,
+        columns.attributes,
+        columns.rule,
+        columns.deactivated_on,
+    ).where(columns.person_id.in_(person_ids))
+    if target is not None:
+        query = query.where(columns.target == target)
+    for person_id, name, anchor, container, enabled, attributes, rule, deactivated_on in connection.execute(query):
         yield (
             person_id,
             KnownAccount(
-                target,
+                name,
                 anchor,
                 container,
                 bool(enabled),

@@ -1,0 +1,279 @@
+"""Carries queue items of one target out and writes down what came of them: the queue's handler."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from connectors.contract import Action, Kind, Operation, Outcome, Target
+from connectors.errors import ConnectorError, Stale
+from eadm_sync.clock import Clock, today
+from eadm_sync.delivery.guards import deletion_is_due, still_disabled
+from eadm_sync.delivery.operations import Confirmed, operation
+from eadm_sync.delivery.payload import unpack
+from eadm_sync.errors import StateError
+from eadm_sync.lifecycle import Settings
+from eadm_sync.plan.change import Change
+from eadm_sync.plan.plan import Basis
+from eadm_sync.state import bulk, tables
+from eadm_sync.state.crypto import Vault
+from eadm_sync.state.database import Database
+from eadm_sync.state.known import Attributes, KnownAccount, KnownGroup, load_accounts, load_groups
+from eadm_sync.state.outcomes import AuditEntry, Confirmations, append_audit, confirm, count_confirmed
+from exportqueue import Item, Result
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What the queue carries from `deliver` to `record` for an item that came through."""
+
+    item: Item
+    change: Change
+    before: KnownAccount | KnownGroup | None
+    anchor: str | None
+
+
+@dataclass
+class Deliverer:
+    """Delivers the items of one target.
+
+    Attributes:
+        database: The state.
+        name: Name of the target.
+        target: The target, opened by the caller.
+        vault: Opens payloads and sensitive values.
+        settings: Lifecycle settings, for the check before a deletion.
+        clock: The time.
+        time_zone: The zone whose days count.
+    """
+
+    database: Database
+    name: str
+    target: Target
+    vault: Vault
+    settings: Settings
+    clock: Clock
+    time_zone: ZoneInfo
+    _versions: dict[str, str] = field(default_factory=dict)
+
+    def deliver(self, items: Sequence[Item]) -> Iterator[Result]:
+        """Asks the target to carry the items out; one result each. What `Target.apply` raises passes through.
+
+        A result's value is what `record` needs: a `Delivered`, or the item's subject where it failed.
+        """
+        changes, results = self._unpack(items)
+        yield from results
+        with self.database.read() as connection:
+            confirmed = self._confirmed(connection, changes.values())
+            refused = self._refused(connection, changes, confirmed)
+        operations: list[Operation] = []
+        by_id = {item.id: item for item in items}
+        for item_id, change in changes.items():
+            try:
+                if item_id in refused:
+                    raise refused[item_id]
+                asked = operation(change, _operation_id(by_id[item_id]), confirmed, self.vault.open)
+            except ConnectorError as error:
+                yield Result(item_id, error, by_id[item_id].subject)
+                continue
+            if asked is None:
+                yield Result(item_id, None, self._delivered(by_id[item_id], change, confirmed, None))
+            else:
+                operations.append(asked)
+        for outcome in self.target.apply(operations) if operations else ():
+            yield self._result(outcome, by_id, changes, confirmed)
+
+    def record(self, connection: Connection, results: Sequence[Result]) -> None:
+        """Writes known state and audit in the transaction that finishes the items."""
+        delivered = [result.value for result in results if isinstance(result.value, Delivered) and result.error is None]
+        self._mark_stale(connection, results)
+        if not delivered:
+            return
+        now = self.clock.now().isoformat()
+        day = today(self.clock, self.time_zone)
+        by_version: dict[str, list[Delivered]] = {}
+        for one in delivered:
+            by_version.setdefault(self._ruleset_version(connection, one.item.plan_id), []).append(one)
+        for version, portion in by_version.items():
+            confirm(connection, self.name, _confirmations(portion, self.name, day), version)
+        append_audit(connection, (self._audit_entry(one, now) for one in delivered))
+        count_confirmed(connection, self.name, len(delivered))
+
+    def _unpack(self, items: Sequence[Item]) -> tuple[dict[int, Change], list[Result]]:
+        changes: dict[int, Change] = {}
+        unreadable: list[Result] = []
+        for item in items:
+            try:
+                changes[item.id] = unpack(item.payload, item.format, self.vault)
+            except StateError as error:
+                unreadable.append(Result(item.id, error, item.subject))
+        return changes, unreadable
+
+    def _confirmed(self, connection: Connection, changes: Collection[Change]) -> Confirmed:
+        people = {change.person for change in changes if change.person is not None}
+        keys = {(self.name, change.group) for change in changes if change.group is not None}
+        groups = load_groups(connection, keys) if keys else {}
+        return Confirmed(
+            accounts=load_accounts(connection, self.name, people),
+            groups={key: group for (target, key), group in groups.items() if target == self.name},
+        )
+
+    def _refused(self, connection: Connection, changes: dict[int, Change], confirmed: Confirmed) -> dict[int, Stale]:
+        """Deletions that must not be carried out (any more), by item."""
+        refused: dict[int, Stale] = {}
+        day = today(self.clock, self.time_zone)
+        for item_id, change in changes.items():
+            account = confirmed.accounts.get(change.person or "")
+            if change.kind is not Kind.ACCOUNT or change.action is not Action.DELETE or account is None:
+                continue
+            try:
+                deletion_is_due(connection, change.person or "", account, settings=self.settings, today=day)
+                still_disabled(self.target, account)
+            except Stale as error:
+                refused[item_id] = error
+        return refused
+
+    def _result(
+        self, outcome: Outcome, by_id: dict[int, Item], changes: dict[int, Change], confirmed: Confirmed
+    ) -> Result:
+        item_id = int(outcome.operation_id.rpartition("/")[2])
+        if outcome.error is not None:
+            return Result(item_id, outcome.error, by_id[item_id].subject)
+        return Result(item_id, None, self._delivered(by_id[item_id], changes[item_id], confirmed, outcome.anchor))
+
+    def _delivered(self, item: Item, change: Change, confirmed: Confirmed, anchor: str | None) -> Delivered:
+        before: KnownAccount | KnownGroup | None = None
+        if change.kind is Kind.ACCOUNT:
+            before = confirmed.accounts.get(change.person or "")
+        elif change.kind is Kind.GROUP:
+            before = confirmed.groups.get(change.group or "")
+        return Delivered(item, change, before, anchor)
+
+    def _mark_stale(self, connection: Connection, results: Sequence[Result]) -> None:
+        """People whose plan was overtaken are looked at again by the next run, which replaces the dead letter."""
+        overtaken = {str(result.value) for result in results if isinstance(result.error, Stale)}
+        bulk.update(
+            connection, tables.people, ("pending",), ("id",), ((True, subject) for subject in sorted(overtaken))
+        )
+
+    def _ruleset_version(self, connection: Connection, plan_id: str | None) -> str:
+        """The ruleset that an item's plan was made with."""
+        if plan_id is None:
+            return ""
+        if plan_id not in self._versions:
+            basis = connection.scalar(select(tables.plans.c.basis).where(tables.plans.c.id == plan_id))
+            self._versions[plan_id] = msgspec.json.decode(basis, type=Basis).ruleset if basis else ""
+        return self._versions[plan_id]
+
+    def _audit_entry(self, one: Delivered, now: str) -> AuditEntry:
+        change = one.change
+        return AuditEntry(
+            at=now,
+            run_id=one.item.run_id,
+            actor="eadm-sync",
+            target=self.name,
+            kind=change.kind,
+            action=change.action,
+            object=change.object_key,
+            person_id=change.person,
+            detail=_encode(change),
+        )
+
+
+def _operation_id(item: Item) -> str:
+    """The same for every attempt at an item, and for no other item."""
+    return f"{item.run_id or ''}/{item.id}"
+
+
+def _confirmations(delivered: Sequence[Delivered], target: str, day: date) -> Confirmations:
+    """What a batch says the target now holds."""
+    confirmed = Confirmations()
+    for one in delivered:
+        match one.change.kind:
+            case Kind.ACCOUNT:
+                _confirm_account(confirmed, one, target, day)
+            case Kind.GROUP:
+                _confirm_group(confirmed, one, target)
+            case Kind.MEMBERSHIP:
+                _confirm_membership(confirmed, one.change)
+            case Kind.LICENCE:
+                _confirm_licence(confirmed, one.change)
+    return confirmed
+
+
+def _confirm_account(confirmed: Confirmations, one: Delivered, target: str, day: date) -> None:
+    change, person_id = one.change, one.change.person or ""
+    if change.action is Action.DELETE:
+        confirmed.accounts_gone.append(person_id)
+        return
+    before = one.before if isinstance(one.before, KnownAccount) else None
+    enabled = change.enabled if change.action is Action.CREATE else (before.enabled if before else False)
+    deactivated_on = before.deactivated_on if before else None
+    if change.action is Action.ENABLE:
+        enabled, deactivated_on = True, None
+    elif change.action is Action.DISABLE:
+        enabled, deactivated_on = False, day if change.deactivates else None
+    account = KnownAccount(
+        target=target,
+        anchor=one.anchor or (before.anchor if before else ""),
+        container=_container(change, before),
+        enabled=bool(enabled),
+        attributes=_attributes(change, before),
+        rule=change.rule,
+        deactivated_on=deactivated_on,
+    )
+    confirmed.accounts.append((person_id, account))
+
+
+def _confirm_group(confirmed: Confirmations, one: Delivered, target: str) -> None:
+    before = one.before if isinstance(one.before, KnownGroup) else None
+    confirmed.groups.append(
+        KnownGroup(
+            target=target,
+            key=one.change.group or "",
+            anchor=one.anchor or (before.anchor if before else ""),
+            container=_container(one.change, before),
+            attributes=_attributes(one.change, before),
+            rule=one.change.rule,
+        )
+    )
+
+
+def _confirm_membership(confirmed: Confirmations, change: Change) -> None:
+    person_id, group = change.person or "", change.group or ""
+    if change.action is Action.DELETE:
+        confirmed.memberships_gone.append((person_id, group))
+    else:
+        confirmed.memberships.append((person_id, group, change.role, change.rule))
+
+
+def _confirm_licence(confirmed: Confirmations, change: Change) -> None:
+    person_id, sku = change.person or "", change.sku or ""
+    if change.action is Action.DELETE:
+        confirmed.licences_gone.append((person_id, sku))
+    else:
+        confirmed.licences.append((person_id, sku, change.rule))
+
+
+def _container(change: Change, before: KnownAccount | KnownGroup | None) -> str | None:
+    if change.container is not None:
+        return change.container[1]
+    return before.container if before else None
+
+
+def _attributes(change: Change, before: KnownAccount | KnownGroup | None) -> Attributes:
+    """What was held, with what changed put over it; cleared attributes go."""
+    held: Attributes = dict(before.attributes) if before else {}
+    for name, (_, new) in change.attributes.items():
+        if new is None:
+            held.pop(name, None)
+        else:
+            held[name] = new
+    return held

@@ -1,0 +1,61 @@
+"""The second check of what cannot be taken back: made when it is delivered, whatever was planned."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Protocol
+
+from sqlalchemy import Connection, select
+
+from connectors.contract import Kind, Target
+from connectors.errors import Stale
+from eadm_sync.lifecycle import Settings, delete_on
+from eadm_sync.model import Sealed
+from eadm_sync.state import tables
+from eadm_sync.state.known import KnownAccount
+
+
+class Guard(Protocol):
+    """Says whether an account may still be deleted."""
+
+    def __call__(self, connection: Connection, person_id: str, account: KnownAccount) -> None:
+        """Returns if it may.
+
+        Raises:
+            Stale: It may not, any more or yet.
+        """
+        ...
+
+
+def deletion_is_due(
+    connection: Connection, person_id: str, account: KnownAccount, *, settings: Settings, today: date
+) -> None:
+    """Refuses a deletion unless the account is known disabled, retention is over, and the plan is the newest word.
+
+    Raises:
+        Stale: With what speaks against it.
+    """
+    if account.enabled or account.deactivated_on is None:
+        raise Stale("the account is in use: it is deleted only after it was deactivated")
+    due = delete_on(account.deactivated_on, settings)
+    if today < due:
+        raise Stale(f"the account is kept until {due}")
+    people = tables.people.c
+    if connection.scalar(select(people.pending).where(people.id == person_id)):
+        raise Stale("the person waits to be looked at again; the next plan will tell")
+
+
+def still_disabled(target: Target, account: KnownAccount) -> None:
+    """Refuses a deletion if somebody enabled the account in the target by hand.
+
+    Raises:
+        Stale: It is enabled there.
+        ConnectorError: The target cannot be asked.
+    """
+    name = target.capabilities.account_name
+    value = account.attributes.get(name)
+    if value is None or isinstance(value, Sealed):
+        return
+    for found in target.find(Kind.ACCOUNT, {name: value}):
+        if found.anchor == account.anchor and found.enabled:
+            raise Stale("the account is enabled in the target, though not by us: somebody needs it")

@@ -1,0 +1,23 @@
+"""What a connector's error means for the queue. Decided by type, here and nowhere else."""
+
+from __future__ import annotations
+
+from connectors import errors
+from exportqueue import Verdict, VerdictKind
+
+
+def classify(error: Exception) -> Verdict:
+    """The verdict on an error; what nobody foresaw is tried again, in case it was a passing fault."""
+    match error:
+        case errors.Throttled():
+            return Verdict(VerdictKind.THROTTLED, error.retry_after_seconds)
+        case errors.Unavailable():
+            return Verdict(VerdictKind.UNAVAILABLE, error.retry_after_seconds)
+        case errors.AuthenticationFailed():
+            return Verdict(VerdictKind.UNAVAILABLE)  # every other item would meet it too; none is at fault
+        case errors.Transient():
+            return Verdict(VerdictKind.RETRY, error.retry_after_seconds)
+        case errors.Rejected() | errors.Stale() | errors.NotFound():
+            return Verdict(VerdictKind.DEAD)
+        case _:
+            return Verdict(VerdictKind.RETRY)

@@ -1,0 +1,228 @@
+"""Makes a plan: for whoever changed or is due, desired state against known state. Reads the state, writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+from sqlalchemy import Connection, func, select
+
+from connectors.contract import Kind
+from eadm_sync.desired import Desired, DesiredGroup, evaluate
+from eadm_sync.identifiers import Identifiers, NoFreeCandidate
+from eadm_sync.lifecycle import Standing, first_after, standing
+from eadm_sync.model import Affiliation, Person, Sealed
+from eadm_sync.plan.brakes import Limit, Slice, judge
+from eadm_sync.plan.change import GroupFrame, PersonFrame, Value
+from eadm_sync.plan.diff import diff_group, diff_person, retirement_days
+from eadm_sync.plan.plan import Basis, Plan, Problem, count
+from eadm_sync.plan.spool import Spool
+from eadm_sync.ruleset import Organisation, Ruleset, candidates
+from eadm_sync.state import tables
+from eadm_sync.state.known import Known, load_groups, load_known
+
+_CHUNK = 500
+"""People looked at together: one query each for identifiers, accounts, memberships and licences."""
+
+
+class Population(Protocol):
+    """The people as the import left them (`eadm_sync.importing.Imported`)."""
+
+    @property
+    def changed(self) -> Sequence[str]:
+        """Ids of people whose data may differ from what is stored."""
+        ...
+
+    def people(self, ids: Sequence[str]) -> Iterator[Person]:
+        """These people, in this order; those that do not exist are left out."""
+        ...
+
+
+class Sealer(Protocol):
+    """What seals sensitive values (`eadm_sync.state.crypto.Vault`)."""
+
+    def seal(self, value: str, kind: str) -> Sealed:
+        """A sensitive value for storage."""
+        ...
+
+    def digest(self, kind: str, value: str) -> bytes:
+        """Keyed hash of a value."""
+        ...
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a plan is made from.
+
+    Attributes:
+        basis: What it stands on.
+        population: The people.
+        organisation: Units, class groups and managers, resolved.
+        ruleset: The rules.
+        vault: Seals sensitive values.
+        everybody: Evaluate all people, not only those that changed or are due (the rules changed).
+        touched: Units and class groups whose record changed: whoever belongs to one is evaluated.
+        running: Subjects with changes that are being delivered right now; they are postponed.
+        waiting: How many changes of former runs are in the queue.
+        limit_of: The brake of a slice, or None.
+        progress: Called with (people done, people in all).
+    """
+
+    basis: Basis
+    population: Population
+    organisation: Organisation
+    ruleset: Ruleset
+    vault: Sealer
+    everybody: bool
+    touched: frozenset[str]
+    running: frozenset[str]
+    waiting: int
+    limit_of: Callable[[str, Kind, str], Limit | None]
+    progress: Callable[[int, int], None] = field(default=lambda _done, _all: None)
+
+
+def build(inputs: Inputs, connection: Connection) -> Plan:
+    """The plan for one day, judged by the brakes."""
+    ids = sorted(_to_evaluate(inputs, connection))
+    postponed = tuple(person_id for person_id in ids if person_id in inputs.running)
+    if postponed:
+        ids = [person_id for person_id in ids if person_id not in inputs.running]
+    maker = _Maker(inputs, connection)
+    for start in range(0, len(ids), _CHUNK):
+        maker.add(ids[start : start + _CHUNK])
+        inputs.progress(min(start + _CHUNK, len(ids)), len(ids))
+    maker.add_groups()
+    return Plan(
+        basis=inputs.basis,
+        counts=dict(maker.counts),
+        holds=judge(maker.counts, _populations(connection), inputs.limit_of, frozenset(inputs.basis.released)),
+        frames=maker.frames,
+        problems=tuple(maker.problems),
+        evaluated=len(ids),
+        due=maker.due,
+        postponed=postponed,
+        waiting=inputs.waiting,
+    )
+
+
+class _Maker:
+    """Evaluates people chunk by chunk and gathers the plan's parts."""
+
+    def __init__(self, inputs: Inputs, connection: Connection) -> None:
+        self.inputs = inputs
+        self.connection = connection
+        self.today = inputs.basis.today
+        self.settings = inputs.ruleset.lifecycle
+        self.identifiers = Identifiers(connection, inputs.vault.digest)
+        self.frames = Spool()
+        self.counts: Counter[Slice] = Counter()
+        self.problems: list[Problem] = []
+        self.due: dict[str, date | None] = {}
+        self.groups: dict[tuple[str, str], DesiredGroup] = {}
+        self._sensitive = {rule.id: rule.sensitive for rule in inputs.ruleset.accounts if rule.sensitive}
+
+    def add(self, ids: Sequence[str]) -> None:
+        """Evaluates some people."""
+        known = load_known(self.connection, ids)
+        self.identifiers.load(ids)
+        for person in self.inputs.population.people(ids):
+            self._add_person(person, known.get(person.id) or Known())
+
+    def add_groups(self) -> None:
+        """Adds what has to be done to the groups that somebody evaluated shall be in."""
+        known = load_groups(self.connection)
+        for key in sorted(self.groups):
+            changes = diff_group(self.groups[key], known.get(key))
+            if changes:
+                count(self.counts, changes)
+                self.frames.append(GroupFrame(f"{key[0]}:{key[1]}", changes))
+
+    def _add_person(self, person: Person, known: Known) -> None:
+        stand = standing(person, self.settings, self.today)
+        allocated_before = len(self.identifiers.allocated)
+        try:
+            desired = self._desired(person, stand)
+        except NoFreeCandidate as error:
+            self.problems.append(Problem(person.id, str(error)))
+            self.due[person.id] = self.today  # looked at again by every run, until the rules offer a free one
+            return
+        for group in desired.groups:
+            self.groups.setdefault((group.target, group.key), group)
+        self.due[person.id] = first_after(
+            self.today, (stand.next_change, *retirement_days(known, desired, self.settings))
+        )
+        changes = diff_person(
+            person.id, desired, known, stand, seal=self._seal, settings=self.settings, today=self.today
+        )
+        allocated = tuple((name, value) for _, name, value in self.identifiers.allocated[allocated_before:])
+        if changes or allocated:
+            count(self.counts, changes)
+            name = f"{person.given_name} {person.family_name}".strip()
+            self.frames.append(PersonFrame(person.id, name, stand.stage, allocated, changes))
+
+    def _desired(self, person: Person, stand: Standing) -> Desired:
+        if not stand.counting:
+            return Desired()
+        return evaluate(self.inputs.ruleset, person, stand.counting, self.inputs.organisation, self._identify)
+
+    def _identify(self, name: str, person: Person, affiliation: Affiliation) -> str:
+        identifier = self.inputs.ruleset.identifiers[name]
+        return self.identifiers.of(person.id, name, lambda: candidates(identifier, person, affiliation))
+
+    def _seal(self, rule: str, attribute: str, value: Value) -> Value:
+        if rule in self._sensitive and attribute in self._sensitive[rule] and isinstance(value, str):
+            return self.inputs.vault.seal(value, attribute)
+        return value
+
+
+def _to_evaluate(inputs: Inputs, connection: Connection) -> set[str]:
+    """Ids of those for whom something can be different today."""
+    people = tables.people.c
+    ids = set(inputs.population.changed)
+    if inputs.everybody:
+        return ids.union(connection.scalars(select(people.id)))
+    ids.update(
+        connection.scalars(
+            select(people.id).where((people.due <= inputs.basis.today.isoformat()) | people.pending.is_(True))
+        )
+    )
+    if inputs.touched:
+        others = sorted(set(connection.scalars(select(people.id))) - ids)
+        ids.update(_belonging(inputs, others))
+    return ids
+
+
+def _belonging(inputs: Inputs, ids: Sequence[str]) -> Iterator[str]:
+    """Those of some people who belong to a unit or class group that was touched, or to a unit below one."""
+    units = inputs.organisation.with_everything_below(inputs.touched)
+    for start in range(0, len(ids), _CHUNK):
+        for person in inputs.population.people(ids[start : start + _CHUNK]):
+            if any(_belongs(row, units, inputs.touched) for row in person.affiliations):
+                yield person.id
+
+
+def _belongs(affiliation: Affiliation, units: frozenset[str], class_groups: frozenset[str]) -> bool:
+    return affiliation.unit in units or any(row.code in class_groups for row in affiliation.classes)
+
+
+def _populations(connection: Connection) -> dict[tuple[str, Kind], int]:
+    """How many objects of each kind the targets are known to hold of ours."""
+    tables_by_kind = {
+        Kind.ACCOUNT: tables.known_accounts,
+        Kind.GROUP: tables.known_groups,
+        Kind.MEMBERSHIP: tables.known_memberships,
+        Kind.LICENCE: tables.known_licences,
+    }
+    return {
+        (target, kind): number
+        for kind, table in tables_by_kind.items()
+        for target, number in connection.execute(select(table.c.target, func.count()).group_by(table.c.target))
+    }
+
+
+def chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    """Ids in portions that one query can name."""
+    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))

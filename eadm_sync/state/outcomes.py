@@ -1,0 +1,161 @@
+"""Confirmed outcomes become known state and audit, in the caller's transaction and in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from eadm_sync.state import bulk, tables
+from eadm_sync.state.known import KnownAccount, KnownGroup, encode_attributes
+
+_ACCOUNT = (
+    "person_id",
+    "target",
+    "anchor",
+    "container",
+    "enabled",
+    "attributes",
+    "rule",
+    "ruleset_version",
+    "deactivated_on",
+)
+_GROUP = ("target", "key", "anchor", "container", "attributes", "rule", "ruleset_version")
+
+
+class Confirmations(msgspec.Struct):
+    """What a batch of outcomes says the target now holds; all of one target.
+
+    Attributes:
+        accounts: (person id, account as it now is).
+        accounts_gone: Person ids.
+        groups: As they now are.
+        memberships: (person id, group key, role, rule).
+        memberships_gone: (person id, group key).
+        licences: (person id, sku, rule).
+        licences_gone: (person id, sku).
+    """
+
+    accounts: list[tuple[str, KnownAccount]] = []
+    accounts_gone: list[str] = []
+    groups: list[KnownGroup] = []
+    memberships: list[tuple[str, str, str, str]] = []
+    memberships_gone: list[tuple[str, str]] = []
+    licences: list[tuple[str, str, str]] = []
+    licences_gone: list[tuple[str, str]] = []
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """One line of the audit: `detail` is msgpack with sensitive values sealed. Moments are ISO text in UTC."""
+
+    at: str
+    run_id: str | None
+    actor: str
+    target: str | None
+    kind: str
+    action: str
+    object: str
+    person_id: str | None
+    detail: bytes
+
+
+def confirm(connection: Connection, target: str, confirmed: Confirmations, ruleset_version: str) -> None:
+    """Writes down what a target is now known to hold."""
+    bulk.upsert(
+        connection,
+        tables.known_accounts,
+        _ACCOUNT,
+        (
+            (
+                person_id,
+                target,
+                account.anchor,
+                account.container,
+                account.enabled,
+                encode_attributes(account.attributes),
+                account.rule,
+                ruleset_version,
+                _iso(account.deactivated_on),
+            )
+            for person_id, account in confirmed.accounts
+        ),
+    )
+    bulk.upsert(
+        connection,
+        tables.known_groups,
+        _GROUP,
+        (
+            (
+                target,
+                group.key,
+                group.anchor,
+                group.container,
+                encode_attributes(group.attributes),
+                group.rule,
+                ruleset_version,
+            )
+            for group in confirmed.groups
+        ),
+    )
+    bulk.upsert(
+        connection,
+        tables.known_memberships,
+        ("person_id", "target", "group_key", "role", "rule"),
+        ((person_id, target, group, role, rule) for person_id, group, role, rule in confirmed.memberships),
+    )
+    bulk.upsert(
+        connection,
+        tables.known_licences,
+        ("person_id", "target", "sku", "rule"),
+        ((person_id, target, sku, rule) for person_id, sku, rule in confirmed.licences),
+    )
+    _remove(connection, target, confirmed)
+
+
+def _remove(connection: Connection, target: str, confirmed: Confirmations) -> None:
+    """Takes out what is gone; with an account, all that hung on it."""
+    gone = [(person_id, target) for person_id in confirmed.accounts_gone]
+    for table in (tables.known_accounts, tables.known_memberships, tables.known_licences):
+        bulk.delete(connection, table, ("person_id", "target"), gone)
+    bulk.delete(
+        connection,
+        tables.known_memberships,
+        ("person_id", "target", "group_key"),
+        ((person_id, target, group) for person_id, group in confirmed.memberships_gone),
+    )
+    bulk.delete(
+        connection,
+        tables.known_licences,
+        ("person_id", "target", "sku"),
+        ((person_id, target, sku) for person_id, sku in confirmed.licences_gone),
+    )
+
+
+def append_audit(connection: Connection, entries: Iterable[AuditEntry]) -> None:
+    """Adds lines to the audit."""
+    bulk.insert(
+        connection,
+        tables.audit,
+        ("at", "run_id", "actor", "target", "kind", "action", "object", "person_id", "detail"),
+        (msgspec.structs.astuple(entry) for entry in entries),
+    )
+
+
+def count_confirmed(connection: Connection, target: str, number: int) -> None:
+    """Raises a target's version of known state by the number of confirmed changes."""
+    name = f"known_version:{target}"
+    current = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == name))
+    bulk.upsert(connection, tables.meta, ("name", "value"), [(name, str(int(current or 0) + number))])
+
+
+def known_versions(connection: Connection, targets: Sequence[str]) -> dict[str, int]:
+    """Each target's version of known state."""
+    rows = connection.execute(select(tables.meta.c.name, tables.meta.c.value))
+    found = {name: int(value) for name, value in rows if name.startswith("known_version:")}
+    return {target: found.get(f"known_version:{target}", 0) for target in targets}
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
