@@ -56,9 +56,9 @@ def write_key_file(path: Path, *, random_bytes: Callable[[int], bytes] = secrets
             file.write(line)
             file.flush()
             os.fsync(file.fileno())  # what is sealed with a key that a power cut took is lost for good
-    except FileExistsError as error:
-        raise StateError(f"key file {path}: exists already and is never overwritten") from error
     except OSError as error:
+        if path.exists():
+            raise StateError(f"key file {path}: exists already and is never overwritten") from error
         raise StateError(f"key file {path}: cannot be written: {error.strerror}") from error
     return key
 

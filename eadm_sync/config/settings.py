@@ -1,0 +1,295 @@
+"""The configuration as values: what `config.yaml` may say, with units and defaults. `loading` fills it from a file.
+
+Every model is frozen and refuses unknown keys. A repr names the settings that were given and no value, since any
+value may have come from `${env:…}` or `${file:…}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SkipValidation
+
+from eadm_sync.config.mapping import MapSettings
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+NAME = re.compile(r"[a-z][a-z0-9_-]*")
+"""What a source or a target may be called."""
+
+VARIABLE = re.compile(r"[a-z][a-z0-9_]*")
+"""What a variable of a target may be called: rulesets write `target.<variable>`."""
+
+_SAMPLE_DAY = date(2026, 8, 17)
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Names only: any value may be a secret."""
+        return ((None, _Word(name)) for name in sorted(self.model_fields_set))
+
+
+class _Word(str):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+# ---------------------------------------------------------------- brakes
+
+
+class ImportBrake(_Settings):
+    """When people who vanish from a source are held: they stay as they were until somebody looks.
+
+    Held when more vanish than `max_vanished` (where it is set), or more than the greater of `floor` and
+    `max_vanished_fraction` of those the source had; and always when everybody vanishes.
+    """
+
+    max_vanished: Count | None = Field(
+        None, description="At most this many people may vanish from the source at once; null for no such limit."
+    )
+    max_vanished_fraction: Fraction = Field(
+        0.05, description="At most this share (0-1) of the source's people may vanish at once; 0.05 is 5 %."
+    )
+    floor: Count = Field(
+        3, description="This many may always vanish, whatever their share; but never all the people of a source."
+    )
+
+    def holds(self, vanished: int, population: int) -> bool:
+        """Whether so many absences, of so many people that the source had before, are held."""
+        return vanished > self.allowed(population)
+
+    def allowed(self, population: int) -> int:
+        """The most people that may vanish of so many."""
+        allowed = max(self.floor, int(self.max_vanished_fraction * population + 1e-9))
+        if self.max_vanished is not None:
+            allowed = min(allowed, self.max_vanished)
+        return min(allowed, max(population - 1, 0))
+
+
+class Limit(_Settings):
+    """How much may change in one run before the whole slice (target, kind and action) is held."""
+
+    max: Count | None = Field(None, description="At most this many changes in one run; null for no such limit.")
+    max_fraction: Fraction | None = Field(
+        None,
+        description="At most this share (0-1) of the objects of that kind in the target; null for no such limit.",
+    )
+    floor: Count = Field(0, description="This many changes are never too many for `max_fraction`.")
+
+
+_FREE = Limit()
+
+
+class AccountLimits(_Settings):
+    """Limits on accounts."""
+
+    create: Limit = Field(_FREE, description="New accounts. Default: no limit.")
+    update: Limit = Field(_FREE, description="Changed attributes and moves. Default: no limit.")
+    enable: Limit = Field(_FREE, description="Accounts that are enabled again. Default: no limit.")
+    disable: Limit = Field(_FREE, description="Disabled accounts. Default: 5 % (0.05), floor 10.")
+    delete: Limit = Field(_FREE, description="Deleted accounts. Default: 2 % (0.02), floor 5.")
+    restore: Limit = Field(_FREE, description="Accounts taken back from a recycle bin. Default: no limit.")
+
+
+class GroupLimits(_Settings):
+    """Limits on groups."""
+
+    create: Limit = Field(_FREE, description="New groups. Default: no limit.")
+    update: Limit = Field(_FREE, description="Changed attributes and moves. Default: no limit.")
+    delete: Limit = Field(_FREE, description="Deleted groups. Default: 5 % (0.05), floor 5.")
+
+
+class MembershipLimits(_Settings):
+    """Limits on memberships."""
+
+    create: Limit = Field(_FREE, description="New memberships. Default: no limit.")
+    delete: Limit = Field(_FREE, description="Ended memberships. Default: 20 % (0.2), floor 50.")
+
+
+class LicenceLimits(_Settings):
+    """Limits on licences."""
+
+    create: Limit = Field(_FREE, description="Licences given. Default: no limit.")
+    delete: Limit = Field(_FREE, description="Licences taken. Default: 10 % (0.1), floor 20.")
+
+
+class PlanBrake(_Settings):
+    """Limits on what may change in a target, by kind and action.
+
+    A limit that is given in part keeps the rest of its default.
+    """
+
+    account: AccountLimits = Field(AccountLimits(), description="Limits on accounts.")
+    group: GroupLimits = Field(GroupLimits(), description="Limits on groups.")
+    membership: MembershipLimits = Field(MembershipLimits(), description="Limits on memberships.")
+    licence: LicenceLimits = Field(LicenceLimits(), description="Limits on licences.")
+
+    def limit(self, kind: str, action: str) -> Limit | None:
+        """What was configured for one slice, or None where that kind has no such action."""
+        limit: Limit | None = getattr(getattr(self, kind, None), action, None)
+        return limit
+
+
+DEFAULT_LIMITS = {
+    ("account", "disable"): Limit(max_fraction=0.05, floor=10),
+    ("account", "delete"): Limit(max_fraction=0.02, floor=5),
+    ("group", "delete"): Limit(max_fraction=0.05, floor=5),
+    ("membership", "delete"): Limit(max_fraction=0.2, floor=50),
+    ("licence", "delete"): Limit(max_fraction=0.1, floor=20),
+}
+"""What takes something away is limited unless configured otherwise; what gives is not."""
+
+
+class Brakes(_Settings):
+    """Limits that stop a run which would change too much."""
+
+    imports: ImportBrake = Field(ImportBrake(), description="People who vanish from a source, for every source.")
+    targets: PlanBrake = Field(PlanBrake(), description="Changes in a target, for every target.")
+
+
+# ---------------------------------------------------------------- sources and targets
+
+
+def _date_format(text: str) -> str:
+    try:
+        same = datetime.strptime(_SAMPLE_DAY.strftime(text), text).date() == _SAMPLE_DAY  # noqa: DTZ007 - a date
+    except ValueError:
+        same = False
+    if not same:
+        raise ValueError("must be a date format with day, month and year, such as '%d.%m.%Y'")
+    return text
+
+
+DateFormat = Annotated[str, AfterValidator(_date_format)]
+DEFAULT_DATES = ("%Y-%m-%d", "%d.%m.%Y")
+
+
+class SourceSettings(_Settings):
+    """One source. Settings of its connector stand beside these in the file and are kept in `options`."""
+
+    type: str = Field(description="The connector that reads it: csv, json, oneroster, …")
+    map: MapSettings = Field(
+        MapSettings(), description="How its tables become people, affiliations, units and class groups."
+    )
+    brake: ImportBrake | None = Field(None, description="Import brake of this source; overrides `brakes.imports`.")
+    dates: tuple[DateFormat, ...] = Field(
+        DEFAULT_DATES, min_length=1, description="Date formats, tried in order, as in Python's strptime."
+    )
+    options: SkipValidation[Any] = Field(None, exclude=True, description="The connector's own settings, validated.")
+
+
+class TargetSettings(_Settings):
+    """One target. Settings of its connector stand beside these in the file and are kept in `options`."""
+
+    type: str = Field(description="The connector that writes it: embedded, file, …")
+    variables: dict[Annotated[str, Field(pattern=f"^{VARIABLE.pattern}$")], str] = Field(
+        {}, description="Texts that rulesets read as `target.<name>`: a base DN, a mail domain."
+    )
+    brake: PlanBrake | None = Field(None, description="Limits of this target; override `brakes.targets`.")
+    options: SkipValidation[Any] = Field(None, exclude=True, description="The connector's own settings, validated.")
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("must be a time zone such as 'Europe/Oslo'") from error
+    return name
+
+
+def _database_url(url: str) -> str:
+    if not re.match(r"(sqlite|postgresql(\+psycopg)?)://", url):
+        raise ValueError("must begin with 'sqlite:///' or 'postgresql://'")
+    return url
+
+
+class Organisation(_Settings):
+    """Whose accounts these are."""
+
+    name: str = Field(min_length=1, description="Name of the municipality, school owner or employer.")
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "Europe/Oslo", description="IANA time zone that decides when a day begins."
+    )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.time_zone)
+
+
+class StateSettings(_Settings):
+    """Where the program keeps what it knows."""
+
+    url: Annotated[str, AfterValidator(_database_url)] = Field(
+        "sqlite:///var/eadm-sync.db",
+        description="The database: sqlite:///<file> or postgresql://<user>:<password>@<host>/<database>.",
+    )
+    key_file: Path = Field(
+        Path("var/eadm-sync.key"), description="File with the keys that sensitive values are encrypted with."
+    )
+
+
+class LoggingSettings(_Settings):
+    """What is logged, and where."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    format: Literal["console", "json"] = Field("console", description="For people, or one JSON object a line.")
+    file: Path | None = Field(None, description="Log file; null for standard error.")
+
+
+LinkKey = Literal["national_id", "employee_number", "username", "email"]
+
+
+class Settings(_Settings):
+    """The whole configuration. Relative paths are relative to the folder of the configuration file."""
+
+    organisation: Organisation = Field(description="Whose accounts these are.")
+    state: StateSettings = Field(StateSettings(), description="Where the program keeps what it knows.")
+    rulesets: tuple[Path, ...] = Field(
+        (Path("rulesets"),), min_length=1, description="Ruleset files, or folders of them, in order."
+    )
+    sources: dict[str, SourceSettings] = Field(
+        {}, description="Sources by name. Where two tell different things of a person, the upper one is believed."
+    )
+    links: tuple[LinkKey, ...] = Field(
+        ("national_id",), description="What makes two records one human being, tried in order; each must be equal."
+    )
+    targets: dict[str, TargetSettings] = Field({}, description="Targets by name.")
+    brakes: Brakes = Field(Brakes(), description="Limits that stop a run which would change too much.")
+    logging: LoggingSettings = Field(LoggingSettings(), description="What is logged, and where.")
+
+    def import_brake(self, source: str) -> ImportBrake:
+        """The brake of one source: its own settings over `brakes.imports`."""
+        own = self.sources[source].brake
+        return self.brakes.imports if own is None else _overlaid(self.brakes.imports, own)
+
+    def limit(self, target: str, kind: str, action: str) -> Limit | None:
+        """The limit of one slice: the target's own settings over `brakes.targets` over the defaults.
+
+        None where nothing limits it.
+        """
+        limit = DEFAULT_LIMITS.get((kind, action), _FREE)
+        for brake in (self.brakes.targets, self.targets[target].brake):
+            given = brake.limit(kind, action) if brake is not None else None
+            if given is not None:
+                limit = _overlaid(limit, given)
+        return None if limit.max is None and limit.max_fraction is None else limit
+
+
+def _overlaid(base: _Model, over: _Model) -> _Model:
+    """`base`, but for the fields that `over` was given."""
+    return base.model_copy(update={name: getattr(over, name) for name in over.model_fields_set})
