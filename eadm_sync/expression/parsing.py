@@ -1,0 +1,164 @@
+"""Text to Jinja2 syntax nodes, with every node's `lineno` holding its character offset in the text.
+
+Jinja2's lexer hands out raw tokens whose lengths add up to the text, and its parser copies a token's `lineno` into
+the nodes; so feeding offsets in place of line numbers gives exact positions without a parser of our own. Whitespace
+control, statements and comments are refused because a value has no use for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.lexer import TokenStream
+from jinja2.parser import Parser
+
+from eadm_sync.errors import ConfigError
+from eadm_sync.expression.origin import Origin
+
+MAX_LENGTH = 4000
+"""Longest text of one expression or template, in characters: some forty lines."""
+
+MAX_TOKENS = 1000
+"""Most tokens in one text, blanks included; bounds the parser's and the compiler's work."""
+
+_RawToken = tuple[int, str, str]
+
+_LEXER = Environment(keep_trailing_newline=True, autoescape=True).lexer  # never renders: only its lexer is used
+_PARSER_HOME = Environment(autoescape=True)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_BAD_ESCAPE = re.compile(r"\\(?![\\'\"nt])")
+_EXPRESSION_TOKENS = frozenset({"whitespace", "name", "integer", "float", "string", "operator"})
+_REFUSED_TOKENS = {
+    "block_begin": "statements are not part of the language",
+    "comment_begin": "comments are YAML's own: put a # behind the value",
+    "raw_begin": "statements are not part of the language",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Constant text of a template."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Braced:
+    """The expression between one pair of braces."""
+
+    node: nodes.Expr
+
+
+def parse_expression(text: str, origin: Origin) -> nodes.Expr:
+    """Reads one expression, to its end.
+
+    Raises:
+        ConfigError: It is not one; a token is left over; it is too long.
+    """
+    return _parse(list(_tokens(text, "variable", origin)), len(text), origin)
+
+
+def parse_template(text: str, origin: Origin) -> list[Data | Braced]:
+    """Reads text with expressions in double braces.
+
+    Raises:
+        ConfigError: An expression in it is not one, or a brace is never closed.
+    """
+    if "{" not in text:
+        return [Data(text)]
+    parts: list[Data | Braced] = []
+    braced: list[_RawToken] | None = None
+    opened = 0
+    for token in _tokens(text, None, origin):
+        offset, kind, value = token
+        if kind == "variable_begin":
+            braced, opened = [], offset
+        elif kind == "variable_end" and braced is not None:
+            parts.append(Braced(_parse(braced, offset, origin)))
+            braced = None
+        elif braced is not None:
+            braced.append(token)
+        else:
+            parts.append(Data(value))
+    if braced is not None:
+        raise ConfigError((origin.problem(opened, "'{{' is never closed", "close it with '}}'", 2),))
+    return parts
+
+
+def token_starts(text: str, words: frozenset[str]) -> list[int]:
+    """Offsets of the name tokens that are one of the words, in an expression that parses."""
+    return [
+        offset for offset, kind, value in _tokens(text, "variable", Origin("")) if kind == "name" and value in words
+    ]
+
+
+def _tokens(text: str, state: str | None, origin: Origin) -> Iterator[_RawToken]:
+    """Raw tokens as (offset, type, text), refusing whatever has no place in a value."""
+    _refuse_text(text, origin)
+    offset = count = 0
+    try:
+        for _line, kind, value in _LEXER.tokeniter(text, None, None, state):
+            count += 1
+            if count > MAX_TOKENS:
+                raise ConfigError(
+                    (origin.problem(offset, "the expression is too long", "name a part of it under 'conditions'"),)
+                )
+            _refuse_token(offset, kind, value, state, origin)
+            yield offset, kind, value
+            offset += len(value)
+    except TemplateSyntaxError as error:
+        hint = {"&": "write 'and'", "!": "write 'not'"}.get(text[offset : offset + 1])
+        raise ConfigError((origin.problem(offset, _plain(error), hint),)) from error
+
+
+def _refuse_text(text: str, origin: Origin) -> None:
+    if len(text) > MAX_LENGTH:
+        raise ConfigError((origin.problem(0, f"longer than {MAX_LENGTH} characters"),))
+    if control := _CONTROL.search(text):
+        raise ConfigError((origin.problem(control.start(), "control character"),))
+
+
+def _refuse_token(offset: int, kind: str, value: str, state: str | None, origin: Origin) -> None:
+    if kind in _REFUSED_TOKENS:
+        raise ConfigError((origin.problem(offset, f"'{value.strip()}': {_REFUSED_TOKENS[kind]}", width=2),))
+    if kind in {"variable_begin", "variable_end"} and value.strip() not in {"{{", "}}"}:
+        hint = "text around an expression is kept as it stands"
+        raise ConfigError((origin.problem(offset, f"'{value.strip()}' is not part of the language", hint, 3),))
+    if state and kind not in _EXPRESSION_TOKENS:
+        message = f"unexpected '{value.strip()[:20]}'"
+        raise ConfigError((origin.problem(offset, message, "a condition stands without braces"),))
+    if kind == "string" and (escape := _BAD_ESCAPE.search(value)):
+        hint = r"there are \\ \' \" \n \t"
+        raise ConfigError((origin.problem(offset + escape.start(), "unknown escape in text", hint, 2),))
+
+
+def _parse(tokens: list[_RawToken], end: int, origin: Origin) -> nodes.Expr:
+    """Parses one expression out of its raw tokens; `end` is the offset behind them."""
+    parser = Parser(_PARSER_HOME, "", None, None)
+    try:
+        parser.stream = TokenStream(_LEXER.wrap(iter(tokens)), None, None)
+        node = parser.parse_expression()
+    except TemplateSyntaxError as error:
+        offset = end if parser.stream.eos else error.lineno
+        if "end of template" in str(error.message):
+            raise ConfigError((origin.problem(end, "the expression ends too early"),)) from error
+        raise ConfigError((origin.problem(offset, _plain(error)),)) from error
+    except (RecursionError, ValueError) as error:
+        raise ConfigError(
+            (origin.problem(0, "the expression is nested too deeply or holds too long a number"),)
+        ) from error
+    if not parser.stream.eos:
+        left = parser.stream.current
+        value = next((text for offset, _, text in tokens if offset == left.lineno), str(left.value))
+        hint = "did you mean '=='?" if value == "=" else None
+        raise ConfigError((origin.problem(left.lineno, f"unexpected '{value}'", hint, len(value)),))
+    return node
+
+
+def _plain(error: TemplateSyntaxError) -> str:
+    """Jinja2's message without the position it does not know: offsets stand where it expects line numbers."""
+    message = re.sub(r" at \d+$", "", str(error.message or "not an expression"))
+    return message[:1].lower() + message[1:].removesuffix(".")
