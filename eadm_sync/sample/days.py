@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from eadm_sync.sample.draft import Draft, Event
 from eadm_sync.sample.schools import GRADES, Roll, enrol
 from eadm_sync.sample.staff import LEAVES, employee_number
-from eadm_sync.sample.town import Position, Pupil, Town, Unit, present
+from eadm_sync.sample.town import Employee, Position, Pupil, Town, Unit, present
 
 Happening = Callable[[Draft], None]
 
@@ -36,9 +36,14 @@ def next_day(town: Town) -> tuple[Town, tuple[Event, ...]]:
 
 
 def handful(town: Town) -> tuple[Town, tuple[Event, ...]]:
-    """The town a day later, after exactly five happenings: for showing what a small change leads to."""
+    """The town a day later, after exactly five happenings: for showing what a small change leads to.
+
+    They happen to people with permanent positions, so that they show on whatever later day they are looked at, and to
+    none who teach, since the school system would keep the one who leaves.
+    """
     draft = Draft(town, town.day + NEXT_DAY)
-    for happening in (retitle, join, leave, rename, rename_unit):
+    draft.limit_to(lambda one: not one.teacher_id and all(_is_permanent(at) for at in one.positions))
+    for happening in (retitle, join_for_good, leave, rename, rename_unit):
         happening(draft)
     return draft.town(), tuple(draft.events)
 
@@ -55,6 +60,15 @@ def join(draft: Draft) -> None:
     employee = draft.recruiter.employee((position,), youngest=20, oldest=62)
     draft.employees[employee.number] = employee
     draft.note("join", "hr", employee.number, "Fra", "", start.isoformat())
+
+
+def join_for_good(draft: Draft) -> None:
+    """Somebody begins in a permanent position today."""
+    post = draft.recruiter.post()
+    position = Position("1", post.unit, post.job.code, post.job.title, "Fast", 100, draft.day)
+    employee = draft.recruiter.employee((position,), youngest=20, oldest=62)
+    draft.employees[employee.number] = employee
+    draft.note("join", "hr", employee.number, "Fra", "", position.start.isoformat())
 
 
 def leave(draft: Draft) -> None:
@@ -79,16 +93,17 @@ def vanish(draft: Draft) -> None:
 
 def rehire(draft: Draft) -> None:
     """Somebody who has left comes back: with the old number if HR still has the record, else with a new one."""
-    returned = [one for one in draft.employees.values() if not any(_lasts(p, draft.day) for p in one.positions)]
-    candidates = [*returned, *draft.departed.values()]
+    if draft.idle is None:
+        draft.idle = [one.number for one in draft.employees.values() if not _has_work(one, draft.day)]
+    here = [draft.employees[number] for number in draft.idle if number in draft.employees]
+    candidates = [one for one in (*here, *draft.departed.values()) if not _has_work(one, draft.day)]
     if not candidates:
         return
     employee = draft.dice.pick(candidates)
     if draft.departed.pop(employee.number, None):
         number = employee_number(draft.recruiter.serial("employee"))
         employee = draft.change(employee, former_number=employee.number, number=number, positions=())
-    post = draft.recruiter.post()
-    position = draft.recruiter.contract(post, str(len(employee.positions) + 1))
+    position = draft.recruiter.contract(draft.recruiter.post(), _next_number(employee))
     position = draft.change(position, start=draft.day, end=position.end and position.end + timedelta(60), leave="")
     kept = tuple(draft.change(one, main=False) for one in employee.positions[-2:])
     draft.employees[employee.number] = draft.with_teacher_id(draft.change(employee, positions=(*kept, position)))
@@ -103,8 +118,7 @@ def move(draft: Draft) -> None:
     employee, old = found
     post = draft.recruiter.post()
     last = draft.day + timedelta(13) if draft.dice.chance(0.3) else draft.day - NEXT_DAY
-    number = str(max(int(position.number) for position in employee.positions) + 1)
-    new = Position(number, post.unit, post.job.code, post.job.title, "Fast", old.percent, draft.day)
+    new = Position(_next_number(employee), post.unit, post.job.code, post.job.title, "Fast", old.percent, draft.day)
     ended = draft.change(old, end=max(last, old.start), main=False, leave="")
     others = tuple(position for position in employee.positions if position is not old)[-1:]
     positions = tuple(sorted((*others, ended, new), key=lambda position: int(position.number)))
@@ -142,7 +156,7 @@ def begin_leave(draft: Draft) -> None:
     employee, old = found
     code = draft.dice.weigh(LEAVES)
     draft.put(employee, draft.change(old, leave=code))
-    draft.note("leave-begins", "hr", employee.number, "Permisjon", "", code)
+    draft.note("on-leave", "hr", employee.number, "Permisjon", "", code)
 
 
 def end_leave(draft: Draft) -> None:
@@ -152,7 +166,7 @@ def end_leave(draft: Draft) -> None:
         return
     employee, old = found
     draft.put(employee, draft.change(old, leave=""))
-    draft.note("leave-ends", "hr", employee.number, "Permisjon", old.leave, "")
+    draft.note("back-from-leave", "hr", employee.number, "Permisjon", old.leave, "")
 
 
 def rename(draft: Draft) -> None:
@@ -311,8 +325,17 @@ def _ended(draft: Draft, position: Position, end: date) -> Position:
     return draft.change(position, end=end, start=min(position.start, end), leave="")
 
 
-def _lasts(position: Position, day: date) -> bool:
-    return present(position, day) or position.start > day
+def _has_work(employee: Employee, day: date) -> bool:
+    """Whether any position holds on this day or is still to come."""
+    return any(present(position, day) or position.start > day for position in employee.positions)
+
+
+def _is_permanent(position: Position) -> bool:
+    return position.category == "Fast" and position.end is None
+
+
+def _next_number(employee: Employee) -> str:
+    return str(max((int(position.number) for position in employee.positions), default=0) + 1)
 
 
 RATES: tuple[tuple[Happening, float, str], ...] = (

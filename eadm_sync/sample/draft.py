@@ -96,6 +96,10 @@ class Draft:
         """The value with other fields."""
         return msgspec.structs.replace(value, **fields)
 
+    def limit_to(self, fits: Callable[[Employee], bool]) -> None:
+        """Lets things happen only to employees for whom `fits` holds, from now on."""
+        self._numbers = [number for number in self._numbers if fits(self.employees[number])]
+
     def put(self, employee: Employee, position: Position) -> None:
         """Replaces the employee's position of the same number."""
         positions = tuple(position if old.number == position.number else old for old in employee.positions)

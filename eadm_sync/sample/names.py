@@ -38,12 +38,13 @@ NORWEGIAN = _origin(
     " Rune Trond Tore Daniel Jon Kristian Marius Tom Harald Olav Stian Magnus Rolf Øyvind Espen Gunnar Henrik Eirik"
     " Håkon Håvard Jørgen Bård Pål Sølve Tørres Åge Asbjørn Jakob Emil Noah Oliver Filip Lukas Liam Aksel Isak William"
     " Mathias Ludvig Kasper Sander Jonas Iver Brage Ulrik Sondre Vetle Tobias Johannes Birk Theo Sverre Leif Roar Dag",
-    "Hansen Johansen Olsen Larsen Andersen Pedersen Nilsen Kristiansen Jensen Karlsen Johnsen Pettersen Eriksen Berg"
-    " Haugen Hagen Johannessen Andreassen Jacobsen Dahl Jørgensen Halvorsen Henriksen Lund Sørensen Jakobsen Moen"
-    " Gundersen Iversen Strand Solberg Svendsen Eide Knutsen Martinsen Paulsen Bakken Kristoffersen Mathisen Lie"
-    " Amundsen Nguyen Rasmussen Lunde Solheim Berge Moe Nygård Bakke Fredriksen Holm Lien Hauge Christensen Andresen Nielsen Aas"
-    " Knudsen Evensen Sæther Hanssen Myhre Haugland Berntsen Thomassen Bråthen Ødegård Aasen Tangen Ruud Kvåle Brekke"
-    " Ellingsen Børresen Ås Sæbø Øvrebø Fjeld Håland Tveit Skår Vågen Rød Nærbø Åmodt Gjøvåg Hjelmeland Skjærvø Tøndel",
+    "Hansen Johansen Olsen Larsen Andersen Pedersen Nilsen Kristiansen Jensen Karlsen Johnsen Pettersen Eriksen"
+    " Berg Haugen Hagen Johannessen Andreassen Jacobsen Dahl Jørgensen Halvorsen Henriksen Lund Sørensen"
+    " Jakobsen Moen Gundersen Iversen Strand Solberg Svendsen Eide Knutsen Martinsen Paulsen Bakken"
+    " Kristoffersen Mathisen Lie Amundsen Nguyen Rasmussen Lunde Solheim Berge Moe Nygård Bakke Fredriksen Holm"
+    " Lien Hauge Christensen Andresen Nielsen Aas Knudsen Evensen Sæther Hanssen Myhre Haugland Berntsen"
+    " Thomassen Bråthen Ødegård Aasen Tangen Ruud Kvåle Brekke Ellingsen Børresen Ås Sæbø Øvrebø Fjeld Håland"
+    " Tveit Skår Vågen Rød Nærbø Åmodt Gjøvåg Hjelmeland Skjærvø Tøndel",
 )
 
 FOREIGN = Weighted(

@@ -186,6 +186,7 @@ class Recruiter:
     def contract(self, post: Post, number: str, *, main: bool = True) -> Position:
         """A position that holds on the recruiter's day."""
         category = self.dice.weigh(_CATEGORIES)
+        end: date | None
         if category == "Vikar":
             start, end = self.day - timedelta(self.dice.below(100)), self._soon(3, 90)
         elif category == "Midlertidig":

@@ -183,6 +183,13 @@ def _demographics(town: Town) -> Iterator[Row]:
 
 _SEX = {"K": "female", "M": "male"}
 _BULK = "sourcedId status dateLastModified"
+_SUBJECT = "subjects subjectCodes periods"
+_CONTACTS = "identifier email sms phone agentSourcedIds grades password"
+_RACE = (  # columns of the standard that stay empty: nothing of the kind may be kept of pupils here
+    "americanIndianOrAlaskaNative asian blackOrAfricanAmerican nativeHawaiianOrOtherPacificIslander white"
+    " demographicRaceTwoOrMoreRaces hispanicOrLatinoEthnicity"
+)
+_BIRTH_PLACE = "countryOfBirthCode stateOfBirthAbbreviation cityOfBirth"
 
 _Table = tuple[str, Callable[[Town], Iterator[Row]]]
 
@@ -201,13 +208,11 @@ _SCHOOL: dict[str, _Table] = {
     "orgs": (f"{_BULK} name type identifier parentSourcedId", _orgs),
     "courses": (f"{_BULK} schoolYearSourcedId title courseCode grades orgSourcedId subjects subjectCodes", _courses),
     "classes": (
-        f"{_BULK} title grades courseSourcedId classCode classType location schoolSourcedId termSourcedIds subjects"
-        " subjectCodes periods",
+        f"{_BULK} title grades courseSourcedId classCode classType location schoolSourcedId termSourcedIds {_SUBJECT}",
         _classes,
     ),
     "users": (
-        f"{_BULK} enabledUser orgSourcedIds role username userIds givenName familyName middleName identifier email"
-        " sms phone agentSourcedIds grades password",
+        f"{_BULK} enabledUser orgSourcedIds role username userIds givenName familyName middleName {_CONTACTS}",
         _users,
     ),
     "enrollments": (
@@ -215,9 +220,7 @@ _SCHOOL: dict[str, _Table] = {
         _enrollments,
     ),
     "demographics": (
-        f"{_BULK} birthDate sex americanIndianOrAlaskaNative asian blackOrAfricanAmerican"
-        " nativeHawaiianOrOtherPacificIslander white demographicRaceTwoOrMoreRaces hispanicOrLatinoEthnicity"
-        " countryOfBirthCode stateOfBirthAbbreviation cityOfBirth publicSchoolResidenceStatus",
+        f"{_BULK} birthDate sex {_RACE} {_BIRTH_PLACE} publicSchoolResidenceStatus",
         _demographics,
     ),
 }
