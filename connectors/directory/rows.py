@@ -1,0 +1,94 @@
+"""Reading a directory's tables as the contract's values, streaming."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import msgspec
+
+from connectors.contract import Kind, RemoteObject, Value
+from connectors.directory.schema import GONE, LIVE
+from connectors.directory.working_set import Entry
+
+_OBJECT = "SELECT id, anchor, kind, owner, operation, container, enabled, state, attributes FROM object"
+_REMOTE = "SELECT anchor, state, attributes, container, enabled, owner FROM object"
+_decode = msgspec.json.Decoder(dict[str, Value]).decode
+
+
+def position(connection: sqlite3.Connection) -> tuple[str, int]:
+    """The directory's identity and the number of its newest change."""
+    facts = dict(connection.execute("SELECT key, value FROM meta"))
+    return facts["directory"], facts["change"]
+
+
+def read(connection: sqlite3.Connection, kind: Kind, after: int | None) -> Iterator[RemoteObject]:
+    """All objects of one kind in the order they were made, or those changed after `after`, gone ones among them."""
+    if kind is Kind.MEMBERSHIP:
+        return _memberships(connection, after)
+    if kind is Kind.LICENCE:
+        return _licences(connection, after)
+    if after is None:
+        query, bound = f"{_REMOTE} WHERE kind = ? AND state <> ? ORDER BY id", GONE
+    else:
+        query, bound = f"{_REMOTE} WHERE kind = ? AND change > ? ORDER BY id", after
+    return (_remote(kind, *row) for row in connection.execute(query, (kind, bound)))
+
+
+def live(connection: sqlite3.Connection, kind: Kind) -> Iterator[RemoteObject]:
+    """All live objects of one kind."""
+    rows = connection.execute(f"{_REMOTE} WHERE kind = ? AND state = ? ORDER BY id", (kind, LIVE))
+    return (_remote(kind, *row) for row in rows)
+
+
+def holding(connection: sqlite3.Connection, kind: Kind, attribute: str, folded: str) -> Iterator[RemoteObject]:
+    """Live objects with this folded value in an indexed attribute."""
+    rows = connection.execute(
+        f"{_REMOTE} WHERE id IN"  # noqa: S608 - a constant
+        " (SELECT object FROM value WHERE kind = ? AND attribute = ? AND value = ?) ORDER BY id",
+        (kind, attribute, folded),
+    )
+    return (_remote(kind, *row) for row in rows)
+
+
+def live_entries(connection: sqlite3.Connection) -> Iterator[Entry]:
+    """All live accounts and groups as the index needs them."""
+    rows = connection.execute(f"{_OBJECT} WHERE state = ?", (LIVE,))
+    return (Entry(*row) for row in rows)
+
+
+def licences_in_use(connection: sqlite3.Connection) -> dict[str, int]:
+    """Seats taken, by product."""
+    return dict(connection.execute("SELECT sku, count(*) FROM licence WHERE gone = 0 GROUP BY sku"))
+
+
+def _remote(
+    kind: Kind, anchor: str, state: int, attributes: str, container: str | None, enabled: int | None, owner: str | None
+) -> RemoteObject:
+    if state == GONE:
+        return RemoteObject(kind, anchor, deleted=True)
+    active = None if enabled is None else bool(enabled)
+    return RemoteObject(kind, anchor, _decode(attributes), container, active, state != LIVE, owner)
+
+
+def _memberships(connection: sqlite3.Connection, after: int | None) -> Iterator[RemoteObject]:
+    rows = connection.execute(
+        "SELECT g.anchor, a.anchor, m.role, m.gone FROM membership AS m"
+        " JOIN object AS g ON g.id = m.group_id JOIN object AS a ON a.id = m.account_id"
+        " WHERE CASE WHEN ? IS NULL THEN m.gone = 0 ELSE m.change > ? END ORDER BY m.group_id, m.account_id",
+        (after, after),
+    )
+    for group, account, role, gone in rows:
+        yield RemoteObject(
+            Kind.MEMBERSHIP, f"{group}/{account}", deleted=bool(gone), group=group, account=account, role=role
+        )
+
+
+def _licences(connection: sqlite3.Connection, after: int | None) -> Iterator[RemoteObject]:
+    rows = connection.execute(
+        "SELECT a.anchor, l.sku, l.gone FROM licence AS l JOIN object AS a ON a.id = l.account_id"
+        " WHERE CASE WHEN ? IS NULL THEN l.gone = 0 ELSE l.change > ? END ORDER BY l.account_id, l.sku",
+        (after, after),
+    )
+    for account, sku, gone in rows:
+        yield RemoteObject(Kind.LICENCE, f"{account}/{sku}", deleted=bool(gone), account=account, sku=sku)

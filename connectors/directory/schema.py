@@ -1,0 +1,140 @@
+"""The file of a directory: its tables, how it is opened, and how SQLite's errors are told."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from connectors.errors import AuthenticationFailed, Unavailable
+
+VERSION = 1
+LIVE, RECYCLED, GONE = 0, 1, 2
+"""States of an object. live -> recycled -> gone, recycled -> live, live -> gone; a gone one stays gone."""
+
+BUSY_TIMEOUT_SECONDS = 30.0  # longer than a file target needs to render a hundred thousand accounts
+
+# Every row carries the number of the batch that last changed it, so that `read(since=...)` is one comparison.
+# Rows of what is gone are kept: without them an incremental read could not tell of it.
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE object (
+  id INTEGER PRIMARY KEY, anchor TEXT NOT NULL, kind TEXT NOT NULL, owner TEXT, operation TEXT NOT NULL,
+  container TEXT, enabled INTEGER, state INTEGER NOT NULL, change INTEGER NOT NULL, attributes TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX object_anchor ON object (anchor);
+CREATE UNIQUE INDEX object_owner ON object (owner, kind) WHERE state = 0 AND owner IS NOT NULL;
+CREATE INDEX object_operation ON object (operation) WHERE state = 0;
+CREATE INDEX object_change ON object (change);
+CREATE TABLE value (
+  kind TEXT NOT NULL, attribute TEXT NOT NULL, value TEXT NOT NULL, object INTEGER NOT NULL,
+  PRIMARY KEY (kind, attribute, value, object)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE membership (
+  group_id INTEGER NOT NULL, account_id INTEGER NOT NULL, role TEXT NOT NULL, gone INTEGER NOT NULL,
+  change INTEGER NOT NULL, PRIMARY KEY (group_id, account_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX membership_account ON membership (account_id);
+CREATE TABLE licence (
+  account_id INTEGER NOT NULL, sku TEXT NOT NULL, gone INTEGER NOT NULL, change INTEGER NOT NULL,
+  PRIMARY KEY (account_id, sku)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX licence_sku ON licence (sku) WHERE gone = 0;
+"""
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Tells SQLite's and the file system's errors in the contract's words.
+
+    Raises:
+        AuthenticationFailed: The file or its folder may not be written.
+        Unavailable: Anything else: locked, full, damaged.
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise AuthenticationFailed(f"no right to write {error.filename or path}") from error
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+            raise AuthenticationFailed(f"no right to write {path}") from error
+        raise Unavailable(f"{path}: {error}") from error
+    except (sqlite3.Error, OSError) as error:
+        raise Unavailable(f"{path}: {error}") from error
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """The directory at `path`, made with its folder if it is not there. A commit survives a loss of power.
+
+    Raises:
+        Unavailable, AuthenticationFailed: As `translated`; also where the file is something else.
+    """
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = _connect(path, "rwc")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        with transaction(connection):
+            if not _is_directory(connection, path):
+                create_tables(connection)
+        return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """The directory at `path`, or an empty one in memory where there is none yet: a dry run leaves no file behind.
+
+    Raises:
+        Unavailable, AuthenticationFailed: As `open_for_writing`.
+    """
+    with translated(path):
+        if path.exists():
+            connection = _connect(path, "rw")
+            if _is_directory(connection, path):
+                return connection
+            connection.close()
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        create_tables(connection)
+        return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; other writers wait from the first statement on, so that none fails half-way."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Lays out an empty directory with an identity of its own, by which resume tokens are known."""
+    for statement in _TABLES.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", [("directory", str(uuid4())), ("change", 0)])
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    # One thread at a time is the contract's promise; it need not always be the same one.
+    return sqlite3.connect(
+        f"{path.resolve().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _is_directory(connection: sqlite3.Connection, path: Path) -> bool:
+    """True for a directory, False for an empty file; anything else is not touched."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == VERSION:
+        return True
+    if version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise Unavailable(f"{path} is not a directory that this version can use")
+    return False

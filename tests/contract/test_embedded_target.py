@@ -1,0 +1,49 @@
+"""The reference target keeps every promise of the contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from connectors.contract_suite import OpenTarget, TargetContract
+from connectors.registry import load
+
+SETTINGS = {
+    "path": "directory.db",
+    "unique": ["mail"],
+    "required": ["mail"],
+    "attributes": {"displayName": "str", "mail": "str", "proxyAddresses": "list"},
+    "max_lengths": {"displayName": 64},
+    "seats": {"A3": 3},
+}
+
+
+class TestEmbeddedTarget(TargetContract):
+    """The embedded target with everything that can be limited, limited."""
+
+    containers: ClassVar = ("OU=Ansatte", "OU=Sluttet")
+    list_attribute: ClassVar = "proxyAddresses"
+    sku: ClassVar = "A3"
+
+    @pytest.fixture
+    def open_target(self, tmp_path: Path) -> OpenTarget:
+        """The same file every time within a test."""
+        embedded = load("embedded")
+        return lambda: embedded.open_target(embedded.options(**SETTINGS), tmp_path)
+
+
+class TestUnlimitedEmbeddedTarget(TargetContract):
+    """The embedded target as it is with no settings but its path."""
+
+    unknown_attribute: ClassVar = None
+    list_attribute: ClassVar = "proxyAddresses"
+    sku: ClassVar = "A3"
+
+    @pytest.fixture
+    def open_target(self, tmp_path: Path) -> OpenTarget:
+        """Without a recycle bin and without containers."""
+        embedded = load("embedded")
+        options = embedded.options(path="directory.db", soft_delete=False, containers=False)
+        return lambda: embedded.open_target(options, tmp_path)
