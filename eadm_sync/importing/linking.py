@@ -1,0 +1,181 @@
+"""One human being across sources and keys: records that share an exact link belong to one person.
+
+Links are compared by keyed hash, in the configured order, and names never count. What two records cannot agree on is
+listed as a contradiction; nothing is merged by guess, and a record that is known keeps its person whatever happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from eadm_sync.importing.merging import PersonRecord, contradictions
+from eadm_sync.importing.records import Quarantined, SourcePerson, decode_person
+from eadm_sync.importing.staging import Staged
+from eadm_sync.importing.store import Claim, StoredRecord
+
+Place = tuple[str, str]
+"""A record's source and key."""
+
+
+class LinkStore(Protocol):
+    """What linking asks of the stored records."""
+
+    def claims(self, digests: Iterable[bytes]) -> Iterable[Claim]:
+        """The stored records that have any of these links."""
+        ...
+
+    def records_of(self, person_ids: Sequence[str]) -> Mapping[str, Sequence[StoredRecord]]:
+        """All stored records of these people."""
+        ...
+
+    def links_of(self, source: str, key: str) -> Sequence[tuple[str, bytes]]:
+        """(kind, digest) of each link of a stored record."""
+        ...
+
+
+def own_id(source: str, key: str) -> str:
+    """Id of the person that a record brings itself."""
+    return f"{source}:{key}"
+
+
+class Linker:
+    """Finds the person of each staged record.
+
+    Attributes:
+        joined: Person id → the new records that joined it, in the order of joining.
+        contradictions: What could not be agreed on.
+    """
+
+    def __init__(
+        self,
+        staged: Mapping[str, Staged],
+        new: Mapping[str, set[str]],
+        elsewhere: Mapping[str, Mapping[str, str]],
+        store: LinkStore,
+    ) -> None:
+        """Prepares linking; all mappings are by source, and `staged` is in the sources' precedence.
+
+        Args:
+            staged: The staged records.
+            new: Keys of those that were not known before.
+            elsewhere: Key → person id, of stored records whose person is not named after them.
+            store: The stored records.
+        """
+        self.joined: dict[str, list[Place]] = {}
+        self.contradictions: list[Quarantined] = []
+        self._staged = staged
+        self._new = new
+        self._elsewhere = elsewhere
+        self._store = store
+        self._persons: dict[Place, str] = {}
+        self._claims: dict[bytes, str] = {}
+
+    def person_of(self, source: str, key: str) -> str:
+        """Id of the person that a record belongs to."""
+        person = self._persons.get((source, key)) or self._elsewhere.get(source, {}).get(key)
+        return person or own_id(source, key)
+
+    def holder(self, digest: bytes) -> str | None:
+        """Id of the person that has a link, or None."""
+        return self._claims.get(digest) or next((claim.person_id for claim in self._live([digest])), None)
+
+    def link(self) -> None:
+        """Finds the person of every new staged record; known ones keep theirs."""
+        for claim in self._live(digest for *_, links in self._all() for _, digest in links):
+            self._claims.setdefault(claim.digest, claim.person_id)
+        for source, key, links in self._all(new=False):
+            self._check_known(source, key, links)
+        for source, key, links in self._all(new=True):
+            self._place_new(source, key, links)
+
+    def recheck(self, places: Iterable[Place]) -> None:
+        """Lists the contradictions that still stand, of stored records that have not changed."""
+        for source, key in places:
+            links = self._store.links_of(source, key)
+            person = self.person_of(source, key)
+            for claim in self._live(digest for _, digest in links):
+                if claim.person_id != person:
+                    self._claims.setdefault(claim.digest, claim.person_id)
+            self._check_known(source, key, links)
+
+    def check_people(self, person_ids: Iterable[str]) -> None:
+        """Lists the people whose present records cannot all be true."""
+        for person_id in person_ids:
+            records = self.records_of(person_id)
+            for name in contradictions(records):
+                first, *others = (own_id(each.record.source, each.record.key) for each in records)
+                source, _, key = first.partition(":")
+                self._contradict(source, key, name, f"differs from that in {', '.join(others)}, the same human being")
+
+    def records_of(self, person_id: str) -> list[PersonRecord]:
+        """All records of one person: the staged ones as they are now, the others as stored. In no particular order."""
+        records = {}
+        for each in self._store.records_of([person_id]).get(person_id, ()):
+            records[each.source, each.key] = PersonRecord(decode_person(each.data), each.absent_since)
+        source, _, key = person_id.partition(":")
+        for place in (*records, (source, key), *self.joined.get(person_id, ())):
+            staged = self._staged.get(place[0])
+            if staged is not None and place[1] in staged and self.person_of(*place) == person_id:
+                records[place] = PersonRecord(staged.person(place[1]))
+        return [records[place] for place in sorted(records)]
+
+    def _all(self, *, new: bool | None = None) -> Iterator[tuple[str, str, list[tuple[str, bytes]]]]:
+        """(source, key, links) of the staged records: all, only new, or only known ones; by precedence, then key."""
+        for source, staged in self._staged.items():
+            keys: Iterable[str] = staged if new is None else sorted(staged)
+            for key in keys:
+                if new is None or (key in self._new[source]) == new:
+                    yield source, key, staged.links(key)
+
+    def _live(self, digests: Iterable[bytes]) -> Iterator[Claim]:
+        """Stored claims, but for those of staged records: their links are as they are now."""
+        for claim in self._store.claims(digests):
+            staged = self._staged.get(claim.source)
+            if staged is None or claim.key not in staged:
+                yield claim
+
+    def _check_known(self, source: str, key: str, links: Sequence[tuple[str, bytes]]) -> None:
+        """A known record stays with its person; what else it links to is listed."""
+        person = self.person_of(source, key)
+        for kind, digest in links:
+            other = self._claims.setdefault(digest, person)
+            if other != person:
+                self._contradict(source, key, kind, f"is also that of {other}; the two were not made one")
+
+    def _place_new(self, source: str, key: str, links: list[tuple[str, bytes]]) -> None:
+        """A new record joins the one person its links lead to, or brings a person of its own."""
+        matched = [(kind, self._claims[digest]) for kind, digest in links if digest in self._claims]
+        people = list(dict.fromkeys(person for _, person in matched))
+        person = own_id(source, key)
+        if len(people) > 1:
+            self._contradict(source, key, matched[0][0], f"and its other links lead to {' and '.join(people)}")
+        elif people and self._plausible(source, key, people[0], {kind for kind, _ in matched}):
+            person = people[0]
+            self._persons[source, key] = person
+            self.joined.setdefault(person, []).append((source, key))
+        elif people:
+            reason = f"is also that of {people[0]}, who seems to be somebody else (date of birth, national id)"
+            self._contradict(source, key, matched[0][0], reason)
+        for _, digest in links:
+            self._claims.setdefault(digest, person)
+
+    def _plausible(self, source: str, key: str, person_id: str, kinds: set[str]) -> bool:
+        """Whether a link is to be believed. A national id is; other values are sometimes given to somebody else.
+
+        Numbers are reused and addresses shared, so dates of birth must not differ; and where national ids do (a
+        D-number that became a national id), the dates of birth must be known and equal.
+        """
+        if "national_id" in kinds:
+            return True
+        record = self._staged[source].person(key)
+        return all(_may_be_one(record, other.record) for other in self.records_of(person_id))
+
+    def _contradict(self, source: str, key: str, name: str, reason: str) -> None:
+        self.contradictions.append(Quarantined(source, "contradiction", "", 0, key, name, reason))
+
+
+def _may_be_one(one: SourcePerson, other: SourcePerson) -> bool:
+    if one.birth_date and other.birth_date:
+        return one.birth_date == other.birth_date
+    return not (one.national_id and other.national_id) or one.national_id == other.national_id

@@ -1,0 +1,85 @@
+"""The records of one human being become one person. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from eadm_sync.importing.records import SourcePerson
+from eadm_sync.model import Affiliation, Person
+
+_FIELDS = (
+    "given_name",
+    "family_name",
+    "birth_date",
+    "national_id",
+    "employee_number",
+    "email",
+    "mobile",
+    "username",
+)
+
+
+class PersonRecord(NamedTuple):
+    """A record, and the day since which it has been missing from its source; None while it is there."""
+
+    record: SourcePerson
+    absent_since: date | None = None
+
+
+def in_precedence(records: Iterable[PersonRecord], sources: Sequence[str]) -> list[PersonRecord]:
+    """Records sorted: present before absent, then by the sources' precedence, then by key.
+
+    Sources that are no longer configured come last.
+    """
+    rank = {name: number for number, name in enumerate(sources)}
+    return sorted(
+        records,
+        key=lambda each: (each.absent_since is not None, rank.get(each.record.source, len(rank)), each.record.key),
+    )
+
+
+def merge(person_id: str, records: Sequence[PersonRecord]) -> Person:
+    """One person from at least one record, which are `in_precedence`.
+
+    Each field comes from the first record that has it; affiliations from all of them. Those of an absent record end on
+    the day before it was missed; those that would have begun later are left out.
+    """
+    first = records[0].record
+    fields: dict[str, Any] = {name: getattr(first, name) for name in _FIELDS}
+    extra = first.extra
+    for record, _ in records[1:]:
+        for name, value in fields.items():
+            if not value:
+                fields[name] = getattr(record, name)
+        extra = record.extra | extra
+    if len(records) == 1 and records[0].absent_since is None:
+        affiliations = first.affiliations
+    else:
+        found = [each for record in records for each in _affiliations(record)]
+        affiliations = tuple(sorted(found, key=lambda each: each.id))
+    return Person(id=person_id, affiliations=affiliations, extra=extra, **fields)
+
+
+def contradictions(records: Sequence[PersonRecord]) -> tuple[str, ...]:
+    """Fields in which records that are present cannot all be true: one human being has one date of birth.
+
+    Names may differ (maiden names, spelling), and so may addresses.
+    """
+    born = {each.record.birth_date for each in records if each.absent_since is None and each.record.birth_date}
+    return ("birth_date",) if len(born) > 1 else ()
+
+
+def _affiliations(record: PersonRecord) -> Iterable[Affiliation]:
+    """A record's affiliations, ended where the record is absent."""
+    if record.absent_since is None:
+        yield from record.record.affiliations
+        return
+    last = record.absent_since - timedelta(days=1)
+    for each in record.record.affiliations:
+        if each.start is not None and each.start > last:
+            continue
+        yield each if each.end is not None and each.end <= last else msgspec.structs.replace(each, end=last)
