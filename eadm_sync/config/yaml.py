@@ -45,6 +45,14 @@ _PLAIN, _QUOTED, _SEQUENCE, _MAPPING = "plain", "quoted", "sequence", "mapping"
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
+# A key that names a secret, or a URL with a password: such a line is never shown, whatever is wrong with it.
+_SECRET_LINE = re.compile(
+    r"""[\w-]*(?:pas+w|passphrase|pwd|secret|token|credential|api[_-]?key|(?:private|access|shared|account)[_-]?key)
+        [\w-]*["']?\s*:  |  ://[^/\s]*:[^/\s]*@""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """A place in a file; `line` and `column` are 1-based and count characters, as editors do."""
@@ -99,7 +107,8 @@ class Document:
     def position(self, path: Path, *, key: bool = False) -> Position:
         """Where a value begins, or with `key` the key that leads to it.
 
-        A path that leads nowhere gives the nearest value above it: a missing key is reported where it is missed.
+        A path that leads nowhere gives the nearest value above it: a missing key is reported where it is missed. A
+        number at a mapping is passed over, since one entry may stand for a list of one.
         """
         node, key_node = self._find(path)
         wanted = key_node if key and key_node is not None else node
@@ -129,6 +138,11 @@ class Document:
         end = self.text.find("\n", start)
         return self.text[start:] if end < 0 else self.text[start:end]
 
+    def excerpt(self, line: int) -> str | None:
+        """A line to show beside a problem, or None where it seems to hold a secret."""
+        text = self.line_text(line)
+        return None if _SECRET_LINE.search(text) else text
+
     def problem(
         self,
         path: Path,
@@ -149,7 +163,7 @@ class Document:
             key: Point at the key rather than the value.
             offset: Point into the text of the value (0-based), or None.
             width: Characters at fault, or None for the whole key or value where it fits on the line.
-            secret: The line holds a secret: leave it out.
+            secret: The line holds a secret though its key does not say so: leave it out.
         """
         at = self.position(path, key=key) if offset is None else self.position_in(path, offset)
         return Problem(
@@ -159,7 +173,7 @@ class Document:
             message=message,
             hint=hint,
             place=dotted(path) or None,
-            excerpt=None if secret else self.line_text(at.line),
+            excerpt=None if secret else self.excerpt(at.line),
             width=width or (self._width(path, key=key) if offset is None else 1),
         )
 
@@ -179,7 +193,9 @@ class Document:
         node, key_node = self._root, None
         for step in path:
             if isinstance(node, yaml.MappingNode):
-                pair = self._pairs(node).get(str(step))
+                if isinstance(step, int):
+                    continue
+                pair = self._pairs(node).get(step)
                 if pair is None:
                     break
                 key_node, node = pair
@@ -356,28 +372,25 @@ def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     message = f"not valid YAML: {error.problem or error.context}"
     if error.context and error.problem and context_mark is not None:
         message += f", {error.context} that begins in line {context_mark.line + 1}"
-    return _problem_at(document, index, message, _syntax_hint(error, text, index))
+    hint = next((hint for words, hint in _SYNTAX_HINTS if words in message), None)
+    return _problem_at(document, index, message, hint)
 
 
-def _syntax_hint(error: yaml.MarkedYAMLError, text: str, index: int) -> str | None:
-    problem = error.problem or ""
-    if "\t" in text[index : index + 1] or "tab" in problem:
-        return "indent with spaces, not with tabs"
-    if "mapping values are not allowed" in problem:
-        return "put quotes around text that holds ': ', and check the indentation"
-    if "cannot start any token" in problem:
-        return f"put quotes around text that begins with '{text[index : index + 1]}'"
-    if "another document" in problem:
-        return "one document per file: delete the line '---'"
-    if "expected key" in problem or "block end" in problem:
-        return "check the indentation of this line and the quotes above it"
-    return None
+_SYNTAX_HINTS = (
+    ("tab", "indent with spaces, not with tabs"),
+    ("mapping values are not allowed", "put quotes around text that holds ': ', and check the indentation"),
+    ("cannot start any token", "put quotes around text that begins with this character; indent with spaces only"),
+    ("',' or", "between braces or brackets, put quotes around text that holds one of , { } [ ]"),
+    ("another document", "one document per file: delete the line '---'"),
+    ("expected key", "check the indentation of this line and the quotes above it"),
+    ("block end", "check the indentation of this line and the quotes above it"),
+)
+"""What helps, by words of libyaml's message."""
 
 
 def _problem_at(document: Document, index: int, message: str, hint: str | None, path: Path = ()) -> Problem:
     at = document._at(index)  # noqa: SLF001 - same module
-    excerpt = document.line_text(at.line)
-    return Problem(document.file, at.line, at.column, message, hint, dotted(path) or None, excerpt)
+    return Problem(document.file, at.line, at.column, message, hint, dotted(path) or None, document.excerpt(at.line))
 
 
 def _line_starts(text: str) -> list[int]:
