@@ -64,6 +64,22 @@ class Database:
                 yield
 
     @contextlib.contextmanager
+    def delivering(self, target: str) -> Iterator[bool]:
+        """Marks this process as delivering to a target; yields whether surely no other one is.
+
+        Only an embedded database, whose processes share one machine, can be sure: whatever is claimed there by
+        somebody else is claimed by a process that is gone.
+        """
+        if self.engine.dialect.name != "sqlite" or self.engine.url.database in {None, "", ":memory:"}:
+            yield False
+            return
+        with Path(f"{self.engine.url.database}.{target}.lock").open("a+") as handle:
+            alone = _try_lock(handle.fileno())
+            if alone:
+                _share_lock(handle.fileno())
+            yield alone
+
+    @contextlib.contextmanager
     def _advisory_lock(self) -> Iterator[None]:
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}):
@@ -214,11 +230,9 @@ def _sqlite_engine(url: URL) -> Engine:
 def _file_lock(path: Path) -> Iterator[None]:
     """An operating-system lock on a file beside the database; gone with its process."""
     with path.open("a+", encoding="utf-8") as handle:
-        try:
-            _lock(handle.fileno())
-        except OSError as error:
+        if not _try_lock(handle.fileno()):
             handle.seek(0)
-            raise StateBusy(handle.read().strip() or "a process that did not say who it is") from error
+            raise StateBusy(handle.read().strip() or "a process that did not say who it is")
         handle.truncate(0)
         handle.write(f"process {os.getpid()} ({' '.join(sys.argv[1:2]) or 'eadm-sync'})")
         handle.flush()
@@ -228,10 +242,24 @@ def _file_lock(path: Path) -> Iterator[None]:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _share_lock(_descriptor: int) -> None:
+        """Windows has no shared lock of this kind: the first keeps it alone, which errs on the safe side."""
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _share_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)

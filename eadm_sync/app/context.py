@@ -1,0 +1,135 @@
+"""Opens what the use cases need, once: configuration, ruleset, keys, state, sources, targets."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import MetaData
+
+from connectors import registry
+from connectors.contract import Source, Target
+from eadm_sync.clock import Clock
+from eadm_sync.config.keys import read_keys
+from eadm_sync.config.loading import Loaded, load_settings
+from eadm_sync.ruleset import Ruleset, Vocabulary, load_ruleset
+from eadm_sync.state import tables
+from eadm_sync.state.crypto import Vault
+from eadm_sync.state.database import Database, open_for_reading, open_for_writing
+from exportqueue import Queue, define
+
+
+def complete_metadata() -> MetaData:
+    """The state's tables and the queue's, in one."""
+    metadata = MetaData()
+    for table in tables.metadata.sorted_tables:
+        table.to_metadata(metadata)
+    define(metadata)
+    return metadata
+
+
+@dataclass
+class Context:
+    """One installation: everything is opened on first use.
+
+    Attributes:
+        loaded: The configuration and where it stands.
+        clock: The time.
+        actor: Who is at work, for runs and audit.
+    """
+
+    loaded: Loaded
+    clock: Clock
+    actor: str
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The installation's keys."""
+        return Vault(read_keys(self.loaded.base_dir / self.loaded.settings.state.key_file))
+
+    @cached_property
+    def ruleset(self) -> Ruleset:
+        """The rules, checked against the configuration."""
+        return load_ruleset(self.ruleset_paths, self.vocabulary)
+
+    @property
+    def ruleset_paths(self) -> tuple[Path, ...]:
+        """Where the rules stand."""
+        return tuple(self.loaded.base_dir / path for path in self.loaded.settings.rulesets)
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """What rulesets can name in this installation."""
+        settings = self.loaded.settings
+        maps = [source.map for source in settings.sources.values()]
+        return Vocabulary(
+            targets={
+                name: _words(target, settings.targets[name].variables)
+                for name, target in self._unopened_targets.items()
+            },
+            person_extra=frozenset(name for one in maps for entry in one.people for name in entry.extra),
+            affiliation_extra=frozenset(name for one in maps for entry in one.affiliations for name in entry.extra),
+            unit_extra=frozenset(name for one in maps for entry in one.units for name in entry.extra),
+        )
+
+    @cached_property
+    def _unopened_targets(self) -> dict[str, Target]:
+        return {name: self.make_target(name) for name in self.loaded.settings.targets}
+
+    def capabilities(self, target: str) -> Capabilities:
+        """What a target can do; needs no connection."""
+        return self._unopened_targets[target].capabilities
+
+    def make_target(self, name: str) -> Target:
+        """A new, unconnected target."""
+        settings = self.loaded.settings.targets[name]
+        open_target = registry.load(settings.type).open_target
+        assert open_target is not None  # noqa: S101 - the configuration's loader refuses others
+        return open_target(settings.options, self.loaded.base_dir)
+
+    def make_sources(self) -> dict[str, Source]:
+        """All sources, unread, in order of precedence."""
+        made = {}
+        for name, settings in self.loaded.settings.sources.items():
+            open_source = registry.load(settings.type).open_source
+            assert open_source is not None  # noqa: S101 - as make_target
+            made[name] = open_source(settings.options, self.loaded.base_dir)
+        return made
+
+    @cached_property
+    def queue(self) -> Queue:
+        """The export queue, on the state database."""
+        return Queue(define(MetaData()), clock=self.clock.now)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Database]:
+        """The state, for reading only."""
+        state = self.loaded.settings.state
+        with open_for_reading(state.url, self.loaded.base_dir, complete_metadata()) as database:
+            yield database
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Database]:
+        """The state, created or migrated where needed."""
+        with open_for_writing(self.loaded.settings.state.url, self.loaded.base_dir) as database:
+            yield database
+
+    def target_fingerprints(self) -> dict[str, str]:
+        """Target → hash of its settings: another directory under the same name is another target."""
+        return {
+            name: _digest(settings.type, settings.variables, settings.options.model_dump(mode="json"))
+            for name, settings in self.loaded.settings.targets.items()
+        }
+
+
+def open_context(config: Path, clock: Clock) -> Context:
+    """The installation that a configuration file describes.
+
+    Raises:
+        ConfigError: The file is wrong; carries every problem.
+    """
+    return Context(load_settings(config), clock, getpass.getuser())

@@ -1,0 +1,189 @@
+"""The dry run: import, evaluate, compare, judge. Reads everything, writes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from connectors.contract import Kind
+from eadm_sync.app.context import Context
+from eadm_sync.clock import today
+from eadm_sync.errors import SourceError
+from eadm_sync.importing import Imported, read_import
+from eadm_sync.importing.records import Hold as ImportHold
+from eadm_sync.model import Person
+from eadm_sync.plan.brakes import Limit
+from eadm_sync.plan.build import Inputs, build
+from eadm_sync.plan.plan import Basis, Plan
+from eadm_sync.ruleset import Organisation
+from eadm_sync.state import tables
+from eadm_sync.state.database import Database
+from eadm_sync.state.outcomes import known_versions
+from exportqueue import State
+
+EVALUATED_WITH = "evaluated_with"
+"""Name in the state's `meta` of the hash of everything, beside people and units, that the last evaluation read."""
+
+
+class Progress(Protocol):
+    """Told how long work gets on."""
+
+    def __call__(self, step: str, done: int, total: int | None) -> None:
+        """`step` in a few words; `done` of `total`, or of an unknown number."""
+        ...
+
+
+def silent(_step: str, _done: int, _total: int | None) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan with the import that it stands on.
+
+    Attributes:
+        plan: What would be done.
+        imported: What the sources held; `reports` tells of each.
+        evaluated_with: Hash for `EVALUATED_WITH`.
+    """
+
+    plan: Plan
+    imported: Imported
+    evaluated_with: str
+
+    @property
+    def failures(self) -> tuple[SourceError, ...]:
+        """Sources that could not be read; their people stay as they were."""
+        return tuple(report.error for report in self.imported.reports if report.error is not None)
+
+    @property
+    def import_holds(self) -> tuple[ImportHold, ...]:
+        """Absences that are not believed."""
+        return tuple(hold for report in self.imported.reports for hold in report.holds)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a brake holds any of it."""
+        return bool(self.import_holds or self.plan.holds)
+
+
+@contextlib.contextmanager
+def planned(
+    context: Context, database: Database, *, released: frozenset[str] = frozenset(), progress: Progress = silent
+) -> Iterator[Planned]:
+    """A plan for today, valid inside the `with` block.
+
+    Raises:
+        ConfigError: The rules are wrong.
+        StateError: The state cannot be read.
+    """
+    day = today(context.clock, context.loaded.settings.organisation.zone)
+    with database.read() as connection:
+        imported = read_import(
+            context.loaded.settings,
+            context.make_sources(),
+            connection,
+            context.vault,
+            now=context.clock.now(),
+            today=day,
+            released=released,
+            progress=lambda source, rows: progress(f"reading {source}", rows, None),
+        )
+        plan = _plan(context, connection, imported, day, released, progress)
+        with contextlib.closing(plan.frames):
+            yield Planned(plan, imported, _evaluated_with(context))
+
+
+def _plan(
+    context: Context,
+    connection: Connection,
+    imported: Imported,
+    day: date,
+    released: frozenset[str],
+    progress: Progress,
+) -> Plan:
+    settings = context.loaded.settings
+    running, waiting = _queued(context, connection)
+    managers = _managers(imported)
+    inputs = Inputs(
+        basis=Basis(
+            today=day,
+            sources={report.source: report.snapshot for report in imported.reports},
+            ruleset=context.ruleset.version,
+            targets=context.target_fingerprints(),
+            known=known_versions(connection, tuple(settings.targets)),
+            released=tuple(sorted(released)),
+        ),
+        population=imported,
+        organisation=Organisation(imported.units.values(), imported.class_groups.values(), managers),
+        ruleset=context.ruleset,
+        vault=context.vault,
+        everybody=_meta(connection, EVALUATED_WITH) != _evaluated_with(context),
+        touched=imported.organisation_changed | _units_with_changed_managers(connection, imported, managers),
+        running=running,
+        waiting=waiting,
+        limit_of=lambda target, kind, action: _limit(context, target, kind, action),
+        progress=lambda done, total: progress("evaluating people", done, total),
+    )
+    return build(inputs, connection)
+
+
+def _limit(context: Context, target: str, kind: Kind, action: str) -> Limit | None:
+    settings = context.loaded.settings
+    return settings.limit(target, kind, action) if target in settings.targets else None
+
+
+def _queued(context: Context, connection: Connection) -> tuple[frozenset[str], int]:
+    """Subjects with changes being delivered right now, and how many changes are in the queue."""
+    running = set()
+    waiting = 0
+    for item in context.queue.unfinished(connection):
+        waiting += 1
+        if item.state is State.RUNNING:
+            running.add(item.subject)
+    return frozenset(running), waiting
+
+
+def _managers(imported: Imported) -> dict[str, Person]:
+    ids = sorted({unit.manager for unit in imported.units.values() if unit.manager})
+    return {person.id: person for person in imported.people(ids)}
+
+
+def _units_with_changed_managers(
+    connection: Connection, imported: Imported, managers: dict[str, Person]
+) -> frozenset[str]:
+    """Units whose manager is called otherwise than before: rules may print the manager's name on everybody there."""
+    changed = [person_id for person_id in imported.changed if person_id in managers]
+    if not changed:
+        return frozenset()
+    rows = connection.execute(select(tables.people.c.id, tables.people.c.data).where(tables.people.c.id.in_(changed)))
+    before = {person_id: _as_manager(_decode_person(data)) for person_id, data in rows}
+    different = {person_id for person_id in changed if before.get(person_id) != _as_manager(managers[person_id])}
+    return frozenset(unit.code for unit in imported.units.values() if unit.manager in different)
+
+
+_decode_person = msgspec.msgpack.Decoder(Person).decode
+
+
+def _as_manager(person: Person) -> tuple[str | None, ...]:
+    """What a rule can read of somebody's manager."""
+    return person.given_name, person.family_name, person.email, person.employee_number
+
+
+def _evaluated_with(context: Context) -> str:
+    """Hash over what evaluation reads beside people and units: when it differs, everybody is evaluated anew."""
+    variables = {name: target.variables for name, target in context.loaded.settings.targets.items()}
+    parts = msgspec.json.encode([context.ruleset.version, variables], order="deterministic")
+    return hashlib.blake2b(parts, digest_size=16).hexdigest()
+
+
+def _meta(connection: Connection, name: str) -> str | None:
+    value: str | None = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == name))
+    return value

@@ -1,0 +1,70 @@
+"""The book of runs: who started what when, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import structlog
+
+from eadm_sync.app.context import Context
+from eadm_sync.state import tables
+from eadm_sync.state.database import Database
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Run:
+    """One run while it is under way.
+
+    Attributes:
+        id: Sorts by time: `20261122T220342-1f0c`.
+        status: What will be written down at the end: `done`, `declined`, or `failed` if an exception ends it.
+        report: What will be written down beside it; JSON can hold it.
+    """
+
+    id: str
+    status: str = "done"
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def recorded(context: Context, database: Database, command: str) -> Iterator[Run]:
+    """Writes down that a run began, and at its end how it ended. A run that crashed stays `running`."""
+    started = context.clock.now()
+    run = Run(f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}")
+    with database.write() as connection:
+        connection.execute(
+            tables.runs.insert(),
+            {
+                "id": run.id,
+                "command": command,
+                "actor": context.actor,
+                "started_at": started.isoformat(),
+                "status": "running",
+            },
+        )
+    log.info("run.started", run=run.id, command=command)
+    try:
+        yield run
+    except BaseException as error:
+        run.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        run.report.setdefault("error", f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        with database.write() as connection:
+            connection.execute(
+                tables.runs.update()
+                .where(tables.runs.c.id == run.id)
+                .values(
+                    finished_at=context.clock.now().isoformat(),
+                    status=run.status,
+                    report=msgspec.json.encode(run.report),
+                )
+            )
+        log.info("run.ended", run=run.id, status=run.status)

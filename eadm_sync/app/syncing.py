@@ -1,0 +1,239 @@
+"""Plans, asks, enqueues, delivers, reports: the main job. And applies a saved plan, if it still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Connection
+
+from eadm_sync.app.context import Context
+from eadm_sync.app.delivering import TargetReport, deliver_all
+from eadm_sync.app.planning import EVALUATED_WITH, Planned, Progress, planned, silent
+from eadm_sync.app.runs import Run, recorded
+from eadm_sync.delivery.enqueueing import items
+from eadm_sync.errors import PlanOutdated
+from eadm_sync.identifiers import store
+from eadm_sync.plan.change import GroupFrame, PersonFrame
+from eadm_sync.plan.saved import read_header
+from eadm_sync.state import bulk, tables
+from eadm_sync.state.outcomes import AuditEntry, append_audit, known_versions
+
+
+@dataclass
+class SyncReport:
+    """What a run did.
+
+    Attributes:
+        run_id: Its id in the book of runs.
+        accepted: False where whoever was asked declined; nothing was written then.
+        enqueued: Changes put into the queue.
+        held: Changes that a brake held back.
+        superseded: Queued changes of former runs that newer ones replaced.
+        targets: What delivery did, by target; empty where nothing was delivered.
+        failed_sources: Names of sources that could not be read.
+    """
+
+    run_id: str
+    accepted: bool = True
+    enqueued: int = 0
+    held: int = 0
+    superseded: int = 0
+    targets: tuple[TargetReport, ...] = ()
+    failed_sources: tuple[str, ...] = ()
+    problems: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything planned has reached its target and every source was read."""
+        delivered = all(not target.left and not target.dead and target.error is None for target in self.targets)
+        return delivered and not self.failed_sources
+
+
+Confirm = Callable[[Planned], bool]
+"""Shows a plan and says whether to go on."""
+
+
+def sync(
+    context: Context,
+    confirm: Confirm,
+    *,
+    deliver: bool = True,
+    released: frozenset[str] = frozenset(),
+    reason: str | None = None,
+    progress: Progress = silent,
+) -> SyncReport:
+    """The main job.
+
+    Args:
+        context: The installation.
+        confirm: Asked once, before anything is written.
+        deliver: Whether to deliver what is queued, or leave it to a worker.
+        released: Names of holds to let go, with the `reason` that the audit keeps.
+        reason: As above.
+        progress: Told how it gets on.
+
+    Raises:
+        StateBusy: Another run is at work.
+        PlanOutdated: A worker changed a target between planning and accepting.
+        ConfigError, StateError: As planning.
+    """
+    with context.writing() as database, recorded(context, database, "sync") as run:
+        report = SyncReport(run.id)
+        with database.run_lock(), planned(context, database, released=released, progress=progress) as made:
+            _describe(run, report, made)
+            if not confirm(made):
+                report.accepted = False
+                run.status = "declined"
+                return report
+            progress("writing down the plan", 0, None)
+            with database.write() as connection:
+                _accept(context, connection, made, report, reason)
+        if deliver:
+            report.targets = deliver_all(context, database, progress)
+        _conclude(run, report)
+        return report
+
+
+def apply_saved(
+    context: Context,
+    file: Path,
+    confirm: Confirm,
+    *,
+    deliver: bool = True,
+    progress: Progress = silent,
+) -> SyncReport:
+    """Applies a saved plan if it still is what would happen: the plan is made anew and has to be the same.
+
+    Nothing that stands in the file is carried out: it is only compared.
+
+    Raises:
+        PlanOutdated: It is not the same any more; says everything that moved.
+        And as `sync`.
+    """
+    saved = read_header(file)
+
+    def unchanged(made: Planned) -> bool:
+        if made.plan.hash != saved.hash:
+            moved = saved.basis.moved(made.plan.basis)
+            raise PlanOutdated(moved or ("its changes are not those that would be made now",))
+        return confirm(made)
+
+    return sync(context, unchanged, deliver=deliver, released=frozenset(saved.basis.released), progress=progress)
+
+
+def _accept(context: Context, connection: Connection, made: Planned, report: SyncReport, reason: str | None) -> None:
+    """Import, plan, queue items and identifiers in one transaction."""
+    plan = made.plan
+    versions = known_versions(connection, tuple(context.loaded.settings.targets))
+    if versions != plan.basis.known:
+        moved = ", ".join(sorted(name for name, version in versions.items() if plan.basis.known.get(name) != version))
+        raise PlanOutdated((f"changes were delivered to {moved} since the plan was made; run it again",))
+    now = context.clock.now().isoformat()
+    plan_id = f"{report.run_id}-{plan.hash}"
+    report.superseded = _supersede(context, connection, made)
+    changes = (change for _, accepted, _ in plan.judged() for change in accepted)
+    report.enqueued = context.queue.enqueue(
+        connection, items(changes, context.vault), plan_id=plan_id, run_id=report.run_id
+    )
+    made.imported.write(connection, plan.due)
+    _note_people(connection, made)
+    store(connection, _allocated(made), now)
+    connection.execute(
+        tables.plans.insert(),
+        {
+            "id": plan_id,
+            "run_id": report.run_id,
+            "created_at": now,
+            "basis": msgspec.json.encode(plan.basis),
+            "summary": msgspec.json.encode({f"{t}.{k}.{a}": number for (t, k, a), number in plan.counts.items()}),
+        },
+    )
+    _note_ruleset(context, connection, now)
+    bulk.upsert(connection, tables.meta, ("name", "value"), [(EVALUATED_WITH, made.evaluated_with)])
+    append_audit(
+        connection,
+        (
+            AuditEntry(now, report.run_id, context.actor, None, "hold", "release", name, None, (reason or "").encode())
+            for name in plan.basis.released
+        ),
+    )
+
+
+def _supersede(context: Context, connection: Connection, made: Planned) -> int:
+    """Drops queued changes of everybody who was evaluated: what they need is computed anew."""
+    queued = {item.subject for item in context.queue.unfinished(connection)}
+    if not queued:
+        return 0
+    evaluated = queued.intersection(made.plan.due)
+    groups = {frame.changes[0].subject for frame in made.plan.frames if isinstance(frame, GroupFrame)}
+    return context.queue.supersede(connection, evaluated | (queued & groups)).dropped
+
+
+def _note_people(connection: Connection, made: Planned) -> None:
+    """Due days of people who were evaluated without having changed; and who is to be looked at again whatever comes."""
+    changed = set(made.imported.changed)
+    bulk.update(
+        connection,
+        tables.people,
+        ("due", "pending"),
+        ("id",),
+        (
+            (None if day is None else day.isoformat(), False, person_id)
+            for person_id, day in made.plan.due.items()
+            if person_id not in changed
+        ),
+    )
+    again = sorted({*made.plan.held_people(), *made.plan.postponed})
+    bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in again))
+
+
+def _allocated(made: Planned) -> Iterator[tuple[str, str, str]]:
+    for frame in made.plan.frames:
+        if isinstance(frame, PersonFrame):
+            for name, value in frame.identifiers:
+                yield frame.person, name, value
+
+
+def _note_ruleset(context: Context, connection: Connection, now: str) -> None:
+    """Keeps every ruleset version that was ever applied."""
+    files = msgspec.json.encode({file.path: file.text for file in context.ruleset.files})
+    bulk.upsert(
+        connection,
+        tables.ruleset_versions,
+        ("version", "applied_at", "actor", "files"),
+        [(context.ruleset.version, now, context.actor, files)],
+    )
+
+
+def _describe(run: Run, report: SyncReport, made: Planned) -> None:
+    """What the plan says, for the book of runs."""
+    plan = made.plan
+    report.held = sum(len(held) for _, _, held in plan.judged()) if plan.holds else 0
+    report.failed_sources = tuple(error.source for error in made.failures)
+    report.problems = len(plan.problems)
+    run.report.update(
+        plan=plan.hash,
+        ruleset=plan.basis.ruleset,
+        changes={f"{target}.{kind}.{action}": number for (target, kind, action), number in plan.counts.items()},
+        holds=[msgspec.to_builtins(hold) for hold in (*made.import_holds, *plan.holds)],
+        sources={
+            one.source: {"read": one.read, "changed": one.changed, "vanished": one.vanished}
+            for one in made.imported.reports
+        },
+        failed_sources={error.source: str(error) for error in made.failures},
+        problems=[msgspec.to_builtins(problem) for problem in plan.problems[:100]],
+    )
+
+
+def _conclude(run: Run, report: SyncReport) -> None:
+    run.report.update(
+        enqueued=report.enqueued,
+        held=report.held,
+        superseded=report.superseded,
+        targets={target.name: msgspec.to_builtins(target) for target in report.targets},
+    )
+    if not report.is_complete:
+        run.status = "incomplete"
