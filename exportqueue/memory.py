@@ -1,0 +1,311 @@
+"""The queue in memory: a real implementation for tests and rehearsals, which passes the same contract suite.
+
+It has no tables, so its methods take any connection, also None. `begin` opens a transaction that rolls back when its
+block raises; one at a time.
+"""
+
+# ruff: noqa: ARG002 - the connection is part of the contract
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from exportqueue.errors import LeaseLost, UnknownItem
+from exportqueue.item import (
+    UNFINISHED,
+    UNSTARTED,
+    Item,
+    NewItem,
+    State,
+    Superseded,
+    TargetStats,
+    Unfinished,
+    describe,
+)
+from exportqueue.queue import SUPERSEDED
+
+HOUR = timedelta(hours=1)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class MemoryQueue:
+    """As `Queue`, method by method; see there."""
+
+    def __init__(self, clock: Callable[[], datetime] = _now) -> None:
+        self._clock = clock
+        self._items: dict[int, Item] = {}
+        self._needs: dict[int, frozenset[int]] = {}
+        self._pauses: dict[str, str] = {}
+        self._next_id = 1
+
+    @contextmanager
+    def begin(self) -> Iterator[Any]:
+        """A transaction; its connection is None."""
+        before = self._items.copy(), self._needs.copy(), self._pauses.copy(), self._next_id
+        try:
+            yield None
+        except BaseException:
+            self._items, self._needs, self._pauses, self._next_id = before
+            raise
+
+    # ---------------------------------------------------------------- filling
+
+    def enqueue(
+        self, conn: Any, items: Iterable[NewItem], *, plan_id: str | None = None, run_id: str | None = None
+    ) -> int:
+        """As `Queue.enqueue`."""
+        count = 0
+        for count, new in enumerate(items, 1):  # noqa: B007 - the last count is the answer
+            wanted = {new.object_key, *new.after}
+            newest: dict[str, int] = {}
+            for item in self._items.values():
+                if item.target == new.target and item.object_key in wanted and item.state in UNFINISHED:
+                    newest[item.object_key] = item.id
+            self._add(new, frozenset(newest.values()), plan_id, run_id)
+        return count
+
+    def supersede(self, conn: Any, subjects: Collection[str]) -> Superseded:
+        """As `Queue.supersede`."""
+        wanted = frozenset(subjects)
+        mine = [item for item in self._items.values() if item.subject in wanted]
+        dropped = self.drop(conn, [item.id for item in mine], SUPERSEDED)
+        running = frozenset(item.subject for item in mine if item.state is State.RUNNING)
+        return Superseded(dropped=len(dropped), running=running)
+
+    def unfinished(self, conn: Any, subjects: Collection[str] | None = None) -> Iterator[Unfinished]:
+        """As `Queue.unfinished`."""
+        for item in tuple(self._items.values()):
+            if item.state in UNFINISHED and (subjects is None or item.subject in subjects):
+                yield Unfinished(item.subject, item.target, item.object_key, item.state)
+
+    # ---------------------------------------------------------------- delivering
+
+    def claim(self, conn: Any, target: str, *, limit: int, lease_seconds: float, worker: str) -> Sequence[Item]:
+        """As `Queue.claim`."""
+        now = self._clock()
+        if target in self._pauses:
+            return []
+        mine = sorted((i for i in self._items.values() if i.target == target), key=lambda i: (i.priority, i.id))
+        expired = [i for i in mine if i.lease_until is not None and i.lease_until <= now]
+        due = [i for i in mine if i.state is State.READY and (i.not_before is None or i.not_before <= now)]
+        claimed = [
+            self._change(
+                item,
+                state=State.RUNNING,
+                attempts=item.attempts + (item.state is State.RUNNING),
+                fence=item.fence + 1,
+                not_before=None,
+                worker=worker,
+                started_at=now,
+                lease_until=now + timedelta(seconds=lease_seconds),
+            )
+            for item in [*expired, *due][:limit]
+        ]
+        return sorted(claimed, key=lambda item: (item.priority, item.id))
+
+    def extend(self, conn: Any, items: Sequence[Item], lease_seconds: float) -> Sequence[Item]:
+        """As `Queue.extend`."""
+        until = self._clock() + timedelta(seconds=lease_seconds)
+        return [self._change(held, lease_until=until) for held in self._held(items)]
+
+    def finish(self, conn: Any, items: Sequence[Item]) -> frozenset[int]:
+        """As `Queue.finish`."""
+        held = self._held(items)
+        for item in held:
+            self._change(item, state=State.DONE, finished_at=self._clock(), lease_until=None)
+        self._release()
+        return frozenset(item.id for item in held)
+
+    def retry(self, conn: Any, item: Item, error: BaseException, not_before: datetime) -> None:
+        """As `Queue.retry`."""
+        self._fail(item, error, state=State.READY, not_before=not_before)
+
+    def bury(self, conn: Any, item: Item, error: BaseException) -> None:
+        """As `Queue.bury`."""
+        self._fail(item, error, state=State.DEAD, finished_at=self._clock())
+
+    def give_back(self, conn: Any, items: Sequence[Item], *, not_before: datetime | None = None) -> frozenset[int]:
+        """As `Queue.give_back`."""
+        held = self._held(items)
+        for item in held:
+            self._change(item, state=State.READY, not_before=not_before, lease_until=None)
+        return frozenset(item.id for item in held)
+
+    # ---------------------------------------------------------------- operating
+
+    def stats(self, conn: Any) -> Sequence[TargetStats]:
+        """As `Queue.stats`."""
+        targets = {item.target for item in self._items.values() if item.state in UNFINISHED}
+        targets |= {item.target for item in self._items.values() if self._is_recent(item)} | self._pauses.keys()
+        return [self._stats(target) for target in sorted(targets)]
+
+    def get(self, conn: Any, item_id: int) -> Item:
+        """As `Queue.get`."""
+        try:
+            return self._items[item_id]
+        except KeyError:
+            raise UnknownItem(item_id) from None
+
+    def prerequisites(self, conn: Any, item_id: int) -> Sequence[Item]:
+        """As `Queue.prerequisites`."""
+        return [self._items[needed] for needed in sorted(self._needs.get(item_id, ())) if needed in self._items]
+
+    def held_by(self, conn: Any, item_id: int) -> Sequence[Item]:
+        """As `Queue.held_by`."""
+        seen: set[int] = set()
+        ahead = set(self._needs.get(item_id, ()))
+        while ahead:
+            seen |= ahead
+            waiting = [i for i in ahead if i in self._items and self._items[i].state is State.WAITING]
+            ahead = {needed for item in waiting for needed in self._needs[item]} - seen
+        return [item for i in sorted(seen) if (item := self._items.get(i)) and item.state is State.DEAD]
+
+    def resurrect(self, conn: Any, ids: Collection[int]) -> frozenset[int]:
+        """As `Queue.resurrect`."""
+        dead = [self._items[i] for i in ids if i in self._items and self._items[i].state is State.DEAD]
+        for item in dead:
+            self._change(item, state=State.READY, attempts=0, not_before=None, finished_at=None)
+        return frozenset(item.id for item in dead)
+
+    def drop(self, conn: Any, ids: Collection[int], reason: str) -> frozenset[int]:
+        """As `Queue.drop`."""
+        dropped = {i for i in ids if i in self._items and self._items[i].state in UNSTARTED}
+        for i in dropped:
+            self._change(
+                self._items[i],
+                state=State.DROPPED,
+                unmet=0,
+                not_before=None,
+                reason=reason,
+                finished_at=self._clock(),
+            )
+        for item_id in sorted(self._needs):  # prerequisites have lower ids: theirs are settled already
+            inherited = (self._needs[needed] for needed in self._needs[item_id] & dropped)
+            open_ = (i for needs in inherited for i in needs if self._items[i].state in UNFINISHED)
+            self._needs[item_id] = self._needs[item_id].union(open_)
+        self._release()
+        return frozenset(dropped)
+
+    def pause(self, conn: Any, target: str, reason: str) -> None:
+        """As `Queue.pause`."""
+        self._pauses[target] = reason
+
+    def resume(self, conn: Any, target: str) -> None:
+        """As `Queue.resume`."""
+        self._pauses.pop(target, None)
+
+    def purge(self, conn: Any, finished_before: datetime, limit: int) -> int:
+        """As `Queue.purge`."""
+        finished = [
+            (item.finished_at, item.id)
+            for item in self._items.values()
+            if item.state not in UNFINISHED and item.finished_at is not None and item.finished_at < finished_before
+        ]
+        purged = {item_id for _, item_id in sorted(finished)[:limit]}
+        for item_id in purged:
+            del self._items[item_id]
+            del self._needs[item_id]
+        self._needs = {item_id: needs - purged for item_id, needs in self._needs.items()}
+        return len(purged)
+
+    def list(
+        self,
+        conn: Any,
+        target: str | None = None,
+        state: State | None = None,
+        subject: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[Item]:
+        """As `Queue.list`."""
+        wanted = {"target": target, "state": state, "subject": subject}
+        conditions = {name: value for name, value in wanted.items() if value is not None}
+        found = (
+            item
+            for _, item in sorted(self._items.items())
+            if all(getattr(item, name) == value for name, value in conditions.items())
+        )
+        return [item for item, _ in zip(found, range(limit), strict=False)]
+
+    # ---------------------------------------------------------------- within
+
+    def _add(self, new: NewItem, needs: frozenset[int], plan_id: str | None, run_id: str | None) -> None:
+        item_id, self._next_id = self._next_id, self._next_id + 1
+        given = {name: getattr(new, name) for name in NewItem.__struct_fields__ if name != "after"}
+        self._needs[item_id] = needs
+        self._items[item_id] = Item(
+            id=item_id,
+            **given,
+            state=State.WAITING if needs else State.READY,
+            unmet=len(needs),
+            attempts=0,
+            fence=0,
+            last_error=None,
+            reason=None,
+            plan_id=plan_id,
+            run_id=run_id,
+            created_at=self._clock(),
+            started_at=None,
+            finished_at=None,
+            lease_until=None,
+            worker=None,
+        )
+
+    def _change(self, item: Item, **values: Any) -> Item:
+        changed = msgspec.structs.replace(item, **values)
+        self._items[item.id] = changed
+        return changed
+
+    def _held(self, items: Sequence[Item]) -> builtins.list[Item]:
+        """The present form of those items that are still held under the fence the caller knows."""
+        return [
+            now
+            for item in items
+            if (now := self._items.get(item.id)) and now.fence == item.fence and now.state is State.RUNNING
+        ]
+
+    def _fail(self, item: Item, error: BaseException, **values: Any) -> None:
+        for held in self._held([item]):
+            self._change(held, attempts=held.attempts + 1, last_error=describe(error), lease_until=None, **values)
+            return
+        raise LeaseLost(item.id)
+
+    def _release(self) -> None:
+        """Counts unmet prerequisites anew."""
+        for item in tuple(self._items.values()):
+            if item.state is State.WAITING:
+                ahead = (self._items.get(needed) for needed in self._needs[item.id])
+                unmet = sum(needed is not None and needed.state in UNFINISHED for needed in ahead)
+                self._change(item, unmet=unmet, state=State.WAITING if unmet else State.READY)
+
+    def _is_recent(self, item: Item) -> bool:
+        return item.state is State.DONE and item.finished_at is not None and item.finished_at >= self._clock() - HOUR
+
+    def _stats(self, target: str) -> TargetStats:
+        now = self._clock()
+        mine = [item for item in self._items.values() if item.target == target]
+        open_ = [item for item in mine if item.state in UNFINISHED]
+        later = [i for i in open_ if i.state is State.READY and i.not_before is not None and i.not_before > now]
+        retrying = sum(item.attempts > 0 for item in later)
+        held = sum(item.state is State.WAITING and bool(self.held_by(None, item.id)) for item in open_)
+        count = {state: sum(item.state is state for item in open_) for state in State}
+        return TargetStats(
+            target,
+            ready=count[State.READY] - len(later),
+            waiting=count[State.WAITING] - held + len(later) - retrying,
+            running=count[State.RUNNING],
+            retrying=retrying,
+            dead=count[State.DEAD],
+            held=held,
+            oldest=min((item.created_at for item in open_), default=None),
+            done_last_hour=sum(map(self._is_recent, mine)),
+            paused=self._pauses.get(target),
+        )

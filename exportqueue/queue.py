@@ -1,0 +1,348 @@
+"""The queue itself: every method is one step inside the caller's transaction, and none of them commits."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from exportqueue import overview
+from exportqueue.database import Row, database_of
+from exportqueue.errors import LeaseLost, UnknownItem
+from exportqueue.item import (
+    Item,
+    NewItem,
+    State,
+    Superseded,
+    TargetStats,
+    Unfinished,
+    describe,
+    to_micros,
+)
+from exportqueue.rows import to_item
+from exportqueue.statements import Statements, build
+from exportqueue.tables import QueueTables
+
+CHUNK = 1000
+"""Items (or ids) in one statement: large enough that a statement's own cost is nothing, small enough to stream."""
+
+T = TypeVar("T")
+
+SUPERSEDED = "superseded by a newer plan"
+
+_NEW_COLUMNS = (
+    "id",
+    "target",
+    "object_key",
+    "operation",
+    "payload",
+    "format",
+    "subject",
+    "priority",
+    "not_before",
+    "state",
+    "unmet",
+    "plan_id",
+    "run_id",
+    "created_at",
+)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Queue:
+    """A durable queue with order, dependencies and leases, in tables beside the caller's own.
+
+    It holds no state but its tables and a clock, so that one object serves any number of threads and connections.
+    On PostgreSQL `enqueue`, `supersede`, `drop` and `resurrect` run alone and `finish` shares (see `database`): call
+    them before writing to tables that `Handler.record` writes to, as the worker does, or two transactions can deadlock.
+
+    Args:
+        tables: From `tables.define`.
+        clock: The present moment, aware.
+    """
+
+    def __init__(self, tables: QueueTables, clock: Callable[[], datetime] = _now) -> None:
+        self.tables = tables
+        self._clock = clock
+        self._statements: dict[str, Statements] = {}
+
+    # ---------------------------------------------------------------- filling
+
+    def enqueue(
+        self,
+        conn: sa.Connection,
+        items: Iterable[NewItem],
+        *,
+        plan_id: str | None = None,
+        run_id: str | None = None,
+    ) -> int:
+        """Adds items, streaming; returns how many.
+
+        An item waits for the latest unfinished item of its own object and of each key in `after`, enqueued before it,
+        in this call or earlier. Without any it is ready at once.
+        """
+        database_of(conn).gate(conn, alone=True)
+        created_at = to_micros(self._clock())
+        count = 0
+        for chunk in _chunks(items):
+            self._enqueue_chunk(conn, chunk, (plan_id, run_id, created_at))
+            count += len(chunk)
+        return count
+
+    def supersede(self, conn: sa.Connection, subjects: Collection[str]) -> Superseded:
+        """Drops all unstarted items of these subjects, so that a newer plan can take their place.
+
+        What waited for a dropped item waits for whatever that one was waiting for. Items already running go on.
+        """
+        database, statements = database_of(conn), self._for(conn)
+        database.gate(conn, alone=True)
+        dropped: builtins.list[int] = []
+        running: set[str] = set()
+        for chunk in _chunks(subjects):
+            packed = {"subjects": database.pack(chunk)}
+            parameters = {**packed, "why": SUPERSEDED, "now": self._micros()}
+            dropped += conn.execute(statements.supersede, parameters).scalars()
+            running.update(conn.execute(statements.running_subjects, packed).scalars())
+        self._relink(conn, dropped)
+        return Superseded(dropped=len(dropped), running=frozenset(running))
+
+    def unfinished(self, conn: sa.Connection, subjects: Collection[str] | None = None) -> Iterator[Unfinished]:
+        """All unfinished items, or those of some subjects, in no particular order; streaming."""
+        return overview.unfinished(conn, self.tables, subjects)
+
+    # ---------------------------------------------------------------- delivering
+
+    def claim(
+        self, conn: sa.Connection, target: str, *, limit: int, lease_seconds: float, worker: str
+    ) -> Sequence[Item]:
+        """Takes up to `limit` items of a target for `worker`, by priority, then in the order of enqueueing.
+
+        Items whose lease has expired come first, with an attempt counted: their holder may have died of them. Empty if
+        nothing is due or the target is paused.
+        """
+        statements, now = self._for(conn), self._clock()
+        parameters = {
+            "lane": target,
+            "limit": limit,
+            "holder": worker,
+            "now": to_micros(now),
+            "until": to_micros(now + timedelta(seconds=lease_seconds)),
+        }
+        claimed = conn.execute(statements.reclaim, parameters).all()
+        if len(claimed) < limit:
+            parameters["limit"] = limit - len(claimed)
+            conn.execute(statements.wake, parameters)
+            claimed = [*claimed, *conn.execute(statements.claim, parameters).all()]
+        return sorted(map(to_item, claimed), key=lambda item: (item.priority, item.id))
+
+    def extend(self, conn: sa.Connection, items: Sequence[Item], lease_seconds: float) -> Sequence[Item]:
+        """Prolongs leases, counted from now; returns the items that are still held, with their new lease."""
+        until = self._clock() + timedelta(seconds=lease_seconds)
+        kept = self._fenced(conn, self._for(conn).extend, items, lease_until=to_micros(until))
+        return [msgspec.structs.replace(item, lease_until=until) for item in items if item.id in kept]
+
+    def finish(self, conn: sa.Connection, items: Sequence[Item]) -> frozenset[int]:
+        """Marks items done and releases what waited for them; returns the ids of those that were still held.
+
+        The others were taken over: what became of them is for their new holder to say.
+        """
+        if not items:
+            return frozenset()
+        database, statements = database_of(conn), self._for(conn)
+        database.gate(conn, alone=False)
+        finished = self._fenced(conn, statements.finish, items, now=self._micros())
+        parameters = {"ids": database.pack(sorted(finished))}
+        if conn.execute(statements.lock_dependents, parameters).first():
+            conn.execute(statements.release, parameters)
+        return finished
+
+    def retry(self, conn: sa.Connection, item: Item, error: BaseException, not_before: datetime) -> None:
+        """Gives an item back after a failure; it can be claimed again from `not_before`. An attempt is spent.
+
+        Raises:
+            LeaseLost: It is no longer held.
+        """
+        statement = self._for(conn).retry
+        self._one(item, self._fenced(conn, statement, [item], due=to_micros(not_before), error=describe(error)))
+
+    def bury(self, conn: sa.Connection, item: Item, error: BaseException) -> None:
+        """Makes a dead letter of an item; what waits for it is held.
+
+        Raises:
+            LeaseLost: It is no longer held.
+        """
+        statement = self._for(conn).bury
+        self._one(item, self._fenced(conn, statement, [item], now=self._micros(), error=describe(error)))
+
+    def give_back(
+        self, conn: sa.Connection, items: Sequence[Item], *, not_before: datetime | None = None
+    ) -> frozenset[int]:
+        """Gives items back as if never claimed, no attempt spent; returns the ids of those that were still held."""
+        due = None if not_before is None else to_micros(not_before)
+        return self._fenced(conn, self._for(conn).give_back, items, due=due)
+
+    # ---------------------------------------------------------------- operating
+
+    def stats(self, conn: sa.Connection) -> Sequence[TargetStats]:
+        """Every target that has unfinished items, recent ones or a pause, by name."""
+        return overview.stats(conn, self.tables, self._clock())
+
+    def get(self, conn: sa.Connection, item_id: int) -> Item:
+        """One item.
+
+        Raises:
+            UnknownItem: There is none with this id.
+        """
+        row = conn.execute(sa.select(self.tables.items).where(self.tables.items.c.id == item_id)).first()
+        if row is None:
+            raise UnknownItem(item_id)
+        return to_item(row)
+
+    def prerequisites(self, conn: sa.Connection, item_id: int) -> Sequence[Item]:
+        """What an item waits, or waited, for directly, in order of id; purged ones are left out."""
+        return overview.prerequisites(conn, self.tables, item_id)
+
+    def held_by(self, conn: sa.Connection, item_id: int) -> Sequence[Item]:
+        """The dead items that an item waits for, directly or through others, in order of id. Empty: it is not held."""
+        return overview.held_by(conn, self.tables, item_id)
+
+    def resurrect(self, conn: sa.Connection, ids: Collection[int]) -> frozenset[int]:
+        """Makes dead items ready again, with all their attempts; returns the ids of those that were dead."""
+        database = database_of(conn)
+        database.gate(conn, alone=True)
+        return frozenset(conn.execute(self._for(conn).resurrect, {"ids": database.pack(sorted(ids))}).scalars())
+
+    def drop(self, conn: sa.Connection, ids: Collection[int], reason: str) -> frozenset[int]:
+        """Drops unstarted items for good; returns the ids of those that were. Dependents fare as by `supersede`."""
+        database = database_of(conn)
+        database.gate(conn, alone=True)
+        parameters = {"ids": database.pack(sorted(ids)), "why": reason, "now": self._micros()}
+        dropped = list(conn.execute(self._for(conn).drop, parameters).scalars())
+        self._relink(conn, dropped)
+        return frozenset(dropped)
+
+    def pause(self, conn: sa.Connection, target: str, reason: str) -> None:
+        """Lets nothing more of a target be claimed; what is running goes on. A second pause replaces the reason."""
+        self.resume(conn, target)
+        conn.execute(sa.insert(self.tables.pauses), {"target": target, "reason": reason, "paused_at": self._micros()})
+
+    def resume(self, conn: sa.Connection, target: str) -> None:
+        """Ends a pause; nothing happens if there is none."""
+        conn.execute(sa.delete(self.tables.pauses).where(self.tables.pauses.c.target == target))
+
+    def purge(self, conn: sa.Connection, finished_before: datetime, limit: int) -> int:
+        """Removes up to `limit` items done or dropped before a moment, oldest first; returns how many.
+
+        Call it in transactions of their own until it returns less than `limit`: deliveries go on in between.
+        """
+        database, statements = database_of(conn), self._for(conn)
+        purged = conn.execute(statements.purge, {"before": to_micros(finished_before), "limit": limit}).scalars().all()
+        for statement in statements.purge_edges:
+            conn.execute(statement, {"ids": database.pack(purged)})
+        return len(purged)
+
+    def list(
+        self,
+        conn: sa.Connection,
+        target: str | None = None,
+        state: State | None = None,
+        subject: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[Item]:
+        """Up to `limit` items that fulfil all conditions given, in order of id."""
+        return overview.find(conn, self.tables, target=target, state=state, subject=subject, limit=limit)
+
+    # ---------------------------------------------------------------- within
+
+    def _for(self, conn: sa.Connection) -> Statements:
+        name = conn.dialect.name
+        if name not in self._statements:
+            self._statements[name] = build(self.tables, database_of(conn))
+        return self._statements[name]
+
+    def _micros(self) -> int:
+        return to_micros(self._clock())
+
+    def _enqueue_chunk(self, conn: sa.Connection, chunk: Sequence[NewItem], common: tuple[object, ...]) -> None:
+        database, statements = database_of(conn), self._for(conn)
+        latest = self._latest(conn, chunk)
+        first: int = conn.execute(statements.allocate, {"count": len(chunk)}).scalar_one() - len(chunk)
+        rows: builtins.list[Row] = []
+        edges: builtins.list[Row] = []
+        for item_id, item in enumerate(chunk, first):
+            target, own = item.target, item.object_key
+            needs = {latest[target, key] for key in (own, *item.after) if (target, key) in latest}
+            edges += [(item_id, needed) for needed in needs]
+            rows.append(_new_row(item_id, item, len(needs), common))
+            latest[target, own] = item_id
+        database.insert(conn, self.tables.items, _NEW_COLUMNS, rows)
+        if edges:
+            database.insert(conn, self.tables.prerequisites, ("item_id", "needs_id"), edges)
+
+    def _latest(self, conn: sa.Connection, chunk: Sequence[NewItem]) -> dict[tuple[str, str], int]:
+        """The latest unfinished item of every object that a chunk names, where there is one."""
+        keys: dict[str, set[str]] = {}
+        for item in chunk:
+            keys.setdefault(item.target, set()).update((item.object_key, *item.after))
+        pack, statement = database_of(conn).pack, self._for(conn).latest
+        return {
+            (target, key): newest
+            for target, wanted in keys.items()
+            for key, newest in conn.execute(statement, {"target": target, "keys": pack(sorted(wanted))})
+            if newest is not None
+        }
+
+    def _fenced(
+        self, conn: sa.Connection, statement: sa.UpdateBase, items: Sequence[Item], **values: object
+    ) -> frozenset[int]:
+        if not items:
+            return frozenset()
+        held = database_of(conn).pack_held([item.id for item in items], [item.fence for item in items])
+        return frozenset(conn.execute(statement, {**held, **values}).scalars())
+
+    def _one(self, item: Item, kept: frozenset[int]) -> None:
+        if item.id not in kept:
+            raise LeaseLost(item.id)
+
+    def _relink(self, conn: sa.Connection, dropped: Sequence[int]) -> None:
+        """Lets what waited for dropped items wait for what those were waiting for; releases what waits for nothing."""
+        database, statements = database_of(conn), self._for(conn)
+        affected: set[int] = set()
+        for chunk in _chunks(dropped):
+            affected.update(conn.execute(statements.affected, {"ids": database.pack(chunk)}).scalars())
+        for chunk in _chunks(sorted(affected)):
+            parameters: dict[str, Any] = {"ids": database.pack(chunk)}
+            conn.execute(statements.relink, parameters)
+            conn.execute(statements.recount, parameters)
+
+
+def _new_row(item_id: int, item: NewItem, unmet: int, common: tuple[object, ...]) -> Row:
+    not_before = None if item.not_before is None else to_micros(item.not_before)
+    return (
+        item_id,
+        item.target,
+        item.object_key,
+        item.operation,
+        item.payload,
+        item.format,
+        item.subject,
+        item.priority,
+        not_before,
+        "waiting" if unmet else "ready",
+        unmet,
+        *common,
+    )
+
+
+def _chunks(values: Iterable[T]) -> Iterator[builtins.list[T]]:
+    iterator = iter(values)
+    while chunk := list(islice(iterator, CHUNK)):
+        yield chunk

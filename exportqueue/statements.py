@@ -1,0 +1,277 @@
+"""Every statement of the queue, built once per kind of database.
+
+Conditions on `state` are literal text, never parameters: only so does a partial index apply (see `tables`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from exportqueue.database import Database
+from exportqueue.tables import BIG, IS_DELAYED, IS_DUE, IS_FINISHED, IS_RUNNING, IS_UNFINISHED, QueueTables
+
+IS_UNSTARTED = sa.text("state <> 'running'")  # together with IS_UNFINISHED
+IS_WAITING = sa.text("state = 'waiting'")
+READY = sa.literal_column("'ready'", sa.Text)
+WAITING = sa.literal_column("'waiting'", sa.Text)
+
+
+@dataclass(frozen=True)
+class Statements:
+    """Statements for one set of tables on one kind of database; parameters are named after what they hold."""
+
+    allocate: sa.TextClause
+    latest: sa.Select[Any]
+    wake: sa.UpdateBase
+    reclaim: sa.UpdateBase
+    claim: sa.UpdateBase
+    extend: sa.UpdateBase
+    finish: sa.UpdateBase
+    give_back: sa.UpdateBase
+    retry: sa.UpdateBase
+    bury: sa.UpdateBase
+    lock_dependents: sa.Select[Any]
+    release: sa.UpdateBase
+    supersede: sa.UpdateBase
+    running_subjects: sa.Select[Any]
+    drop: sa.UpdateBase
+    affected: sa.Select[Any]
+    relink: sa.Insert
+    recount: sa.UpdateBase
+    resurrect: sa.UpdateBase
+    purge: sa.UpdateBase
+    purge_edges: tuple[sa.Delete, sa.Delete]
+
+
+def build(tables: QueueTables, database: Database) -> Statements:
+    """All statements for `tables`."""
+    items = tables.items.c
+    return Statements(
+        allocate=sa.text(
+            "INSERT INTO queue_counters (name, next_id) VALUES ('items', :count + 1) ON CONFLICT (name) "
+            "DO UPDATE SET next_id = queue_counters.next_id + :count RETURNING next_id"
+        ),
+        latest=_latest(tables, database),
+        wake=_wake(tables),
+        reclaim=_take(tables, IS_RUNNING, items.lease_until <= sa.bindparam("now"), attempts=items.attempts + 1),
+        claim=_take(tables, IS_DUE),
+        extend=_fenced(tables, database, lease_until=sa.bindparam("lease_until")),
+        finish=_fenced(tables, database, state="done", finished_at=sa.bindparam("now"), lease_until=None),
+        give_back=_fenced(tables, database, state="ready", not_before=sa.bindparam("due", type_=BIG), lease_until=None),
+        retry=_fenced(
+            tables,
+            database,
+            state="ready",
+            not_before=sa.bindparam("due"),
+            lease_until=None,
+            attempts=items.attempts + 1,
+            last_error=sa.bindparam("error"),
+        ),
+        bury=_fenced(
+            tables,
+            database,
+            state="dead",
+            finished_at=sa.bindparam("now"),
+            lease_until=None,
+            attempts=items.attempts + 1,
+            last_error=sa.bindparam("error"),
+        ),
+        lock_dependents=_lock_dependents(tables, database),
+        release=_release(tables, database),
+        supersede=_drop(tables, items.subject.in_(sa.select(database.words("subjects").c.value))),
+        running_subjects=sa.select(items.subject)
+        .distinct()
+        .where(IS_RUNNING, IS_UNFINISHED, items.subject.in_(sa.select(database.words("subjects").c.value))),
+        drop=_drop(tables, items.id.in_(database.numbers("ids"))),
+        affected=_affected(tables, database),
+        relink=_relink(tables, database),
+        recount=_recount(tables, database),
+        resurrect=_resurrect(tables, database),
+        purge=_purge(tables),
+        purge_edges=(
+            sa.delete(tables.prerequisites).where(tables.prerequisites.c.item_id.in_(database.numbers("ids"))),
+            sa.delete(tables.prerequisites).where(tables.prerequisites.c.needs_id.in_(database.numbers("ids"))),
+        ),
+    )
+
+
+def _latest(tables: QueueTables, database: Database) -> sa.Select[Any]:
+    """The latest unfinished item of each object key: a look-up per key, whatever the planner thinks of the sizes."""
+    items = tables.items.c
+    keys = database.words("keys")
+    newest = (
+        sa.select(sa.func.max(items.id))
+        .where(items.target == sa.bindparam("target"), items.object_key == keys.c.value, IS_UNFINISHED)
+        .scalar_subquery()
+    )
+    return sa.select(keys.c.value, newest)
+
+
+def _wake(tables: QueueTables) -> sa.UpdateBase:
+    """Items whose not-before has passed join the index that claims read, so that those to come cost a claim nothing."""
+    items = tables.items.c
+    due = (
+        sa.select(items.id)
+        .where(IS_DELAYED, items.target == sa.bindparam("lane"), items.not_before <= sa.bindparam("now"))
+        .order_by(items.not_before)
+        .limit(sa.bindparam("limit"))
+        .with_for_update(skip_locked=True)
+    )
+    return sa.update(tables.items).where(items.id.in_(due)).values(not_before=None)
+
+
+def _take(tables: QueueTables, condition: sa.TextClause, *more: Any, **values: Any) -> sa.UpdateBase:
+    """Claims items that fulfil a condition, by priority, then id; none of a paused target."""
+    items = tables.items.c
+    paused = sa.select(tables.pauses.c.target).where(tables.pauses.c.target == sa.bindparam("lane"))
+    picked = (
+        sa.select(items.id)
+        .where(condition, items.target == sa.bindparam("lane"), ~paused.exists(), *more)
+        .order_by(items.priority, items.id)
+        .limit(sa.bindparam("limit"))
+        .with_for_update(skip_locked=True)
+        .cte("picked")
+        # PostgreSQL may otherwise run the subquery again for each row, and claim more than the limit.
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    return (
+        sa.update(tables.items)
+        .where(items.id.in_(sa.select(picked.c.id)))
+        .values(
+            state="running",
+            fence=items.fence + 1,
+            worker=sa.bindparam("holder"),
+            started_at=sa.bindparam("now"),
+            lease_until=sa.bindparam("until"),
+            **values,
+        )
+        .returning(*tables.items.c)
+    )
+
+
+def _fenced(tables: QueueTables, database: Database, **values: Any) -> sa.UpdateBase:
+    """Changes the items that are still held under the fence the caller knows; answers with their ids."""
+    items = tables.items.c
+    held = database.held()
+    return (
+        sa.update(tables.items)
+        .where(items.id == held.c.id, items.fence == held.c.fence, IS_RUNNING)
+        .values(**values)
+        .returning(items.id)
+    )
+
+
+def _lock_dependents(tables: QueueTables, database: Database) -> sa.Select[Any]:
+    """Locks, in one order for everybody, what waits for some items: two workers that finish cannot deadlock."""
+    items, edges = tables.items.c, tables.prerequisites.c
+    dependents = sa.select(edges.item_id).where(edges.needs_id.in_(database.numbers("ids")))
+    return sa.select(items.id).where(items.id.in_(dependents), IS_WAITING).order_by(items.id).with_for_update()
+
+
+def _release(tables: QueueTables, database: Database) -> sa.UpdateBase:
+    """Counts down what waits for some items that have finished; what waits for nothing more is ready."""
+    items, edges = tables.items.c, tables.prerequisites.c
+    met = (
+        sa.select(edges.item_id, sa.func.count().label("count"))
+        .where(edges.needs_id.in_(database.numbers("ids")))
+        .group_by(edges.item_id)
+        .subquery("met")
+    )
+    left = items.unmet - met.c.count
+    return (
+        sa.update(tables.items)
+        .where(items.id == met.c.item_id, IS_WAITING)
+        .values(unmet=left, state=sa.case((left == 0, READY), else_=WAITING))
+    )
+
+
+def _drop(tables: QueueTables, which: sa.ColumnElement[bool]) -> sa.UpdateBase:
+    """Drops the unstarted among some items; answers with their ids."""
+    return (
+        sa.update(tables.items)
+        .where(which, IS_UNFINISHED, IS_UNSTARTED)
+        .values(state="dropped", unmet=0, not_before=None, reason=sa.bindparam("why"), finished_at=sa.bindparam("now"))
+        .returning(tables.items.c.id)
+    )
+
+
+def _affected(tables: QueueTables, database: Database) -> sa.Select[Any]:
+    """What still waits for items that were dropped."""
+    items, edges = tables.items.c, tables.prerequisites.c
+    return (
+        sa.select(items.id)
+        .distinct()
+        .join_from(tables.prerequisites, tables.items, items.id == edges.item_id)
+        .where(edges.needs_id.in_(database.numbers("ids")), IS_WAITING)
+    )
+
+
+def _relink(tables: QueueTables, database: Database) -> sa.Insert:
+    """Lets items wait for whatever their dropped prerequisites were waiting for, through chains of dropped ones."""
+    items, edges = tables.items, tables.prerequisites
+    through = (
+        sa.select(edges.c.item_id.label("root"), edges.c.needs_id.label("needs_id"))
+        .where(edges.c.item_id.in_(database.numbers("ids")))
+        .cte("through", recursive=True)
+    )
+    dropped, further = items.alias("dropped"), edges.alias("further")
+    through = through.union(
+        sa.select(through.c.root, further.c.needs_id)
+        .join(dropped, dropped.c.id == through.c.needs_id)
+        .join(further, further.c.item_id == dropped.c.id)
+        .where(dropped.c.state == sa.literal_column("'dropped'", sa.Text))
+    )
+    existing = edges.alias("existing")
+    known = sa.select(existing.c.item_id).where(
+        existing.c.item_id == through.c.root, existing.c.needs_id == through.c.needs_id
+    )
+    missing = (
+        sa.select(through.c.root, through.c.needs_id)
+        .join(items, items.c.id == through.c.needs_id)
+        .where(IS_UNFINISHED, ~known.exists())
+    )
+    return sa.insert(edges).from_select(["item_id", "needs_id"], missing)
+
+
+def _recount(tables: QueueTables, database: Database) -> sa.UpdateBase:
+    """Counts unmet prerequisites anew for some waiting items."""
+    items, edges = tables.items, tables.prerequisites
+    needed = items.alias("needed")
+    unmet = (
+        sa.select(sa.func.count())
+        .select_from(edges.join(needed, needed.c.id == edges.c.needs_id))
+        .where(edges.c.item_id == items.c.id, needed.c.state.in_(sa.text("'waiting', 'ready', 'running', 'dead'")))
+        .correlate(items)
+        .scalar_subquery()
+    )
+    return (
+        sa.update(items)
+        .where(items.c.id.in_(database.numbers("ids")), IS_WAITING)
+        .values(unmet=unmet, state=sa.case((unmet == 0, READY), else_=WAITING))
+    )
+
+
+def _resurrect(tables: QueueTables, database: Database) -> sa.UpdateBase:
+    """Makes dead items ready, as if never attempted; the last error stays to be read."""
+    items = tables.items.c
+    return (
+        sa.update(tables.items)
+        .where(items.id.in_(database.numbers("ids")), sa.text("state = 'dead'"))
+        .values(state="ready", attempts=0, not_before=None, finished_at=None)
+        .returning(items.id)
+    )
+
+
+def _purge(tables: QueueTables) -> sa.UpdateBase:
+    """Removes the items that finished longest ago; answers with their ids."""
+    items = tables.items.c
+    oldest = (
+        sa.select(items.id)
+        .where(IS_FINISHED, items.finished_at < sa.bindparam("before"))
+        .order_by(items.finished_at)
+        .limit(sa.bindparam("limit"))
+    )
+    return sa.delete(tables.items).where(items.id.in_(oldest)).returning(items.id)

@@ -1,0 +1,362 @@
+"""Takes items of one target from the queue, has them delivered, and moves them on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from exportqueue.circuit import Circuit
+from exportqueue.errors import LeaseExpired, LeaseLost, NoResult
+from exportqueue.handler import Handler, Result
+from exportqueue.heartbeat import heartbeat
+from exportqueue.item import Item, State, TargetStats
+from exportqueue.pace import DEFAULT_PAUSE_SECONDS, Pace
+from exportqueue.retry import Classify, RetryPolicy, Verdict, VerdictKind
+
+PATIENCE = 10
+"""Batches in a row that a target may throttle without doing anything. Then it is taken to be away: a drain must end."""
+
+_log = logging.getLogger("exportqueue")
+
+
+class Begins(Protocol):
+    """Opens transactions, as `sqlalchemy.Engine` does. On SQLite they have to begin with BEGIN IMMEDIATE."""
+
+    def begin(self) -> AbstractContextManager[sa.Connection]:
+        """A transaction that commits when the block ends and rolls back when it raises."""
+        ...
+
+
+class Deliverable(Protocol):
+    """The part of `Queue` that a worker needs."""
+
+    def claim(
+        self, conn: sa.Connection, target: str, *, limit: int, lease_seconds: float, worker: str
+    ) -> Sequence[Item]:
+        """As `Queue.claim`."""
+        ...
+
+    def extend(self, conn: sa.Connection, items: Sequence[Item], lease_seconds: float) -> Sequence[Item]:
+        """As `Queue.extend`."""
+        ...
+
+    def finish(self, conn: sa.Connection, items: Sequence[Item]) -> frozenset[int]:
+        """As `Queue.finish`."""
+        ...
+
+    def retry(self, conn: sa.Connection, item: Item, error: BaseException, not_before: datetime) -> None:
+        """As `Queue.retry`."""
+        ...
+
+    def bury(self, conn: sa.Connection, item: Item, error: BaseException) -> None:
+        """As `Queue.bury`."""
+        ...
+
+    def give_back(
+        self, conn: sa.Connection, items: Sequence[Item], *, not_before: datetime | None = None
+    ) -> frozenset[int]:
+        """As `Queue.give_back`."""
+        ...
+
+    def stats(self, conn: sa.Connection) -> Sequence[TargetStats]:
+        """As `Queue.stats`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What a drain has done so far.
+
+    Attributes:
+        done: Items done.
+        retried: Failures that will be tried again.
+        dead: Items that became dead letters.
+        returned: Items given back untouched: the target was away or asked for less.
+        lost: Items that somebody else took over meanwhile.
+        left: Unfinished items of the target that are not dead; counted when the drain ends, 0 before.
+        unavailable: What the target's absence looked like, if that ended the drain. Otherwise None.
+    """
+
+    done: int = 0
+    retried: int = 0
+    dead: int = 0
+    returned: int = 0
+    lost: int = 0
+    left: int = 0
+    unavailable: str | None = None
+
+    def plus(self, other: Drained) -> Drained:
+        """Both together; the later absence counts."""
+        return Drained(
+            done=self.done + other.done,
+            retried=self.retried + other.retried,
+            dead=self.dead + other.dead,
+            returned=self.returned + other.returned,
+            lost=self.lost + other.lost,
+            unavailable=other.unavailable,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What shall become of an item: its new state, and when it may be claimed again if that is READY."""
+
+    item: Item
+    result: Result
+    state: State
+    due: datetime | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass
+class Worker:
+    """Delivers the items of one target; one thread at a time.
+
+    Three steps that are never one transaction, so that no lock is held while a target is slow: claim and commit;
+    deliver; record what happened, move the items on, and commit both together. After a crash anywhere the leases
+    expire and the items are delivered again.
+
+    Attributes:
+        engine: Where the queue is.
+        queue: The queue.
+        target: Name of the target.
+        handler: Delivers and records.
+        classify: Says what an error means.
+        policy: When to try again.
+        clock: The same as the queue's.
+        batch_size: Most items in one `Handler.deliver`.
+        lease_seconds: How long a vanished worker keeps its items from others. Prolonged while a batch is delivered.
+        name: Who holds the items, for operators.
+        sleep: Waits some seconds.
+        chance: A number from 0 to 1, for the jitter.
+        circuit: Whether the target is there.
+        pace: How fast it is served.
+        idle_seconds: How often `run` looks for work, and how often `stop` is asked while waiting for the pace.
+        patience_seconds: Longest wait for a target's pace within a drain; a quota that is spent for the day ends it.
+    """
+
+    engine: Begins
+    queue: Deliverable
+    target: str
+    handler: Handler
+    classify: Classify
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    batch_size: int = 100
+    lease_seconds: float = 300.0
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
+    circuit: Circuit = field(default_factory=Circuit)
+    pace: Pace = field(default_factory=Pace)
+    idle_seconds: float = 1.0
+    patience_seconds: float = 60.0
+    _throttles: int = field(default=0, init=False)
+
+    def drain(
+        self,
+        stop: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[Drained], None] | None = None,
+    ) -> Drained:
+        """Delivers until nothing can be claimed, the target is away, or `stop` says so (asked between batches).
+
+        A target that asks for less is waited for. A failure that is due later, or a target that is away, is not: it
+        is left.
+        """
+        total = self._work(stop, on_progress)
+        return replace(total, left=self._left())
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Delivers until `stop` says so. A database that is away is waited for; a target is probed."""
+        while not stop():
+            try:
+                worked = self._work(stop)
+            except DBAPIError as error:
+                _log.warning("database failed", extra={"target": self.target, "error": type(error).__name__})
+                worked = Drained()
+            if not worked.done and not stop():
+                self.sleep(self.idle_seconds)
+
+    # ---------------------------------------------------------------- one batch
+
+    def _work(self, stop: Callable[[], bool], on_progress: Callable[[Drained], None] | None = None) -> Drained:
+        total = Drained()
+        while not stop() and not self.circuit.blocks(self.clock()) and self._wait_for_pace(stop):
+            items = self._claim()
+            if not items:
+                break
+            total = total.plus(self._deliver(items))
+            if on_progress is not None:
+                on_progress(total)
+            if not self.circuit.closed:
+                break
+        return total
+
+    def _claim(self) -> Sequence[Item]:
+        """A batch, or a single item as a probe; those that kill their workers are buried on the way."""
+        limit = self.pace.burst(self.batch_size) if self.circuit.closed else 1
+        with self.engine.begin() as conn:
+            items = self.queue.claim(conn, self.target, limit=limit, lease_seconds=self.lease_seconds, worker=self.name)
+            for item in items:
+                if item.attempts >= self.policy.max_attempts:
+                    self.queue.bury(conn, item, LeaseExpired(item.attempts))
+        hopeful = [item for item in items if item.attempts < self.policy.max_attempts]
+        return hopeful if hopeful or not items else self._claim()
+
+    def _deliver(self, items: Sequence[Item]) -> Drained:
+        results: dict[int, Result] = {}
+        failure: BaseException | None = None
+        started = self.clock()
+        with heartbeat(items, self._extend, self.lease_seconds):
+            try:
+                for result in self.handler.deliver(items):
+                    results[result.item_id] = result
+            except BaseException as error:  # noqa: BLE001 - even when interrupted, what was done has to be recorded
+                failure = error
+        fates = [self._fate(item, results.get(item.id), failure) for item in items]
+        drained = self._settle(fates)
+        self._learn(fates, started)
+        if failure is not None and not isinstance(failure, Exception):
+            raise failure
+        return replace(drained, unavailable=None if self.circuit.closed else self._absence(fates))
+
+    def _settle(self, fates: Sequence[_Fate]) -> Drained:
+        """Moves the items on and has the results recorded, in one transaction."""
+        with self.engine.begin() as conn:
+            kept = self.queue.finish(conn, [fate.item for fate in fates if fate.state is State.DONE])
+            kept |= self._return(conn, fates)
+            for fate in fates:
+                if fate.verdict is not None and fate.verdict.kind in _SPENDS_ATTEMPT and self._move(conn, fate):
+                    kept |= {fate.item.id}
+            held = [fate for fate in fates if fate.item.id in kept]
+            self.handler.record(conn, [msgspec.structs.replace(fate.result, state=fate.state) for fate in held])
+        return _tally(held, lost=len(fates) - len(held))
+
+    def _return(self, conn: sa.Connection, fates: Sequence[_Fate]) -> frozenset[int]:
+        returned: dict[datetime | None, list[Item]] = {}
+        for fate in fates:
+            if fate.state is State.READY and (fate.verdict is None or fate.verdict.kind not in _SPENDS_ATTEMPT):
+                returned.setdefault(fate.due, []).append(fate.item)
+        kept: frozenset[int] = frozenset()
+        for due, items in returned.items():
+            kept |= self.queue.give_back(conn, items, not_before=due)
+        return kept
+
+    def _move(self, conn: sa.Connection, fate: _Fate) -> bool:
+        """Retries or buries one item; says whether it was still held."""
+        error = fate.result.error or NoResult(fate.item.id)
+        try:
+            if fate.due is None:
+                self.queue.bury(conn, fate.item, error)
+            else:
+                self.queue.retry(conn, fate.item, error, fate.due)
+        except LeaseLost:
+            return False
+        return True
+
+    # ---------------------------------------------------------------- decisions
+
+    def _fate(self, item: Item, result: Result | None, failure: BaseException | None) -> _Fate:
+        if result is not None and result.error is None:
+            return _Fate(item, result, State.DONE)
+        if result is not None and result.error is not None:
+            return self._failed(item, result, self.classify(result.error))
+        if failure is not None and not isinstance(failure, Exception):  # we were interrupted: nobody's fault
+            return _Fate(item, Result(item.id), State.READY)
+        error = failure if failure is not None else NoResult(item.id)
+        verdict = self.classify(failure) if failure is not None else Verdict(VerdictKind.RETRY)
+        if (
+            verdict.kind is VerdictKind.DEAD
+        ):  # of the batch; which item is at fault is unknown, so all get their attempts
+            verdict = Verdict(VerdictKind.RETRY)
+        return self._failed(item, Result(item.id, error), verdict)
+
+    def _failed(self, item: Item, result: Result, verdict: Verdict) -> _Fate:
+        now = self.clock()
+        match verdict.kind:
+            case VerdictKind.UNAVAILABLE:
+                return _Fate(item, result, State.READY, None, verdict)
+            case VerdictKind.THROTTLED:
+                pause = DEFAULT_PAUSE_SECONDS if verdict.retry_after_seconds is None else verdict.retry_after_seconds
+                return _Fate(item, result, State.READY, now + timedelta(seconds=pause), verdict)
+            case VerdictKind.DEAD:
+                return _Fate(item, result, State.DEAD, None, verdict)
+            case VerdictKind.RETRY:
+                due = self.policy.next_attempt(
+                    attempts=item.attempts + 1,
+                    created_at=item.created_at,
+                    now=now,
+                    chance=self.chance(),
+                    retry_after_seconds=verdict.retry_after_seconds,
+                )
+                return _Fate(item, result, State.DEAD if due is None else State.READY, due, verdict)
+
+    def _learn(self, fates: Sequence[_Fate], started: datetime) -> None:
+        """Adjusts circuit and pace to how the target behaved."""
+        now = self.clock()
+        verdicts = [fate.verdict for fate in fates if fate.verdict is not None]
+        away = [verdict for verdict in verdicts if verdict.kind is VerdictKind.UNAVAILABLE]
+        slower = [verdict for verdict in verdicts if verdict.kind is VerdictKind.THROTTLED]
+        answered = len(fates) - len(away) - len(slower)
+        self._throttles = self._throttles + 1 if slower and not answered else 0
+        if away or self._throttles >= PATIENCE:
+            self._throttles = 0
+            self.circuit = self.circuit.failed(now, _longest(away or slower))
+        else:
+            self.circuit = self.circuit.answered()
+        if slower:
+            seconds = max((now - started).total_seconds(), 0.001)
+            self.pace = self.pace.throttled(now, answered / seconds, _longest(slower))
+        elif not away:
+            self.pace = self.pace.sent(len(fates), started).recovered()
+
+    def _absence(self, fates: Sequence[_Fate]) -> str:
+        """The first error that speaks of the target's absence."""
+        kinds = (VerdictKind.UNAVAILABLE, VerdictKind.THROTTLED)
+        return next(str(fate.result.error) for fate in fates if fate.verdict is not None and fate.verdict.kind in kinds)
+
+    # ---------------------------------------------------------------- little helpers
+
+    def _extend(self, items: Sequence[Item]) -> Sequence[Item]:
+        with self.engine.begin() as conn:
+            return self.queue.extend(conn, items, self.lease_seconds)
+
+    def _wait_for_pace(self, stop: Callable[[], bool]) -> bool:
+        """Waits until the target may be served; False if that takes too long, or `stop` said so meanwhile."""
+        while seconds := self.pace.wait_seconds(self.clock()):
+            if seconds > self.patience_seconds or stop():
+                return False
+            self.sleep(min(seconds, self.idle_seconds))
+        return True
+
+    def _left(self) -> int:
+        with self.engine.begin() as conn:
+            mine = [stats for stats in self.queue.stats(conn) if stats.target == self.target]
+        return sum(stats.ready + stats.waiting + stats.running + stats.retrying + stats.held for stats in mine)
+
+
+_SPENDS_ATTEMPT = frozenset({VerdictKind.RETRY, VerdictKind.DEAD})
+
+
+def _tally(held: Sequence[_Fate], lost: int) -> Drained:
+    failed = [fate for fate in held if fate.verdict is not None and fate.verdict.kind in _SPENDS_ATTEMPT]
+    done = sum(fate.state is State.DONE for fate in held)
+    dead = sum(fate.state is State.DEAD for fate in failed)
+    return Drained(done=done, dead=dead, retried=len(failed) - dead, returned=len(held) - done - len(failed), lost=lost)
+
+
+def _longest(verdicts: Sequence[Verdict]) -> float | None:
+    """The longest wish among verdicts, or None if there is none."""
+    return max((seconds for verdict in verdicts if (seconds := verdict.retry_after_seconds) is not None), default=None)
