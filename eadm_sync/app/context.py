@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import MetaData
 
 from connectors import registry
-from connectors.contract import Source, Target
+from connectors.contract import Capabilities, Kind, Source, Target
 from eadm_sync.clock import Clock
 from eadm_sync.config.keys import read_keys
 from eadm_sync.config.loading import Loaded, load_settings
-from eadm_sync.ruleset import Ruleset, Vocabulary, load_ruleset
+from eadm_sync.ruleset import Ruleset, TargetWords, Vocabulary, load_ruleset
 from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading, open_for_writing
@@ -67,10 +69,7 @@ class Context:
         settings = self.loaded.settings
         maps = [source.map for source in settings.sources.values()]
         return Vocabulary(
-            targets={
-                name: _words(target, settings.targets[name].variables)
-                for name, target in self._unopened_targets.items()
-            },
+            targets={name: self._target_words(name) for name in settings.targets},
             person_extra=frozenset(name for one in maps for entry in one.people for name in entry.extra),
             affiliation_extra=frozenset(name for one in maps for entry in one.affiliations for name in entry.extra),
             unit_extra=frozenset(name for one in maps for entry in one.units for name in entry.extra),
@@ -83,6 +82,20 @@ class Context:
     def capabilities(self, target: str) -> Capabilities:
         """What a target can do; needs no connection."""
         return self._unopened_targets[target].capabilities
+
+    def _target_words(self, name: str) -> TargetWords:
+        able = self.capabilities(name)
+        return TargetWords(
+            variables=self.loaded.settings.targets[name].variables,
+            attributes=able.attributes,
+            group_attributes=able.group_attributes,
+            account_name=able.account_name,
+            group_name=able.group_name,
+            required=able.required,
+            max_lengths=able.max_lengths,
+            has_containers=able.containers,
+            has_licences=Kind.LICENCE in able.kinds,
+        )
 
     def make_target(self, name: str) -> Target:
         """A new, unconnected target."""
@@ -121,9 +134,13 @@ class Context:
     def target_fingerprints(self) -> dict[str, str]:
         """Target → hash of its settings: another directory under the same name is another target."""
         return {
-            name: _digest(settings.type, settings.variables, settings.options.model_dump(mode="json"))
+            name: _fingerprint(settings.type, settings.variables, settings.options.model_dump(mode="json"))
             for name, settings in self.loaded.settings.targets.items()
         }
+
+
+def _fingerprint(*parts: object) -> str:
+    return hashlib.blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=8).hexdigest()
 
 
 def open_context(config: Path, clock: Clock) -> Context:

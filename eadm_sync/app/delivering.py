@@ -23,7 +23,7 @@ from exportqueue import Drained, TargetStats, Worker
 log = structlog.get_logger()
 
 _LEASE_SECONDS = 60.0
-"""After so long without a sign of life a worker's changes are taken over by others; heartbeats come at a third of it."""
+"""After so long without a sign of life a worker's changes are taken over by others."""
 
 
 _PATIENCE_STEP_SECONDS = 1.0
