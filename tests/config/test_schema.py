@@ -74,7 +74,10 @@ def test_every_setting_has_a_description() -> None:
     """What an editor shows when the pointer rests on a key."""
     for name, definition in {"(top)": SCHEMA, **SCHEMA["$defs"]}.items():
         for key, value in definition.get("properties", {}).items():
-            told = SCHEMA["$defs"][value["$ref"].removeprefix("#/$defs/")] if "$ref" in value else value
+            reference = value.get("allOf", [value])[0].get("$ref")
+            told = value
+            if reference and "description" not in value:
+                told = SCHEMA["$defs"][reference.removeprefix("#/$defs/")]
             assert told.get("description") or "const" in told, f"{name}.{key}"
 
 
