@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from eadm_sync.config.settings import MapSettings
+from eadm_sync.config.mapping import MapSettings
 from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import Origin, compile_condition, compile_template, record_scope
 from eadm_sync.importing.values import (

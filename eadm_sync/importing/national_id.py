@@ -130,7 +130,8 @@ def _parse_digits(number: str, today: date) -> NationalId | Fault:
 
 
 def _remainder(number: str, weights: tuple[int, ...]) -> int:
-    return sum(map(mul, weights, map(int, number))) % _MODULUS
+    total: int = sum(map(mul, weights, map(int, number)))
+    return total % _MODULUS
 
 
 def _calendar(number: str) -> tuple[bool, int, int, int] | None:

@@ -115,9 +115,9 @@ def referenced(
     """
     if not codes:
         return set()
-    found = {unit.parent for unit in units if unit.code not in codes and unit.parent in codes}
+    found: set[str | None] = {unit.parent for unit in units if unit.code not in codes and unit.parent in codes}
     found |= {group.unit for group in class_groups if group.code not in codes and group.unit in codes}
     for unit, classes in affiliations():
         found.add(unit)
         found.update(classes)
-    return {code for code in found if code in codes} if found else set()
+    return codes & found

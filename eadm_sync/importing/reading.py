@@ -310,9 +310,7 @@ class SourceReader:
             self._map(entry, row, values, key, rows, digest, known=state is not None)
 
     def _filtered(self, entry: Entry, values: Values) -> None:
-        """A person whom `where` passes over: the rows that belong to it are passed over too, unless another entry
-        of the mapping takes the person.
-        """
+        """A person whom `where` passes over, and with it the rows that belong to it, unless another entry takes it."""
         with contextlib.suppress(Unconvertible):
             self._passed_over.add(self._mask(entry.owner(values)))
 

@@ -6,12 +6,12 @@ Bulk work goes through driver tuples: Core's dictionaries take twice as long for
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection, select
 
 from eadm_sync.importing.organisation import Organisation
 from eadm_sync.importing.reading import Former
@@ -110,11 +110,9 @@ class ImportStore:
     def present(self) -> Iterator[tuple[str, str, bytes]]:
         """(source, key, data) of every present record, streaming."""
         record = tables.source_records.c
-        rows = self._connection.execution_options(yield_per=1_000).execute(
-            select(record.source, record.key, record.data).where(record.absent_since.is_(None))
-        )
-        for source, key, data in rows:
-            yield source, key, data
+        query = select(record.source, record.key, record.data).where(record.absent_since.is_(None))
+        for row in self._connection.execute(query, execution_options={"yield_per": 1_000}):
+            yield row[0], row[1], row[2]
 
     def claims(self, digests: Iterable[bytes]) -> Iterator[Claim]:
         """The stored records that have any of these links."""
@@ -136,7 +134,7 @@ class ImportStore:
         """(kind, digest) of each link of a stored record."""
         link = tables.link_keys.c
         rows = self._connection.execute(select(link.kind, link.digest).where(link.source == source, link.key == key))
-        return [(kind, digest) for kind, digest in rows]  # noqa: C416 - rows are no pairs to the type checker
+        return [(kind, digest) for kind, digest in rows]
 
     def organisation(self, source: str) -> Organisation:
         """Units and class groups as stored of one source."""

@@ -1,0 +1,485 @@
+"""The import as a use case: every source is read, judged and linked; nothing is written until `Imported.write`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from connectors.contract import Source
+from connectors.errors import ConnectorError, Unreadable
+from eadm_sync.config.settings import Settings
+from eadm_sync.errors import ConfigError, SourceError
+from eadm_sync.importing import organisation as organising
+from eadm_sync.importing.brakes import judge_people, judge_units
+from eadm_sync.importing.keys import link_digest
+from eadm_sync.importing.linking import Linker
+from eadm_sync.importing.mapping import Locate, compile_mapping, nowhere
+from eadm_sync.importing.merging import PersonRecord, in_precedence, merge
+from eadm_sync.importing.organisation import Organisation
+from eadm_sync.importing.reading import Progress, Reading, SourceReader
+from eadm_sync.importing.records import Hold, Quarantined, SourcePerson, decode_person
+from eadm_sync.importing.staging import Staged
+from eadm_sync.importing.store import ImportStore, ImportWriter, chunks
+from eadm_sync.model import ClassGroup, Person, Unit
+from eadm_sync.state.crypto import Vault
+
+
+class SourceReport(msgspec.Struct, frozen=True):
+    """What one source had to say, in figures.
+
+    Attributes:
+        source: Its name.
+        snapshot: Hash of all that was read, whatever its order; "" where it could not be read.
+        rows: Rows read, of all tables.
+        read: People read.
+        new: People who were not known before.
+        changed: Known people whose record differs.
+        unchanged: Known people whose record does not differ, or has to stay as it was.
+        vanished: People who were there before and are not any more, held or not.
+        returned: People who had been absent and are back.
+        quarantined: Rows and values that were left out.
+        hold: Why the absences of people are not believed, or None.
+        units_hold: Likewise for units.
+        error: Why the source could not be read at all, or None; its people and units stay as they were.
+    """
+
+    source: str
+    snapshot: str = ""
+    rows: int = 0
+    read: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    vanished: int = 0
+    returned: int = 0
+    quarantined: int = 0
+    hold: Hold | None = None
+    units_hold: Hold | None = None
+    error: SourceError | None = None
+
+
+@dataclass
+class _Outcome:
+    """What became of one source that could be read."""
+
+    reading: Reading
+    hold: Hold | None = None
+    units_hold: Hold | None = None
+    vanished: int = 0
+    before: Organisation = field(default_factory=Organisation)
+    now: Organisation = field(default_factory=Organisation)
+
+
+class Imported:
+    """What an import found. It reads through the store's connection, and writes nothing before `write`.
+
+    Attributes:
+        reports: One for each source, in the order of precedence.
+        quarantined: What was left out, of this import and, for sources that could not be read, of the last.
+        units: All sources' units, by code.
+        class_groups: All sources' class groups, by code.
+        organisation_changed: Codes of units and class groups that are new, gone or differ.
+        changed: Ids of the people who may differ from what is stored, sorted.
+    """
+
+    def __init__(
+        self,
+        reports: tuple[SourceReport, ...],
+        outcomes: Mapping[str, _Outcome],
+        linker: Linker,
+        store: ImportStore,
+        organisations: tuple[Mapping[str, Organisation], Mapping[str, Organisation]],
+        quarantined: list[tuple[Quarantined, str]],
+        *,
+        sources: Sequence[str],
+        today: date,
+    ) -> None:
+        before, now = organisations
+        self.reports = reports
+        self.quarantined = tuple(row for row, _ in quarantined)
+        self.units: dict[str, Unit] = organising.combined([each.units for each in now.values()])
+        self.class_groups: dict[str, ClassGroup] = organising.combined([each.class_groups for each in now.values()])
+        self.organisation_changed = frozenset(
+            organising.changed(self.units, organising.combined([each.units for each in before.values()]))
+            | organising.changed(
+                self.class_groups, organising.combined([each.class_groups for each in before.values()])
+            )
+        )
+        self._outcomes = outcomes
+        self._linker = linker
+        self._store = store
+        self._first_seen = quarantined
+        self._sources = sources
+        self._today = today
+        self._absent = {name: frozenset(each.reading.vanished) for name, each in outcomes.items()}
+        self.changed = sorted(
+            {
+                linker.person_of(name, key)
+                for name, each in outcomes.items()
+                for keys in (each.reading.staged, self._absent[name])
+                for key in keys
+            }
+        )
+
+    def people(self, ids: Sequence[str]) -> Iterator[Person]:
+        """These people, in this order, as they are after the import; ids that nobody has are passed over."""
+        for chunk in chunks(ids):
+            stored = self._store.records_of(chunk)
+            for person_id in chunk:
+                records = {
+                    (each.source, each.key): PersonRecord(
+                        decode_person(each.data),
+                        self._today if each.key in self._absent.get(each.source, ()) else each.absent_since,
+                    )
+                    for each in stored.get(person_id, ())
+                    if not self._is_staged(each.source, each.key)
+                }
+                places = [(each.source, each.key) for each in stored.get(person_id, ())]
+                records |= {
+                    place: PersonRecord(self._staged_person(*place)) for place in self._staged_of(person_id, places)
+                }
+                if records:
+                    yield merge(person_id, in_precedence(records.values(), self._sources))
+
+    def write(self, connection: Connection, due: Mapping[str, date | None]) -> None:
+        """Writes the import, in the caller's transaction.
+
+        Args:
+            connection: A connection that may write.
+            due: Person id → the next day on which the passing of time alone can change something, or None. Those
+                of `changed` are written with the person; others are people who are otherwise as they were.
+        """
+        writer = ImportWriter(connection)
+        person_of = self._linker.person_of
+        people = self.people(self.changed)
+        writer.people(people, due)
+        changed = set(self.changed)
+        writer.due((person_id, day) for person_id, day in due.items() if person_id not in changed)
+        for name, outcome in self._outcomes.items():
+            staged, new = outcome.reading.staged, outcome.reading.new
+            writer.links(
+                name,
+                (key for key in staged if key not in new),
+                ((kind, digest, name, key) for key in staged for kind, digest in staged.links(key)),
+            )
+            writer.records((name, key, staged.hash(key), person_of(name, key), staged.data(key)) for key in staged)
+            writer.absent(name, self._absent[name], self._today)
+            writer.nodes("units", name, outcome.now.units, outcome.before.units)
+            writer.nodes("class_groups", name, outcome.now.class_groups, outcome.before.class_groups)
+        writer.quarantine({row.source for row, _ in self._store.quarantined()} | set(self._outcomes), self._first_seen)
+
+    def _is_staged(self, source: str, key: str) -> bool:
+        outcome = self._outcomes.get(source)
+        return outcome is not None and key in outcome.reading.staged
+
+    def _staged_person(self, source: str, key: str) -> SourcePerson:
+        return self._outcomes[source].reading.staged.person(key)
+
+    def _staged_of(self, person_id: str, stored: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Places of a person's staged records: its own, those that are stored already, those that joined."""
+        source, _, key = person_id.partition(":")
+        places = dict.fromkeys([*stored, (source, key), *self._linker.joined.get(person_id, ())])
+        return [place for place in places if self._is_staged(*place) and self._linker.person_of(*place) == person_id]
+
+
+def read_import(  # noqa: PLR0913 - the use case's whole world, named at every call
+    settings: Settings,
+    sources: Mapping[str, Source],
+    store: Connection,
+    vault: Vault,
+    *,
+    now: datetime,
+    today: date,
+    released: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
+    locate: Locate = nowhere,
+) -> Imported:
+    """Reads every source and finds out what differs from what is stored. Writes nothing.
+
+    A source that cannot be read stops only itself: its people and units stay as they were, and its report says why.
+
+    Args:
+        settings: The configuration.
+        sources: The opened sources, by their names in the configuration; one that is left out is not imported.
+        store: A connection to the state database, to be kept open as long as the result is used.
+        vault: Seals national ids and makes keyed hashes.
+        now: The present moment, in UTC; what is new in quarantine is dated by it.
+        today: The local date.
+        released: Brakes to let through ("hr.vanished", "hr.incomplete", "hr.units").
+        progress: Called now and then with a source's name and its rows read so far.
+        locate: Where templates of a mapping are written: ("sources", name, "map", "people", 0, "given_name") → Origin.
+    """
+    run = _Run(settings, ImportStore(store), vault, today, released)
+    for name in settings.sources:
+        if name in sources:
+            run.read(name, sources[name], progress, locate)
+    return run.finish(now)
+
+
+class _Run:
+    """One import on its way."""
+
+    def __init__(
+        self, settings: Settings, store: ImportStore, vault: Vault, today: date, released: frozenset[str]
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._vault = vault
+        self._today = today
+        self._released = released
+        self._names = tuple(settings.sources)
+        self._outcomes: dict[str, _Outcome] = {}
+        self._errors: dict[str, SourceError] = {}
+        self._elsewhere = {name: store.elsewhere(name) for name in self._names}
+
+    def read(self, name: str, source: Source, progress: Progress | None, locate: Locate) -> None:
+        """Reads one source; an error of its own is noted, and stops nothing else."""
+        settings = self._settings.sources[name]
+        former = self._store.former(name)
+        try:
+            mapping = compile_mapping(
+                settings.map,
+                settings.dates,
+                source.tables,
+                source.columns,
+                lambda path: locate(("sources", name, "map", *path)),
+            )
+            staged = Staged(name, self._settings.links, self._vault)
+            reader = SourceReader(source, mapping, former, self._vault, staged, today=self._today, progress=progress)
+            self._outcomes[name] = _Outcome(reader.read())
+        except ConfigError as error:
+            self._errors[name] = SourceError(name, "; ".join(map(str, error.problems)))
+        except Unreadable as error:
+            self._errors[name] = SourceError(name, error.reason, file=error.file, line=error.line)
+        except ConnectorError as error:
+            self._errors[name] = SourceError(name, str(error))
+
+    def finish(self, now: datetime) -> Imported:
+        """Links the records, judges the absences, and settles the organisation."""
+        linker = Linker(
+            {name: each.reading.staged for name, each in self._outcomes.items()},
+            {name: each.reading.new for name, each in self._outcomes.items()},
+            self._elsewhere,
+            self._store,
+        )
+        linker.link()
+        for name, outcome in self._outcomes.items():
+            self._judge(name, outcome, linker)
+        before = {name: self._store.organisation(name) for name in self._names}
+        after = dict(before)
+        for name, outcome in self._outcomes.items():
+            outcome.before = before[name]
+            after[name] = outcome.now = self._settle(name, outcome, linker, before)
+        quarantined = self._quarantined(linker, now)
+        reports = tuple(self._report(name) for name in self._names if name in self._outcomes or name in self._errors)
+        return Imported(
+            reports,
+            self._outcomes,
+            linker,
+            self._store,
+            (before, after),
+            quarantined,
+            sources=self._names,
+            today=self._today,
+        )
+
+    # ------------------------------------------------------------ absences
+
+    def _judge(self, name: str, outcome: _Outcome, linker: Linker) -> None:
+        """Decides whether the source's absences are believed, and takes back what follows from them if not."""
+        reading = outcome.reading
+        moved = self._moved(name, reading, linker)
+        gone = [key for key in reading.vanished if key not in moved]
+        outcome.vanished = len(gone) + len(reading.bare)
+        outcome.hold = hold = judge_people(
+            name,
+            self._settings.import_brake(name),
+            population=reading.population,
+            vanished=len(gone),
+            bare=len(reading.bare),
+            incomplete=reading.incomplete,
+            released=self._released,
+        )
+        if hold is None:
+            return
+        believed = hold.brake.endswith(".vanished")
+        reading.vanished = [key for key in reading.vanished if key in moved] if believed else []
+        self._keep(reading, reading.bare)
+        if not believed:
+            self._keep(reading, self._losers(name, reading))
+        if reading.population and not reading.unchanged and len(reading.staged) == len(reading.new):
+            strangers = [key for key in reading.new if linker.person_of(name, key) == f"{name}:{key}"]
+            for key in strangers:  # not one known key: more likely the wrong file than a new town
+                reading.staged.drop(key)
+                reading.new.discard(key)
+
+    def _moved(self, name: str, reading: Reading, linker: Linker) -> set[str]:
+        """Vanished keys whose person this source has under another key now."""
+        gone = set(reading.vanished)
+        former = self._elsewhere[name]
+        here = {person for key, person in former.items() if key not in gone}
+        here |= {linker.person_of(name, key) for key in reading.new}
+        return {key for key in gone if linker.person_of(name, key) in here or self._own_present(name, key, gone)}
+
+    def _own_present(self, name: str, key: str, gone: set[str]) -> bool:
+        """Whether the person of a vanished record is named after another record of the same source that is there."""
+        person = self._elsewhere[name].get(key)
+        source, _, own = (person or "").partition(":")
+        return source == name and own not in gone
+
+    @staticmethod
+    def _keep(reading: Reading, keys: Iterable[str]) -> None:
+        """Leaves known records as they are stored."""
+        for key in keys:
+            if key in reading.staged:
+                reading.staged.drop(key)
+                reading.unchanged += 1
+
+    def _losers(self, name: str, reading: Reading) -> list[str]:
+        """Staged known keys that would lose an affiliation or a class group."""
+        known = [key for key in reading.staged if key not in reading.new and key not in reading.returned]
+        losers: list[str] = []
+        for chunk in chunks(known):
+            former = self._store.people(name, chunk)
+            losers += [key for key in former if _loses(former[key], reading.staged.person(key))]
+        return losers
+
+    # ------------------------------------------------------------ units and class groups
+
+    def _settle(self, name: str, outcome: _Outcome, linker: Linker, before: Mapping[str, Organisation]) -> Organisation:
+        """What the source's units and class groups are from now on."""
+        rows, former = outcome.reading.organisation, before[name]
+        units = organising.vanished(rows.read.units, rows.bad, former.units) if "units" in rows.roles else []
+        groups = (
+            organising.vanished(rows.read.class_groups, rows.bad, former.class_groups)
+            if "class_groups" in rows.roles
+            else []
+        )
+        outcome.units_hold = judge_units(
+            name,
+            self._settings.import_brake(name),
+            population=len(former.units),
+            vanished=len(units),
+            incomplete=outcome.reading.incomplete,
+            released=self._released,
+        )
+        kept_units = set(former.units) if "units" not in rows.roles or outcome.units_hold else set()
+        kept_groups = set(former.class_groups) if "class_groups" not in rows.roles or outcome.hold else set()
+        kept = self._referenced(set(units) - kept_units | set(groups) - kept_groups, outcome, before)
+        managed = organising.with_managers(rows.read.units, self._managers(name, outcome.reading, linker))
+        return Organisation(
+            organising.settle(managed, rows.bad, former.units, kept_units | kept),
+            organising.settle(rows.read.class_groups, rows.bad, former.class_groups, kept_groups | kept),
+        )
+
+    def _managers(self, name: str, reading: Reading, linker: Linker) -> dict[str, str]:
+        """Unit code → person id of its manager, found in this source or by employee number in any."""
+        found: dict[str, str] = {}
+        for code, key in reading.organisation.managers.items():
+            if key in reading.managers_here:
+                found[code] = linker.person_of(name, key)
+            elif person := linker.holder(link_digest(self._vault, "employee_number", key)):
+                found[code] = person
+            else:
+                reading.quarantined_count += 1
+                reason = "is nobody that any source knows"
+                reading.quarantined.append(Quarantined(name, "record", "", 0, code, "manager", reason))
+        return found
+
+    def _referenced(self, codes: set[str], outcome: _Outcome, before: Mapping[str, Organisation]) -> set[str]:
+        """Those of the codes that a person, a unit or a class group still refers to, in any source."""
+        rows = outcome.reading.organisation.read
+        others = [each for name, each in before.items() if name != outcome.reading.source]
+        return organising.referenced(
+            codes,
+            [unit for each in (rows, *others) for unit in each.units.values()],
+            [group for each in (rows, *others) for group in each.class_groups.values()],
+            self._affiliations,
+        )
+
+    def _affiliations(self) -> Iterator[tuple[str | None, list[str]]]:
+        """Unit and class groups of every affiliation of every person that is present after this import."""
+        stageds = {name: each.reading.staged for name, each in self._outcomes.items()}
+        vanished = {name: set(each.reading.vanished) for name, each in self._outcomes.items()}
+        for source, key, data in self._store.present():
+            if key in vanished.get(source, ()) or (source in stageds and key in stageds[source]):
+                continue
+            yield from _units_and_classes(decode_person(data))
+        for staged in stageds.values():
+            for key in staged:
+                yield from _units_and_classes(staged.person(key))
+
+    # ------------------------------------------------------------ quarantine, reports
+
+    def _quarantined(self, linker: Linker, now: datetime) -> list[tuple[Quarantined, str]]:
+        """All that is in quarantine after this import, each with the moment it was first seen."""
+        stored = self._store.quarantined()
+        first = {_identity(row): since for row, since in reversed(stored)}
+        standing = [
+            (row.source, row.key)
+            for row, _ in stored
+            if row.kind == "contradiction" and row.key and row.source in self._settings.sources and not self._moot(row)
+        ]
+        places = list(dict.fromkeys(standing))
+        linker.recheck(places)
+        shared = {person for each in self._elsewhere.values() for person in each.values()} | set(linker.joined)
+        touched = {linker.person_of(name, key) for name, each in self._outcomes.items() for key in each.reading.staged}
+        again = {linker.person_of(*place) for place in places}
+        linker.check_people(sorted(shared & (touched | again)))
+        rows = [
+            row for name in self._names if name in self._outcomes for row in self._outcomes[name].reading.quarantined
+        ]
+        rows += [row for row, _ in stored if row.kind == "record" and row.source not in self._outcomes]
+        rows += linker.contradictions
+        moment = now.isoformat(timespec="seconds")
+        return [(row, first.get(_identity(row), moment)) for row in dict.fromkeys(rows)]
+
+    def _moot(self, row: Quarantined) -> bool:
+        """Whether a stored contradiction need not be looked at: its record is staged, or gone."""
+        outcome = self._outcomes.get(row.source)
+        return outcome is not None and (row.key in outcome.reading.staged or row.key in outcome.reading.vanished)
+
+    def _report(self, name: str) -> SourceReport:
+        if name in self._errors:
+            return SourceReport(name, error=self._errors[name])
+        outcome = self._outcomes[name]
+        reading = outcome.reading
+        new, returned = len(reading.new), len(reading.returned)
+        return SourceReport(
+            source=name,
+            snapshot=reading.snapshot,
+            rows=reading.rows,
+            read=len(reading.staged) + reading.unchanged,
+            new=new,
+            changed=len(reading.staged) - new - returned,
+            unchanged=reading.unchanged,
+            vanished=outcome.vanished,
+            returned=returned,
+            quarantined=reading.quarantined_count,
+            hold=outcome.hold,
+            units_hold=outcome.units_hold,
+        )
+
+
+def _loses(former: SourcePerson, person: SourcePerson) -> bool:
+    """Whether a person has an affiliation or a class group less than before."""
+    return not set(_ties(former)) <= set(_ties(person))
+
+
+def _ties(person: SourcePerson) -> Iterator[tuple[str, str]]:
+    for each in person.affiliations:
+        yield each.id, ""
+        yield from ((each.id, membership.code) for membership in each.classes)
+
+
+def _units_and_classes(person: SourcePerson) -> Iterator[tuple[str | None, list[str]]]:
+    return ((each.unit, [membership.code for membership in each.classes]) for each in person.affiliations)
+
+
+def _identity(row: Quarantined) -> tuple[str, str, str | None, str | None, str]:
+    """What makes a quarantined row the same as yesterday's: it may have moved to another line."""
+    return row.source, row.kind, row.key, row.field, row.reason
