@@ -1,7 +1,8 @@
 """The tables of the state database, for SQLite and PostgreSQL alike. Migrations in `migrations/` create them.
 
 Dates are ISO text (`2026-08-17`), moments ISO text in UTC: both databases compare and index them alike, and what an
-operator reads with a database client is what the shell prints.
+operator reads with a database client is what the shell prints. Tables of short rows are WITHOUT ROWID in SQLite: one
+tree instead of two; those with a person's data in each row are not, since wide rows make such a tree deep.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ source_records = Table(
     Column("data", LargeBinary, nullable=False),  # msgpack of importing's SourcePerson
     Column("absent_since", Text),  # the day it was first missing from a complete import; NULL while present
     Index("source_records_person", "person_id"),
-    sqlite_with_rowid=False,
 )
 
 link_keys = Table(
@@ -43,7 +43,6 @@ people = Table(
     Column("due", Text),  # the next day on which the passing of time alone can change what the person shall have
     Column("pending", Boolean, nullable=False),  # evaluate at the next run whatever the data say (held, postponed)
     Index("people_due", "due"),
-    sqlite_with_rowid=False,
 )
 
 units = Table(
@@ -98,7 +97,6 @@ known_accounts = Table(
     Column("ruleset_version", Text, nullable=False),
     Column("deactivated_on", Text),  # the day it was disabled because nothing gives it any more; starts retention
     Index("known_accounts_anchor", "target", "anchor", unique=True),
-    sqlite_with_rowid=False,
 )
 
 known_groups = Table(
