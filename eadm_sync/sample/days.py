@@ -73,7 +73,10 @@ def join_for_good(draft: Draft) -> None:
 
 def leave(draft: Draft) -> None:
     """Somebody resigns: every position ends, one in three with yesterday already."""
-    employee = draft.some_employee(lambda one: one.number not in draft.managers)
+    staying = draft.day + timedelta(30)
+    employee = draft.some_employee(
+        lambda one: one.number not in draft.managers and any(present(at, staying) for at in one.positions)
+    )
     if employee is None:
         return
     end = draft.day - NEXT_DAY if draft.dice.chance(1 / 3) else draft.day + timedelta(draft.dice.below(30))
@@ -177,6 +180,8 @@ def rename(draft: Draft) -> None:
     family = draft.recruiter.names.family()
     if draft.dice.chance(0.4):
         family = f"{employee.family.split()[0]} {family}"
+    if family == employee.family:
+        return
     draft.employees[employee.number] = draft.change(employee, family=family)
     draft.note("rename", "hr", employee.number, "Etternavn", employee.family, family)
 
@@ -229,7 +234,7 @@ def change_manager(draft: Draft) -> None:
     """A unit gets another manager, from anywhere in the organisation."""
     unit = _some_unit(draft)
     employee = draft.some_employee()
-    if employee is None:
+    if employee is None or employee.number == unit.manager:
         return
     draft.units[unit.code] = draft.change(unit, manager=employee.number)
     draft.note("manager", "hr", unit.code, "Leder", unit.manager, employee.number)

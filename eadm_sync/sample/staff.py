@@ -201,8 +201,9 @@ class Recruiter:
         """One to three positions: an earlier one, the present one, others beside it, or one that is still to come."""
         roll = self.dice.below(1000)
         if roll < 15:  # noqa: PLR2004 - in a thousand: has signed, not begun
-            future = msgspec.structs.replace(self.contract(post, "1"), start=self._soon(1, 60), end=None, leave="")
-            return (future,)
+            signed = self.contract(post, "1")
+            end = signed.end and signed.end + timedelta(75)
+            return (msgspec.structs.replace(signed, start=self._soon(1, 60), end=end, leave=""),)
         if roll < 25:  # noqa: PLR2004 - in a thousand: has left lately
             gone = self.contract(post, "1")
             end = self.day - timedelta(self.dice.between(1, 80))
