@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 from pydantic import AfterValidator
 
@@ -54,7 +54,7 @@ class TextFile:
 
     name: str
     encoding: str
-    open: Callable[[], BinaryIO]
+    open: Callable[[], io.BufferedIOBase]
     stamp: Callable[[], object]
 
 
@@ -81,7 +81,7 @@ def _known_encoding(name: str) -> str:
         ValueError: Python has no text encoding of that name.
     """
     try:
-        b"".decode(name)
+        "a".encode(name)
     except LookupError as error:
         raise ValueError(f"unknown encoding '{name}': use utf-8, cp1252, latin-1, …") from error
     return name
@@ -150,7 +150,7 @@ class TextPass:
         if before != after:
             raise Unreadable("changed while it was being read", file=name)
 
-    def _decoded(self, binary: BinaryIO) -> Iterator[str]:
+    def _decoded(self, binary: io.BufferedIOBase) -> Iterator[str]:
         chunk = self._next(binary)
         encoding = _marked_encoding(chunk) or self.file.encoding
         self._expect(encoding, chunk)
@@ -166,16 +166,16 @@ class TextPass:
             yield text
             chunk = self._next(binary)
         if blank:
-            raise Unreadable("is empty", file=self.file.name)
+            raise Unreadable("is cut off at its beginning" if self.cut else "is empty", file=self.file.name)
         try:
             decoder.decode(b"", final=True)
         except UnicodeError:
             self.cut = True
         self._refuse_mistaken_utf8(encoding)
 
-    def _next(self, binary: BinaryIO) -> bytes:
+    def _next(self, binary: io.BufferedIOBase) -> bytes:
         try:
-            return binary.read(CHUNK_BYTES)
+            return binary.read1(CHUNK_BYTES)  # read would lose what stands before the end of a cut member
         except EOFError:  # a compressed member that ends too early
             self.cut = True
             return b""

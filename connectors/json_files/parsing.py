@@ -114,9 +114,10 @@ def elements(file: TextFile, path: str) -> Generator[tuple[int, Any, bool], None
 def _feed(file: TextFile, feed: Callable[..., object], *data: bytes) -> None:
     try:
         feed(*data)
-    except (ijson.JSONError, ValueError) as error:
+    except (ijson.JSONError, ValueError):
         line, column = _place_of_error(file)
-        raise Unreadable(f"is no JSON, or cut off, at column {column}", file=file.name, line=line) from error
+        reason = f"is no JSON, or cut off, at column {column}"
+        raise Unreadable(reason, file=file.name, line=line) from None  # the parser's own text quotes the file
 
 
 def _has_array(file: TextFile, path: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
+from typing import cast
 
 from connectors.errors import Unreadable
 from connectors.textfiles import TextFile, file_on_disk, stamp_of
@@ -97,7 +98,7 @@ def _refuse_dangerous(member: zipfile.ZipInfo, name: str) -> None:
         raise Unreadable(f"unpacks to {member.file_size} bytes, too many: {member.filename}", file=name)
 
 
-def _open_member(path: Path, member: zipfile.ZipInfo) -> BinaryIO:
+def _open_member(path: Path, member: zipfile.ZipInfo) -> io.BufferedIOBase:
     """Opens one member; the archive is closed with it, since zipfile counts who still reads."""
     with zipfile.ZipFile(path) as archive:
-        return cast("BinaryIO", archive.open(member))
+        return cast("io.BufferedIOBase", archive.open(member))  # the stubs know IO only
