@@ -16,7 +16,7 @@ _TYPED_STARTS = frozenset("-0123456789tfn~")
 _QUOTED_PIECE = re.compile(
     r"""\\(?:x..|u.{4}|U.{8}|\n[ \t]*|.)   # an escape; before a line break it joins the lines
       | [ \t]*\n[ \t\n]*                   # a fold
-      | .""",
+      | [ \t]+ | .""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -64,6 +64,6 @@ def _double_quoted_indexes(text: str, start: int, end: int) -> Iterator[int]:
         found = piece[0]
         breaks = found.count("\n")
         if not breaks:
-            yield piece.start()
+            yield from range(piece.start(), piece.start() + (1 if found[0] == "\\" else len(found)))
         elif found[0] != "\\":  # one break folds to a blank, n breaks to n - 1
             yield from (piece.start() for _ in range(max(1, breaks - 1)))
