@@ -224,7 +224,7 @@ def _message(fault: _Fault) -> str:
 def _hint(fault: _Fault, known: list[str], field: FieldInfo | None) -> str | None:
     if fault.kind == "extra_forbidden":
         return did_you_mean(str(fault.path[-1]), known)
-    if fault.kind == "missing":
+    if fault.kind in {"missing", "string_pattern_mismatch"}:
         return field.description if field is not None else None
     if fault.kind == "string_type" and isinstance(fault.value, (bool, int, float)):
         return "put quotes around it"
