@@ -110,9 +110,12 @@ class JsonSource:
     def _item(self, table: str, file: str, number: int, value: Any, *, truncated: bool = False) -> _Item | BadRecord:
         cells: dict[str, str] = {}
         try:
-            _flatten(_object_of(value), cells, strip=self._options.strip)
+            _flatten(_object_of(value), cells)
+            _refuse_controls(cells)  # before stripping, which would take some of them away
         except Flawed as flaw:
             return BadRecord(table, file, number, flaw.column, flaw.reason, cells, truncated)
+        if self._options.strip:
+            cells = {column: cell.strip() for column, cell in cells.items()}
         return _Item(number, cells, value)
 
 
@@ -124,11 +127,11 @@ def _object_of(value: Any) -> dict[str, Any]:
     return value
 
 
-def _flatten(value: dict[str, Any], cells: dict[str, str], *, strip: bool, prefix: str = "", depth: int = 1) -> None:
+def _flatten(value: dict[str, Any], cells: dict[str, str], prefix: str = "", depth: int = 1) -> None:
     """Adds an object's fields to `cells`.
 
     Raises:
-        Flawed: A key occurs twice, a value holds a control character, or the nesting is too deep.
+        Flawed: A key occurs twice, or the nesting is too deep.
     """
     if isinstance(value, MarkedObject) and value.duplicate is not None:
         raise Flawed("the key occurs twice", prefix + value.duplicate)
@@ -137,19 +140,26 @@ def _flatten(value: dict[str, Any], cells: dict[str, str], *, strip: bool, prefi
     for key, field in value.items():
         name = prefix + key
         if isinstance(field, dict):
-            _flatten(field, cells, strip=strip, prefix=f"{name}.", depth=depth + 1)
+            _flatten(field, cells, f"{name}.", depth + 1)
             continue
         if isinstance(field, list):
             if any(isinstance(element, (dict, list)) for element in field):
                 continue
-            text = ",".join(map(_text, field))
-        else:
-            text = _text(field)
-        if CONTROL_CHARACTERS.search(text):
-            raise Flawed("holds a control character", name)
+            field = ",".join(map(_text, field))  # noqa: PLW2901 - a list of plain values is one text from here on
         if name in cells:
             raise Flawed("the key occurs twice", name)
-        cells[name] = text.strip() if strip else text
+        cells[name] = _text(field)
+
+
+def _refuse_controls(cells: dict[str, str]) -> None:
+    """One search over all cells, and only where it finds something another for the cell at fault.
+
+    Raises:
+        Flawed: A cell holds a control character.
+    """
+    if CONTROL_CHARACTERS.search("\n".join(cells.values())):
+        column = next(column for column, cell in cells.items() if CONTROL_CHARACTERS.search(cell))
+        raise Flawed("holds a control character", column)
 
 
 def _text(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 import msgspec
 
@@ -42,12 +43,12 @@ class Layout:
         Raises:
             Unreadable: As `connectors.delimited.read_rows`.
         """
+        pick = itemgetter(*self.places)
         for row in read_rows(self.file, DIALECT, self.table, self.header):
             if isinstance(row, BadRecord):
                 yield self._renamed(row)
                 continue
-            own = (*row.values, "")
-            cells = [own[place] for place in self.places]
+            cells = list(pick((*row.values, "")))
             for place, tidy in self.tidied:
                 if cells[place]:
                     cells[place] = tidy(cells[place])

@@ -147,6 +147,9 @@ class OneRosterSource:
         layout = self._layout(table)
         places = {other: layout.columns.index(_REFERENCES[other]) for other in others}
         gone = {places[other]: ids for other in others if (ids := self._gone(other))}
+        if not gone:
+            yield from self._present(table)
+            return
         for row in self._present(table):
             if isinstance(row, BadRecord) or not any(row.values[place] in ids for place, ids in gone.items()):
                 yield row
@@ -181,8 +184,8 @@ class OneRosterSource:
                 continue
             cells = list(row.values)
             cells[birth], cells[sex] = known[0] or cells[birth], known[1] or cells[sex]
-            cells[role] = roles.get(cells[0], cells[role])
-            yield msgspec.structs.replace(row, values=tuple(cells))
+            cells[role] = roles.get(cells[0]) or cells[role]
+            yield Record(row.table, tuple(cells), row.file, row.line)
 
     def _first_roles(self) -> dict[str, str]:
         """Each user's first role; one in the school comes before one in the family."""
@@ -203,11 +206,11 @@ class OneRosterSource:
                 known = {"userSourcedId": row.values["sourcedId"]} if "sourcedId" in row.values else {}
                 yield msgspec.structs.replace(row, table="roles", column=None, values=known)
                 continue
+            user, status, *_ = row.values
             for number, org in enumerate(_listed(row.values[orgs])):
-                values = dict.fromkeys(TABLES["roles"].columns, "")
-                values |= {"userSourcedId": row.values[0], "orgSourcedId": org, "role": row.values[role]}
-                values |= {"status": row.values[1], "roleType": "secondary" if number else "primary"}
-                yield Record("roles", tuple(values.values()), row.file, row.line)
+                rank = "secondary" if number else "primary"
+                made = ("", status, "", user, rank, row.values[role], "", "", org, "")  # in the order of 1.2's columns
+                yield Record("roles", made, row.file, row.line)
 
     def _enrolments(self) -> Iterator[Record | BadRecord]:
         """Enrolments, with the dates of their class's terms where they have none of their own.
@@ -225,7 +228,7 @@ class OneRosterSource:
             cells = list(row.values)
             first, last = terms.get(cells[class_], ("", ""))
             cells[begin], cells[end] = cells[begin] or first, cells[end] or last
-            yield msgspec.structs.replace(row, values=tuple(cells))
+            yield Record(row.table, tuple(cells), row.file, row.line)
 
     def _terms_of_classes(self) -> dict[str, tuple[str, str]]:
         """First and last date of each class's terms; a class whose terms are not all known has none."""
