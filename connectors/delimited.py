@@ -177,11 +177,11 @@ class _Rows:
 
     def _judged(self, row: list[str], line: int, height: int) -> Iterator[Record | BadRecord]:
         """The slow way, for rows of the wrong length, over several lines, or with control characters nearby."""
-        if not any(map(str.strip, row)):
-            return
-        yield from self._release(truncated=False)
         values = tuple(map(str.strip, row)) if self._dialect.strip else tuple(row)
         width = len(self._start.header)
+        if not any(values) or (len(row) == 1 and row[0].isspace()):
+            return
+        yield from self._release(truncated=False)
         if height > 1 and self._swallowed(row):
             reason = f"a quote opened here takes in the records up to line {line + height - 1}"
             yield self._bad(line, reason, values, truncated=True)
