@@ -24,24 +24,31 @@ Row = tuple[object, ...]
 class Database(Protocol):
     """One kind of database."""
 
-    def numbers(self, name: str) -> sa.Select[Any]:
-        """The integers in the array parameter `name`, as a subquery of one column."""
+    locks_rows: bool
+    """Whether writers run side by side, so that rows have to be locked one by one."""
+
+    def among(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+        """Whether a column's value is in the array parameter `name`, by a look-up for each value."""
+        ...
+
+    def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
+        """Whether a column's value is in a subquery of few rows, run once, by a look-up for each value."""
         ...
 
     def words(self, name: str) -> sa.FromClause:
         """The strings in the array parameter `name`, as a table with the column `value`."""
         ...
 
-    def held(self) -> sa.FromClause:
-        """The array parameters of `pack_held`, as a table with the columns `id` and `fence`."""
+    def pairs(self, first: str, second: str) -> sa.FromClause:
+        """The array parameters of `pack_pairs`, as a table with two columns of integers, so named."""
         ...
 
     def pack(self, values: Sequence[int] | Sequence[str]) -> object:
         """An array in the form in which the driver takes it."""
         ...
 
-    def pack_held(self, ids: Sequence[int], fences: Sequence[int]) -> dict[str, object]:
-        """Parameters for `held`."""
+    def pack_pairs(self, firsts: Sequence[int], seconds: Sequence[int]) -> dict[str, object]:
+        """Parameters for `pairs`."""
         ...
 
     def gate(self, conn: sa.Connection, *, alone: bool) -> None:
@@ -56,23 +63,28 @@ class Database(Protocol):
 class _Sqlite:
     """Arrays travel as JSON: one parameter, so that the statement's text does not change with the length."""
 
-    def numbers(self, name: str) -> sa.Select[Any]:
-        return sa.select(sa.func.json_each(sa.bindparam(name, type_=sa.Text)).table_valued("value").c.value)
+    locks_rows = False
+
+    def among(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+        return column.in_(sa.select(self.words(name).c.value))
+
+    def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
+        return column.in_(few)
 
     def words(self, name: str) -> sa.FromClause:
         return sa.func.json_each(sa.bindparam(name, type_=sa.Text)).table_valued(sa.column("value", sa.Text))
 
-    def held(self) -> sa.FromClause:
-        pair = sa.func.json_each(sa.bindparam("held", type_=sa.Text)).table_valued("value").c.value
+    def pairs(self, first: str, second: str) -> sa.FromClause:
+        pair = sa.func.json_each(sa.bindparam("pairs", type_=sa.Text)).table_valued("value").c.value
         return sa.select(
-            sa.func.json_extract(pair, "$[0]").label("id"), sa.func.json_extract(pair, "$[1]").label("fence")
-        ).subquery("held")
+            sa.func.json_extract(pair, "$[0]").label(first), sa.func.json_extract(pair, "$[1]").label(second)
+        ).subquery("pairs")
 
     def pack(self, values: Sequence[int] | Sequence[str]) -> object:
         return json.dumps(values)
 
-    def pack_held(self, ids: Sequence[int], fences: Sequence[int]) -> dict[str, object]:
-        return {"held": json.dumps(list(zip(ids, fences, strict=True)))}
+    def pack_pairs(self, firsts: Sequence[int], seconds: Sequence[int]) -> dict[str, object]:
+        return {"pairs": json.dumps(list(zip(firsts, seconds, strict=True)))}
 
     def gate(self, conn: sa.Connection, *, alone: bool) -> None:
         """Nothing to do: a transaction that writes is the only one that does."""
@@ -87,22 +99,29 @@ class _Sqlite:
 class _Postgresql:
     """Arrays are arrays; bulk inserts are COPY, seven times as fast as executemany."""
 
-    def numbers(self, name: str) -> sa.Select[Any]:
-        return sa.select(sa.func.unnest(sa.bindparam(name, type_=ARRAY(sa.BigInteger))).column_valued("number"))
+    locks_rows = True
+
+    def among(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
+        # Not IN (SELECT unnest(…)): before its first ANALYZE a table would be read from end to end.
+        return column == sa.any_(sa.bindparam(name, type_=ARRAY(column.type)))
+
+    def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
+        # An array is made once; IN might be run again for each row, and lock more rows than its limit.
+        return column == sa.any_(sa.func.array(few.scalar_subquery()))
 
     def words(self, name: str) -> sa.FromClause:
         array = sa.bindparam(name, type_=ARRAY(sa.Text))
         return sa.func.unnest(array).table_valued(sa.column("value", sa.Text)).render_derived("words")
 
-    def held(self) -> sa.FromClause:
-        arrays = [sa.bindparam(name, type_=ARRAY(sa.BigInteger)) for name in ("held_ids", "held_fences")]
-        return sa.func.unnest(*arrays).table_valued("id", "fence").render_derived("held")
+    def pairs(self, first: str, second: str) -> sa.FromClause:
+        arrays = [sa.bindparam(name, type_=ARRAY(sa.BigInteger)) for name in ("firsts", "seconds")]
+        return sa.func.unnest(*arrays).table_valued(first, second).render_derived("pairs")
 
     def pack(self, values: Sequence[int] | Sequence[str]) -> object:
         return list(values)
 
-    def pack_held(self, ids: Sequence[int], fences: Sequence[int]) -> dict[str, object]:
-        return {"held_ids": list(ids), "held_fences": list(fences)}
+    def pack_pairs(self, firsts: Sequence[int], seconds: Sequence[int]) -> dict[str, object]:
+        return {"firsts": list(firsts), "seconds": list(seconds)}
 
     def gate(self, conn: sa.Connection, *, alone: bool) -> None:
         lock = sa.func.pg_advisory_xact_lock if alone else sa.func.pg_advisory_xact_lock_shared

@@ -109,7 +109,7 @@ class Item(msgspec.Struct, frozen=True):
         run_id: Likewise.
         created_at: When it was enqueued.
         started_at: Latest claim, or None.
-        finished_at: When it became DONE, DEAD or DROPPED, or None.
+        finished_at: When it became DONE or DROPPED. None: unfinished.
         lease_until: While RUNNING, when others may take it over. Otherwise None.
         worker: Name of the latest holder, or None.
     """

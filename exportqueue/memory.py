@@ -131,7 +131,7 @@ class MemoryQueue:
 
     def bury(self, conn: Any, item: Item, error: BaseException) -> None:
         """As `Queue.bury`."""
-        self._fail(item, error, state=State.DEAD, finished_at=self._clock())
+        self._fail(item, error, state=State.DEAD)
 
     def give_back(self, conn: Any, items: Sequence[Item], *, not_before: datetime | None = None) -> frozenset[int]:
         """As `Queue.give_back`."""
@@ -139,6 +139,13 @@ class MemoryQueue:
         for item in held:
             self._change(item, state=State.READY, not_before=not_before, lease_until=None)
         return frozenset(item.id for item in held)
+
+    def recover(self, conn: Any, target: str) -> int:
+        """As `Queue.recover`."""
+        running = [i for i in self._items.values() if i.target == target and i.state is State.RUNNING]
+        for item in running:
+            self._change(item, state=State.READY, attempts=item.attempts + 1, lease_until=None)
+        return len(running)
 
     # ---------------------------------------------------------------- operating
 
@@ -173,7 +180,7 @@ class MemoryQueue:
         """As `Queue.resurrect`."""
         dead = [self._items[i] for i in ids if i in self._items and self._items[i].state is State.DEAD]
         for item in dead:
-            self._change(item, state=State.READY, attempts=0, not_before=None, finished_at=None)
+            self._change(item, state=State.READY, attempts=0)
         return frozenset(item.id for item in dead)
 
     def drop(self, conn: Any, ids: Collection[int], reason: str) -> frozenset[int]:

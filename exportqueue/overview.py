@@ -23,7 +23,7 @@ def unfinished(conn: sa.Connection, tables: QueueTables, subjects: Collection[st
     parameters: dict[str, Any] = {}
     if subjects is not None:
         database = database_of(conn)
-        query = query.where(items.subject.in_(sa.select(database.words("subjects").c.value)))
+        query = query.where(database.among(items.subject, "subjects"))
         parameters["subjects"] = database.pack(sorted(subjects))
     states = {str(state): state for state in State}
     for subject, target, object_key, state in conn.execute(query, parameters):

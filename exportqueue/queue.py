@@ -156,12 +156,9 @@ class Queue:
         """
         if not items:
             return frozenset()
-        database, statements = database_of(conn), self._for(conn)
-        database.gate(conn, alone=False)
-        finished = self._fenced(conn, statements.finish, items, now=self._micros())
-        parameters = {"ids": database.pack(sorted(finished))}
-        if conn.execute(statements.lock_dependents, parameters).first():
-            conn.execute(statements.release, parameters)
+        database_of(conn).gate(conn, alone=False)
+        finished = self._fenced(conn, self._for(conn).finish, items, now=self._micros())
+        self._release(conn, finished)
         return finished
 
     def retry(self, conn: sa.Connection, item: Item, error: BaseException, not_before: datetime) -> None:
@@ -180,7 +177,7 @@ class Queue:
             LeaseLost: It is no longer held.
         """
         statement = self._for(conn).bury
-        self._one(item, self._fenced(conn, statement, [item], now=self._micros(), error=describe(error)))
+        self._one(item, self._fenced(conn, statement, [item], error=describe(error)))
 
     def give_back(
         self, conn: sa.Connection, items: Sequence[Item], *, not_before: datetime | None = None
@@ -188,6 +185,13 @@ class Queue:
         """Gives items back as if never claimed, no attempt spent; returns the ids of those that were still held."""
         due = None if not_before is None else to_micros(not_before)
         return self._fenced(conn, self._for(conn).give_back, items, due=due)
+
+    def recover(self, conn: sa.Connection, target: str) -> int:
+        """Takes back everything that is running for a target, an attempt spent; returns how many items.
+
+        For a caller who knows that no other worker of the target lives: it need not wait for leases to expire.
+        """
+        return conn.execute(self._for(conn).recover, {"lane": target}).rowcount
 
     # ---------------------------------------------------------------- operating
 
@@ -305,12 +309,22 @@ class Queue:
     ) -> frozenset[int]:
         if not items:
             return frozenset()
-        held = database_of(conn).pack_held([item.id for item in items], [item.fence for item in items])
+        held = database_of(conn).pack_pairs([item.id for item in items], [item.fence for item in items])
         return frozenset(conn.execute(statement, {**held, **values}).scalars())
 
     def _one(self, item: Item, kept: frozenset[int]) -> None:
         if item.id not in kept:
             raise LeaseLost(item.id)
+
+    def _release(self, conn: sa.Connection, finished: Collection[int]) -> None:
+        """Counts down what waited for items that are finished."""
+        database, statements = database_of(conn), self._for(conn)
+        met = conn.execute(statements.met, {"ids": database.pack(sorted(finished))}).all()
+        if met:
+            ids, counts = zip(*met, strict=True)
+            if database.locks_rows:
+                conn.execute(statements.lock, {"ids": database.pack(ids)})
+            conn.execute(statements.release, database.pack_pairs(ids, counts))
 
     def _relink(self, conn: sa.Connection, dropped: Sequence[int]) -> None:
         """Lets what waited for dropped items wait for what those were waiting for; releases what waits for nothing."""

@@ -1,6 +1,7 @@
 """Every statement of the queue, built once per kind of database.
 
-Conditions on `state` are literal text, never parameters: only so does a partial index apply (see `tables`).
+Conditions on `state` and `finished_at` are literal text, never parameters: only so does a partial index apply (see
+`tables`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 from exportqueue.database import Database
 from exportqueue.tables import BIG, IS_DELAYED, IS_DUE, IS_FINISHED, IS_RUNNING, IS_UNFINISHED, QueueTables
 
-IS_UNSTARTED = sa.text("state <> 'running'")  # together with IS_UNFINISHED
+IS_UNSTARTED = sa.text("state <> 'running'")  # given that it is unfinished
 IS_WAITING = sa.text("state = 'waiting'")
 READY = sa.literal_column("'ready'", sa.Text)
 WAITING = sa.literal_column("'waiting'", sa.Text)
@@ -33,7 +34,9 @@ class Statements:
     give_back: sa.UpdateBase
     retry: sa.UpdateBase
     bury: sa.UpdateBase
-    lock_dependents: sa.Select[Any]
+    recover: sa.UpdateBase
+    met: sa.Select[Any]
+    lock: sa.Select[Any]
     release: sa.UpdateBase
     supersede: sa.UpdateBase
     running_subjects: sa.Select[Any]
@@ -55,9 +58,11 @@ def build(tables: QueueTables, database: Database) -> Statements:
             "DO UPDATE SET next_id = queue_counters.next_id + :count RETURNING next_id"
         ),
         latest=_latest(tables, database),
-        wake=_wake(tables),
-        reclaim=_take(tables, IS_RUNNING, items.lease_until <= sa.bindparam("now"), attempts=items.attempts + 1),
-        claim=_take(tables, IS_DUE),
+        wake=_wake(tables, database),
+        reclaim=_take(
+            tables, database, IS_RUNNING, items.lease_until <= sa.bindparam("now"), attempts=items.attempts + 1
+        ),
+        claim=_take(tables, database, IS_DUE),
         extend=_fenced(tables, database, lease_until=sa.bindparam("lease_until")),
         finish=_fenced(tables, database, state="done", finished_at=sa.bindparam("now"), lease_until=None),
         give_back=_fenced(tables, database, state="ready", not_before=sa.bindparam("due", type_=BIG), lease_until=None),
@@ -74,26 +79,27 @@ def build(tables: QueueTables, database: Database) -> Statements:
             tables,
             database,
             state="dead",
-            finished_at=sa.bindparam("now"),
             lease_until=None,
             attempts=items.attempts + 1,
             last_error=sa.bindparam("error"),
         ),
-        lock_dependents=_lock_dependents(tables, database),
+        recover=_recover(tables),
+        met=_met(tables, database),
+        lock=_lock(tables, database),
         release=_release(tables, database),
-        supersede=_drop(tables, items.subject.in_(sa.select(database.words("subjects").c.value))),
+        supersede=_drop(tables, database.among(items.subject, "subjects")),
         running_subjects=sa.select(items.subject)
         .distinct()
-        .where(IS_RUNNING, IS_UNFINISHED, items.subject.in_(sa.select(database.words("subjects").c.value))),
-        drop=_drop(tables, items.id.in_(database.numbers("ids"))),
+        .where(IS_RUNNING, IS_UNFINISHED, database.among(items.subject, "subjects")),
+        drop=_drop(tables, database.among(items.id, "ids")),
         affected=_affected(tables, database),
         relink=_relink(tables, database),
         recount=_recount(tables, database),
         resurrect=_resurrect(tables, database),
-        purge=_purge(tables),
+        purge=_purge(tables, database),
         purge_edges=(
-            sa.delete(tables.prerequisites).where(tables.prerequisites.c.item_id.in_(database.numbers("ids"))),
-            sa.delete(tables.prerequisites).where(tables.prerequisites.c.needs_id.in_(database.numbers("ids"))),
+            sa.delete(tables.prerequisites).where(database.among(tables.prerequisites.c.item_id, "ids")),
+            sa.delete(tables.prerequisites).where(database.among(tables.prerequisites.c.needs_id, "ids")),
         ),
     )
 
@@ -110,7 +116,7 @@ def _latest(tables: QueueTables, database: Database) -> sa.Select[Any]:
     return sa.select(keys.c.value, newest)
 
 
-def _wake(tables: QueueTables) -> sa.UpdateBase:
+def _wake(tables: QueueTables, database: Database) -> sa.UpdateBase:
     """Items whose not-before has passed join the index that claims read, so that those to come cost a claim nothing."""
     items = tables.items.c
     due = (
@@ -120,10 +126,12 @@ def _wake(tables: QueueTables) -> sa.UpdateBase:
         .limit(sa.bindparam("limit"))
         .with_for_update(skip_locked=True)
     )
-    return sa.update(tables.items).where(items.id.in_(due)).values(not_before=None)
+    return sa.update(tables.items).where(database.within(items.id, due)).values(not_before=None)
 
 
-def _take(tables: QueueTables, condition: sa.TextClause, *more: Any, **values: Any) -> sa.UpdateBase:
+def _take(
+    tables: QueueTables, database: Database, condition: sa.TextClause, *more: Any, **values: Any
+) -> sa.UpdateBase:
     """Claims items that fulfil a condition, by priority, then id; none of a paused target."""
     items = tables.items.c
     paused = sa.select(tables.pauses.c.target).where(tables.pauses.c.target == sa.bindparam("lane"))
@@ -133,13 +141,10 @@ def _take(tables: QueueTables, condition: sa.TextClause, *more: Any, **values: A
         .order_by(items.priority, items.id)
         .limit(sa.bindparam("limit"))
         .with_for_update(skip_locked=True)
-        .cte("picked")
-        # PostgreSQL may otherwise run the subquery again for each row, and claim more than the limit.
-        .prefix_with("MATERIALIZED", dialect="postgresql")
     )
     return (
         sa.update(tables.items)
-        .where(items.id.in_(sa.select(picked.c.id)))
+        .where(database.within(items.id, picked))
         .values(
             state="running",
             fence=items.fence + 1,
@@ -155,7 +160,7 @@ def _take(tables: QueueTables, condition: sa.TextClause, *more: Any, **values: A
 def _fenced(tables: QueueTables, database: Database, **values: Any) -> sa.UpdateBase:
     """Changes the items that are still held under the fence the caller knows; answers with their ids."""
     items = tables.items.c
-    held = database.held()
+    held = database.pairs("id", "fence")
     return (
         sa.update(tables.items)
         .where(items.id == held.c.id, items.fence == held.c.fence, IS_RUNNING)
@@ -164,27 +169,42 @@ def _fenced(tables: QueueTables, database: Database, **values: Any) -> sa.Update
     )
 
 
-def _lock_dependents(tables: QueueTables, database: Database) -> sa.Select[Any]:
-    """Locks, in one order for everybody, what waits for some items: two workers that finish cannot deadlock."""
-    items, edges = tables.items.c, tables.prerequisites.c
-    dependents = sa.select(edges.item_id).where(edges.needs_id.in_(database.numbers("ids")))
-    return sa.select(items.id).where(items.id.in_(dependents), IS_WAITING).order_by(items.id).with_for_update()
+def _met(tables: QueueTables, database: Database) -> sa.Select[Any]:
+    """What waits for some items, and for how many of them."""
+    edges = tables.prerequisites.c
+    return (
+        sa.select(edges.item_id, sa.func.count())
+        .where(database.among(edges.needs_id, "ids"))
+        .group_by(edges.item_id)
+        .order_by(edges.item_id)
+    )
+
+
+def _lock(tables: QueueTables, database: Database) -> sa.Select[Any]:
+    """Locks items in one order for everybody: two workers that finish what the same items wait for cannot deadlock."""
+    items = tables.items.c
+    return sa.select(items.id).where(database.among(items.id, "ids")).order_by(items.id).with_for_update()
 
 
 def _release(tables: QueueTables, database: Database) -> sa.UpdateBase:
-    """Counts down what waits for some items that have finished; what waits for nothing more is ready."""
-    items, edges = tables.items.c, tables.prerequisites.c
-    met = (
-        sa.select(edges.item_id, sa.func.count().label("count"))
-        .where(edges.needs_id.in_(database.numbers("ids")))
-        .group_by(edges.item_id)
-        .subquery("met")
-    )
+    """Counts items down by what they need no longer wait for; what waits for nothing more is ready."""
+    items = tables.items.c
+    met = database.pairs("id", "count")
     left = items.unmet - met.c.count
     return (
         sa.update(tables.items)
-        .where(items.id == met.c.item_id, IS_WAITING)
+        .where(items.id == met.c.id, IS_WAITING)
         .values(unmet=left, state=sa.case((left == 0, READY), else_=WAITING))
+    )
+
+
+def _recover(tables: QueueTables) -> sa.UpdateBase:
+    """Makes all running items of a target ready, as if their leases had expired."""
+    items = tables.items.c
+    return (
+        sa.update(tables.items)
+        .where(IS_RUNNING, items.target == sa.bindparam("lane"))
+        .values(state="ready", attempts=items.attempts + 1, lease_until=None)
     )
 
 
@@ -205,7 +225,7 @@ def _affected(tables: QueueTables, database: Database) -> sa.Select[Any]:
         sa.select(items.id)
         .distinct()
         .join_from(tables.prerequisites, tables.items, items.id == edges.item_id)
-        .where(edges.needs_id.in_(database.numbers("ids")), IS_WAITING)
+        .where(database.among(edges.needs_id, "ids"), IS_WAITING)
     )
 
 
@@ -214,7 +234,7 @@ def _relink(tables: QueueTables, database: Database) -> sa.Insert:
     items, edges = tables.items, tables.prerequisites
     through = (
         sa.select(edges.c.item_id.label("root"), edges.c.needs_id.label("needs_id"))
-        .where(edges.c.item_id.in_(database.numbers("ids")))
+        .where(database.among(edges.c.item_id, "ids"))
         .cte("through", recursive=True)
     )
     dropped, further = items.alias("dropped"), edges.alias("further")
@@ -243,13 +263,13 @@ def _recount(tables: QueueTables, database: Database) -> sa.UpdateBase:
     unmet = (
         sa.select(sa.func.count())
         .select_from(edges.join(needed, needed.c.id == edges.c.needs_id))
-        .where(edges.c.item_id == items.c.id, needed.c.state.in_(sa.text("'waiting', 'ready', 'running', 'dead'")))
+        .where(edges.c.item_id == items.c.id, needed.c.finished_at.is_(None))
         .correlate(items)
         .scalar_subquery()
     )
     return (
         sa.update(items)
-        .where(items.c.id.in_(database.numbers("ids")), IS_WAITING)
+        .where(database.among(items.c.id, "ids"), IS_WAITING)
         .values(unmet=unmet, state=sa.case((unmet == 0, READY), else_=WAITING))
     )
 
@@ -259,13 +279,13 @@ def _resurrect(tables: QueueTables, database: Database) -> sa.UpdateBase:
     items = tables.items.c
     return (
         sa.update(tables.items)
-        .where(items.id.in_(database.numbers("ids")), sa.text("state = 'dead'"))
-        .values(state="ready", attempts=0, not_before=None, finished_at=None)
+        .where(database.among(items.id, "ids"), sa.text("state = 'dead'"))
+        .values(state="ready", attempts=0)
         .returning(items.id)
     )
 
 
-def _purge(tables: QueueTables) -> sa.UpdateBase:
+def _purge(tables: QueueTables, database: Database) -> sa.UpdateBase:
     """Removes the items that finished longest ago; answers with their ids."""
     items = tables.items.c
     oldest = (
@@ -274,4 +294,4 @@ def _purge(tables: QueueTables) -> sa.UpdateBase:
         .order_by(items.finished_at)
         .limit(sa.bindparam("limit"))
     )
-    return sa.delete(tables.items).where(items.id.in_(oldest)).returning(items.id)
+    return sa.delete(tables.items).where(database.within(items.id, oldest)).returning(items.id)

@@ -5,7 +5,8 @@ driver. There are no foreign keys: each would cost a look-up per row enqueued, a
 edges with it.
 
 Every index on items is partial, so that finished items cost nothing but their own space. SQLite uses a partial index
-only where a query repeats the index's condition word for word: queries take it from here.
+only where a query repeats the index's condition word for word: queries take it from here. "Unfinished" goes by
+`finished_at`, not by state, because SQLite rewrites an index whenever a column in its condition changes.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ IS_DUE = sa.text("state = 'ready' AND not_before IS NULL")
 IS_DELAYED = sa.text("state = 'ready' AND not_before IS NOT NULL")
 IS_RUNNING = sa.text("state = 'running'")
 IS_DEAD = sa.text("state = 'dead'")
-IS_UNFINISHED = sa.text("state IN ('waiting', 'ready', 'running', 'dead')")
-IS_FINISHED = sa.text("state IN ('done', 'dropped')")
+IS_UNFINISHED = sa.text("finished_at IS NULL")
+IS_FINISHED = sa.text("finished_at IS NOT NULL")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from exportqueue.circuit import Circuit
 from exportqueue.errors import LeaseExpired, LeaseLost, NoResult
 from exportqueue.handler import Handler, Result
-from exportqueue.heartbeat import heartbeat
+from exportqueue.heartbeat import Heartbeat
 from exportqueue.item import Item, State, TargetStats
 from exportqueue.pace import DEFAULT_PAUSE_SECONDS, Pace
 from exportqueue.retry import Classify, RetryPolicy, Verdict, VerdictKind
@@ -124,8 +124,8 @@ class _Fate:
 class Worker:
     """Delivers the items of one target; one thread at a time.
 
-    Three steps that are never one transaction, so that no lock is held while a target is slow: claim and commit;
-    deliver; record what happened, move the items on, and commit both together. After a crash anywhere the leases
+    No transaction is open while a target is slow. Items are claimed and committed; delivered; then what happened is
+    recorded, the items are moved on and the next are claimed, all committed together. After a crash anywhere the leases
     expire and the items are delivered again.
 
     Attributes:
@@ -193,47 +193,70 @@ class Worker:
 
     def _work(self, stop: Callable[[], bool], on_progress: Callable[[Drained], None] | None = None) -> Drained:
         total = Drained()
-        while not stop() and not self.circuit.blocks(self.clock()) and self._wait_for_pace(stop):
-            items = self._claim()
-            if not items:
-                break
-            total = total.plus(self._deliver(items))
-            if on_progress is not None:
-                on_progress(total)
-            if not self.circuit.closed:
-                break
+        items: Sequence[Item] = ()
+        with Heartbeat(self._extend, self.lease_seconds) as heartbeat:
+            try:
+                while items := items or self._first(stop):
+                    batch, items = items, ()
+                    drained, items = self._deliver(batch, heartbeat, stop)
+                    total = total.plus(drained)
+                    if on_progress is not None:
+                        on_progress(total)
+            finally:
+                self._let_go(items)
         return total
 
-    def _claim(self) -> Sequence[Item]:
-        """A batch, or a single item as a probe; those that kill their workers are buried on the way."""
-        limit = self.pace.burst(self.batch_size) if self.circuit.closed else 1
+    def _first(self, stop: Callable[[], bool]) -> Sequence[Item]:
+        """A batch, or a single item as a probe, as soon as the target may be served; empty if there is none."""
+        if stop() or self.circuit.blocks(self.clock()) or not self._wait_for_pace(stop):
+            return ()
         with self.engine.begin() as conn:
+            return self._claim(conn)
+
+    def _claim(self, conn: sa.Connection) -> Sequence[Item]:
+        """What can be claimed; items that kill their workers are buried on the way."""
+        limit = self.pace.burst(self.batch_size) if self.circuit.closed else 1
+        while True:
             items = self.queue.claim(conn, self.target, limit=limit, lease_seconds=self.lease_seconds, worker=self.name)
             for item in items:
                 if item.attempts >= self.policy.max_attempts:
                     self.queue.bury(conn, item, LeaseExpired(item.attempts))
-        hopeful = [item for item in items if item.attempts < self.policy.max_attempts]
-        return hopeful if hopeful or not items else self._claim()
+            hopeful = [item for item in items if item.attempts < self.policy.max_attempts]
+            if hopeful or not items:
+                return hopeful
 
-    def _deliver(self, items: Sequence[Item]) -> Drained:
+    def _let_go(self, items: Sequence[Item]) -> None:
+        """Gives back what was claimed and never begun, because something interrupted the work in between."""
+        if items:
+            with self.engine.begin() as conn:
+                self.queue.give_back(conn, items)
+
+    def _deliver(
+        self, items: Sequence[Item], heartbeat: Heartbeat, stop: Callable[[], bool]
+    ) -> tuple[Drained, Sequence[Item]]:
+        """Delivers a batch and moves it on; returns what came of it, and the next batch if there is one at hand."""
         results: dict[int, Result] = {}
         failure: BaseException | None = None
         started = self.clock()
-        with heartbeat(items, self._extend, self.lease_seconds):
+        with heartbeat.over(items):
             try:
                 for result in self.handler.deliver(items):
                     results[result.item_id] = result
             except BaseException as error:  # noqa: BLE001 - even when interrupted, what was done has to be recorded
                 failure = error
         fates = [self._fate(item, results.get(item.id), failure) for item in items]
-        drained = self._settle(fates)
         self._learn(fates, started)
         if failure is not None and not isinstance(failure, Exception):
+            self._settle(fates, lambda: True)
             raise failure
-        return replace(drained, unavailable=None if self.circuit.closed else self._absence(fates))
+        drained, following = self._settle(fates, stop)
+        return replace(drained, unavailable=None if self.circuit.closed else self._absence(fates)), following
 
-    def _settle(self, fates: Sequence[_Fate]) -> Drained:
-        """Moves the items on and has the results recorded, in one transaction."""
+    def _settle(self, fates: Sequence[_Fate], stop: Callable[[], bool]) -> tuple[Drained, Sequence[Item]]:
+        """Moves the items on and has the results recorded, in one transaction.
+
+        The next batch is claimed in the same one, unless the target has to be waited for: half as many commits.
+        """
         with self.engine.begin() as conn:
             kept = self.queue.finish(conn, [fate.item for fate in fates if fate.state is State.DONE])
             kept |= self._return(conn, fates)
@@ -242,7 +265,9 @@ class Worker:
                     kept |= {fate.item.id}
             held = [fate for fate in fates if fate.item.id in kept]
             self.handler.record(conn, [msgspec.structs.replace(fate.result, state=fate.state) for fate in held])
-        return _tally(held, lost=len(fates) - len(held))
+            at_once = self.circuit.closed and not self.pace.wait_seconds(self.clock()) and not stop()
+            following = self._claim(conn) if at_once else ()
+        return _tally(held, lost=len(fates) - len(held)), following
 
     def _return(self, conn: sa.Connection, fates: Sequence[_Fate]) -> frozenset[int]:
         returned: dict[datetime | None, list[Item]] = {}

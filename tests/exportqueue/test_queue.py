@@ -60,7 +60,7 @@ def kill(store: Any, object_key: str) -> Item:
 # ---------------------------------------------------------------- filling
 
 
-def test_an_item_comes_out_as_it_went_in(store):
+def test_an_item_comes_out_as_it_went_in(store: Any):
     """Every field survives, payload bytes and Norwegian letters included."""
     given = new("a/ærlig", payload=bytes(range(256)), subject="p\tå\\n", priority=7)
     with store.begin() as conn:
@@ -74,7 +74,7 @@ def test_an_item_comes_out_as_it_went_in(store):
     assert item.lease_until == store.clock() + timedelta(seconds=60)
 
 
-def test_a_rolled_back_transaction_leaves_nothing(store):
+def test_a_rolled_back_transaction_leaves_nothing(store: Any):
     """Items exist only if the caller's transaction commits."""
     with pytest.raises(RuntimeError), store.begin() as conn:
         store.queue.enqueue(conn, [new("a")])
@@ -82,7 +82,7 @@ def test_a_rolled_back_transaction_leaves_nothing(store):
     assert claim(store) == []
 
 
-def test_enqueue_streams_across_chunks(store):
+def test_enqueue_streams_across_chunks(store: Any):
     """Thousands of items from a generator keep their order and their prerequisites from one chunk to the next."""
     with store.begin() as conn:
         count = store.queue.enqueue(conn, (new(f"k{n % 1100}") for n in range(2300)))
@@ -97,7 +97,7 @@ def test_enqueue_streams_across_chunks(store):
 
 
 @pytest.mark.parametrize("calls", [1, 2], ids=["within one call", "across calls"])
-def test_items_of_one_object_run_in_order(store, calls):
+def test_items_of_one_object_run_in_order(store: Any, calls: int):
     """A later item on an object waits for the earlier one."""
     items = [new("a", operation="create"), new("a", operation="update"), new("a", operation="delete")]
     for part in [items] if calls == 1 else [items[:1], items[1:]]:
@@ -110,7 +110,7 @@ def test_items_of_one_object_run_in_order(store, calls):
     assert done == ["create", "update", "delete"]
 
 
-def test_an_item_waits_for_all_its_prerequisites(store):
+def test_an_item_waits_for_all_its_prerequisites(store: Any):
     """A membership is ready when account and group are done, not before."""
     fill(store, new("account"), new("group"), new("membership", "account", "group", "group", "unknown"))
     account, group = claim(store)
@@ -120,7 +120,7 @@ def test_an_item_waits_for_all_its_prerequisites(store):
     assert keys(claim(store)) == ["membership"]
 
 
-def test_finished_prerequisites_are_satisfied(store):
+def test_finished_prerequisites_are_satisfied(store: Any):
     """What is done already is not waited for."""
     fill(store, new("account"))
     finish(store, claim(store))
@@ -128,7 +128,7 @@ def test_finished_prerequisites_are_satisfied(store):
     assert keys(claim(store)) == ["membership"]
 
 
-def test_targets_never_wait_for_one_another(store):
+def test_targets_never_wait_for_one_another(store: Any):
     """The same key in another target is another object."""
     fill(store, new("a"), new("a", target="entra"), new("b", "a", target="google"))
     assert len(claim(store)) == len(claim(store, target="entra")) == len(claim(store, target="google")) == 1
@@ -137,20 +137,20 @@ def test_targets_never_wait_for_one_another(store):
 # ---------------------------------------------------------------- delivering
 
 
-def test_claims_go_by_priority_then_age(store):
+def test_claims_go_by_priority_then_age(store: Any):
     """Lower priority numbers first; equals in the order of enqueueing; never more than the limit."""
     fill(store, new("late"), new("urgent", priority=1), new("later"))
     assert keys(claim(store, 2)) == ["urgent", "late"]
     assert keys(claim(store, 2)) == ["later"]
 
 
-def test_a_prerequisite_outranks_priority(store):
+def test_a_prerequisite_outranks_priority(store: Any):
     """An urgent item still waits for what it needs."""
     fill(store, new("account", priority=200), new("membership", "account", priority=1))
     assert keys(claim(store)) == ["account"]
 
 
-def test_two_workers_never_hold_one_item(store):
+def test_two_workers_never_hold_one_item(store: Any):
     """What one has claimed the other does not get."""
     fill(store, *(new(f"k{n}") for n in range(10)))
     first, second = claim(store, 6), claim(store, 6, worker="w2")
@@ -158,7 +158,7 @@ def test_two_workers_never_hold_one_item(store):
     assert not {item.id for item in first} & {item.id for item in second}
 
 
-def test_not_before_is_kept(store):
+def test_not_before_is_kept(store: Any):
     """An item with a not-before is claimed from that moment on."""
     fill(store, new("later", not_before=store.clock() + timedelta(seconds=10)))
     assert claim(store) == []
@@ -166,7 +166,7 @@ def test_not_before_is_kept(store):
     assert keys(claim(store)) == ["later"]
 
 
-def test_an_expired_lease_is_taken_over_and_fenced(store):
+def test_an_expired_lease_is_taken_over_and_fenced(store: Any):
     """The new holder has an attempt counted; the former one can do nothing any more."""
     fill(store, new("a"))
     (old,) = claim(store)
@@ -187,7 +187,7 @@ def test_an_expired_lease_is_taken_over_and_fenced(store):
     assert finish(store, [taken]) == {taken.id}
 
 
-def test_a_late_holder_finishes_what_nobody_took(store):
+def test_a_late_holder_finishes_what_nobody_took(store: Any):
     """An expired lease alone costs nothing."""
     fill(store, new("a"))
     batch = claim(store)
@@ -195,7 +195,7 @@ def test_a_late_holder_finishes_what_nobody_took(store):
     assert finish(store, batch) == {batch[0].id}
 
 
-def test_an_extended_lease_lasts_longer(store):
+def test_an_extended_lease_lasts_longer(store: Any):
     """A heartbeat keeps items from others."""
     fill(store, new("a"))
     batch = claim(store)
@@ -207,7 +207,7 @@ def test_an_extended_lease_lasts_longer(store):
     assert claim(store, worker="w2") == []
 
 
-def test_an_item_is_finished_once(store):
+def test_an_item_is_finished_once(store: Any):
     """A second finish is not a finish, and counts nothing down twice."""
     fill(store, new("a"), new("b"), new("c", "a", "b"))
     batch = claim(store)
@@ -216,7 +216,7 @@ def test_an_item_is_finished_once(store):
     assert states(store)["c"] is State.WAITING
 
 
-def test_a_retry_spends_an_attempt_and_waits(store):
+def test_a_retry_spends_an_attempt_and_waits(store: Any):
     """The error is kept, truncated; the item comes back when it is due, with what depends on it still waiting."""
     fill(store, new("a"), new("a"))
     (item,) = claim(store)
@@ -231,7 +231,7 @@ def test_a_retry_spends_an_attempt_and_waits(store):
     assert len(again.last_error) == MAX_ERROR_LENGTH
 
 
-def test_giving_back_spends_nothing(store):
+def test_giving_back_spends_nothing(store: Any):
     """An item given back is as it was; with a not-before it waits for that."""
     fill(store, new("a"))
     batch = claim(store)
@@ -246,10 +246,23 @@ def test_giving_back_spends_nothing(store):
     assert len(claim(store)) == 1
 
 
+def test_a_lone_worker_recovers_at_once(store: Any):
+    """Who knows that nobody else is alive need not wait for leases; the former holder is fenced off."""
+    fill(store, new("a"), new("b", target="entra"))
+    (old,) = claim(store)
+    claim(store, target="entra")
+    with store.begin() as conn:
+        assert store.queue.recover(conn, "ad") == 1
+    assert finish(store, [old]) == frozenset()
+    (again,) = claim(store)
+    assert (again.attempts, again.fence) == (1, 2)
+    assert states(store)["b"] is State.RUNNING
+
+
 # ---------------------------------------------------------------- dead letters
 
 
-def test_a_dead_letter_holds_its_dependents_and_says_so(store):
+def test_a_dead_letter_holds_its_dependents_and_says_so(store: Any):
     """Directly or through others, what waits for a dead item names it."""
     fill(store, new("a"), new("b", "a"), new("c", "b"), new("other"))
     dead = kill(store, "a")
@@ -261,10 +274,10 @@ def test_a_dead_letter_holds_its_dependents_and_says_so(store):
         assert keys(store.queue.prerequisites(conn, ids["c"])) == ["b"]
         buried = store.queue.get(conn, dead.id)
     assert (buried.state, buried.attempts, buried.last_error) == (State.DEAD, 1, "ValueError: no such unit")
-    assert buried.finished_at == store.clock()
+    assert buried.finished_at is None
 
 
-def test_resurrection_gives_all_attempts_back(store):
+def test_resurrection_gives_all_attempts_back(store: Any):
     """A dead item becomes ready; others are left alone."""
     fill(store, new("a"), new("b", "a"))
     dead = kill(store, "a")
@@ -277,7 +290,7 @@ def test_resurrection_gives_all_attempts_back(store):
     assert keys(claim(store)) == ["b"]
 
 
-def test_dropping_releases_what_waited(store):
+def test_dropping_releases_what_waited(store: Any):
     """A dropped dead letter no longer holds anybody, and keeps its reason."""
     fill(store, new("a"), new("b", "a"))
     dead = kill(store, "a")
@@ -288,7 +301,7 @@ def test_dropping_releases_what_waited(store):
     assert keys(claim(store)) == ["b"]
 
 
-def test_running_and_finished_items_cannot_be_dropped(store):
+def test_running_and_finished_items_cannot_be_dropped(store: Any):
     """Only what nobody is at work on, and what is not settled, can be dropped."""
     fill(store, new("done"))
     finish(store, claim(store))
@@ -298,7 +311,7 @@ def test_running_and_finished_items_cannot_be_dropped(store):
         assert store.queue.drop(conn, [item.id for item in store.queue.list(conn)], "x") == frozenset()
 
 
-def test_order_survives_a_dropped_link(store):
+def test_order_survives_a_dropped_link(store: Any):
     """What waited for a chain of dropped items waits for what the chain waited for."""
     fill(store, new("a"), new("b", "a"), new("c", "b"), new("d", "c"))
     running = claim(store)
@@ -315,7 +328,7 @@ def test_order_survives_a_dropped_link(store):
 # ---------------------------------------------------------------- superseding
 
 
-def test_superseding_drops_what_is_not_started(store):
+def test_superseding_drops_what_is_not_started(store: Any):
     """Waiting, ready and dead items of the subjects go; running ones stay and are reported."""
     fill(store, new("dead", subject="p1"))
     kill(store, "dead")
@@ -334,7 +347,7 @@ def test_superseding_drops_what_is_not_started(store):
     assert left == {("running", State.RUNNING), ("theirs", State.READY)}
 
 
-def test_a_new_plan_waits_for_what_is_running(store):
+def test_a_new_plan_waits_for_what_is_running(store: Any):
     """Superseding and enqueueing anew in one transaction keeps the order on the object."""
     fill(store, new("a"))
     running = claim(store)
@@ -346,7 +359,7 @@ def test_a_new_plan_waits_for_what_is_running(store):
     assert [item.operation for item in claim(store)] == ["newer"]
 
 
-def test_unfinished_lists_subjects(store):
+def test_unfinished_lists_subjects(store: Any):
     """All unfinished items, or those of the subjects asked for."""
     fill(store, new("a", subject="p1"), new("b", "a", subject="p2"))
     with store.begin() as conn:
@@ -361,7 +374,7 @@ def test_unfinished_lists_subjects(store):
 # ---------------------------------------------------------------- operating
 
 
-def test_a_paused_target_gives_nothing(store):
+def test_a_paused_target_gives_nothing(store: Any):
     """Pause stops claims of one target, expired leases included; resume lets them go on."""
     fill(store, new("a"), new("b"), new("c", target="entra"))
     claim(store, 1)
@@ -378,7 +391,7 @@ def test_a_paused_target_gives_nothing(store):
     assert len(claim(store)) == 2
 
 
-def test_stats_count_every_item_once(store):
+def test_stats_count_every_item_once(store: Any):
     """The six numbers exclude one another and add up."""
     fill(store, new("dead"))
     kill(store, "dead")
@@ -408,7 +421,7 @@ def test_stats_count_every_item_once(store):
     )
 
 
-def test_stats_forget_what_is_long_done(store):
+def test_stats_forget_what_is_long_done(store: Any):
     """A target without unfinished or recent items is not listed."""
     fill(store, new("a"))
     finish(store, claim(store))
@@ -428,21 +441,21 @@ def test_stats_forget_what_is_long_done(store):
         ({"subject": "p2", "state": State.DEAD}, []),  # conditions are combined
     ],
 )
-def test_list_filters(store, conditions, found):
+def test_list_filters(store: Any, conditions: dict[str, Any], found: list[str]):
     """Items are found by target, state and subject, in order, up to a limit."""
     fill(store, new("a"), new("b", "a", subject="p2"), new("c", target="entra"))
     with store.begin() as conn:
         assert keys(store.queue.list(conn, **conditions)) == found
 
 
-def test_an_unknown_item_is_an_error(store):
+def test_an_unknown_item_is_an_error(store: Any):
     """Asking for what is not there says so."""
     with store.begin() as conn, pytest.raises(UnknownItem) as caught:
         store.queue.get(conn, 17)
     assert caught.value.item_id == 17
 
 
-def test_purge_removes_finished_items_only(store):
+def test_purge_removes_finished_items_only(store: Any):
     """Done and dropped items go, oldest first and in small batches; whatever is unfinished stays."""
     for key in ("a", "b", "c"):
         fill(store, new(key), new(f"{key}+", key, not_before=store.clock() + timedelta(days=1)))
@@ -458,7 +471,7 @@ def test_purge_removes_finished_items_only(store):
     assert "b" not in waits
 
 
-def test_ids_are_never_used_again(store):
+def test_ids_are_never_used_again(store: Any):
     """A purged item's id does not come back."""
     fill(store, new("a"))
     (first,) = claim(store)
@@ -470,7 +483,7 @@ def test_ids_are_never_used_again(store):
     assert claim(store)[0].id > first.id
 
 
-def test_nothing_in_nothing_out(store):
+def test_nothing_in_nothing_out(store: Any):
     """Empty collections are legal everywhere."""
     with store.begin() as conn:
         assert store.queue.enqueue(conn, []) == 0
