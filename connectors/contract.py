@@ -132,7 +132,8 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
         action: What to do.
         owner: Whose it is, as an opaque word the target stores with the object where it can (for accounts), so that
             an account made by an earlier, unconfirmed create is found again. Never a name or a national id.
-        anchor: The target's own immutable id of the object (account or group). None for CREATE of account and group.
+        anchor: The target's own immutable id of the object (account or group); for a MEMBERSHIP, the group's. None for
+            CREATE of account and group, and for a LICENCE.
         attributes: CREATE: all of them. UPDATE: those that change; None clears. Otherwise empty.
         container: CREATE: where to put it. UPDATE: where to move it. None: unspecified or unchanged.
         enabled: CREATE of an account: whether it is enabled at once. Otherwise None.

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -71,7 +73,7 @@ class AccountContract(TargetFixtures):
         assert account.owner in (None, create.owner)
 
     @pytest.mark.parametrize("change", [str, str.upper], ids=["same", "other case"])
-    def test_another_owners_unique_value_is_not_taken(self, hand: Hand, change: type[str]) -> None:
+    def test_another_owners_unique_value_is_not_taken(self, hand: Hand, change: Callable[[str], str]) -> None:
         """A name that is in use is refused whatever its case, and its account is not handed over."""
         name = unused_name()
         anchor = hand.account(name)
@@ -266,13 +268,14 @@ class AccountContract(TargetFixtures):
 
     def test_a_failure_touches_no_other_operation_of_its_batch(self, hand: Hand) -> None:
         """Between two that succeed, refused and missing ones fail alone, and each has one outcome."""
-        need(hand.able.batch_size >= 4, "batches of four")
         taken = unused_name()
         hand.account(taken)
         good = [hand.create_account(), hand.create_account()]
         refused = hand.create_account(taken)
         missing = operation(Kind.ACCOUNT, Action.DISABLE, anchor=_ABSENT)
-        outcomes = outcomes_by_id(hand.target, [good[0], refused, missing, good[1]])
+        batch = [good[0], refused, missing, good[1]]
+        need(hand.able.batch_size >= len(batch), "batches of four")
+        outcomes = outcomes_by_id(hand.target, batch)
         assert isinstance(outcomes[refused.id].error, AlreadyExists)
         assert isinstance(outcomes[missing.id].error, NotFound)
         assert {outcomes[create.id].anchor for create in good} <= hand.objects(Kind.ACCOUNT).keys()
@@ -291,7 +294,7 @@ class AccountContract(TargetFixtures):
         assert list(hand.target.apply([])) == []
 
 
-def _changed(value: Value, change: type[str]) -> str:
+def _changed(value: Value, change: Callable[[str], str]) -> str:
     """The value in another case."""
     assert isinstance(value, str)
     return change(value)

@@ -67,9 +67,8 @@ class Hand:
     ) -> Operation:
         """A CREATE of an account with a new owner; `attributes` go on top of the least a target asks for."""
         every = {**self._suite.account_attributes(name or unused_name(), self.able), **(attributes or {})}
-        return operation(
-            Kind.ACCOUNT, Action.CREATE, **{"owner": uuid4().hex, "enabled": True, **fields}, attributes=every
-        )
+        defaults = {"owner": uuid4().hex, "enabled": True}
+        return operation(Kind.ACCOUNT, Action.CREATE, **{**defaults, **fields}, attributes=every)
 
     def create_group(
         self, name: str | None = None, attributes: Mapping[str, Value] | None = None, **fields: Any

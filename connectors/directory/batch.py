@@ -61,17 +61,21 @@ class Batch:
     def _check(self, operation: Operation) -> dict[str, Value] | Rejected:
         """The operation's cleaned attributes, or why it is refused whatever the directory holds."""
         try:
-            check_texts(operation)
-            if operation.kind not in self._profile.capabilities.kinds:
-                raise Rejected(f"there is no {operation.kind} here")
-            if operation.action not in _MEANINGS[operation.kind]:
-                raise Rejected(f"a {operation.kind} cannot be subject to {operation.action}")
-            if operation.container and not self._profile.capabilities.containers:
-                raise Rejected("there are no containers here", "container")
+            check_texts(operation, self._profile.encoding)
+            self._check_possible(operation)
             rules = self._profile.rules.get(operation.kind)
             return clean(operation.attributes, rules) if rules else {}
         except Rejected as error:
             return error
+
+    def _check_possible(self, operation: Operation) -> None:
+        able = self._profile.capabilities
+        if operation.kind not in able.kinds:
+            raise Rejected(f"there is no {operation.kind} here")
+        if operation.action not in _MEANINGS[operation.kind]:
+            raise Rejected(f"a {operation.kind} cannot be subject to {operation.action}")
+        if operation.container and not able.containers:
+            raise Rejected("there are no containers here", "container")
 
     def _outcome(self, operation: Operation, attributes: dict[str, Value] | ConnectorError) -> Outcome:
         if isinstance(attributes, ConnectorError):
@@ -93,7 +97,7 @@ class Batch:
             self._change(made, attributes, operation.container, operation.enabled)
             return made.anchor
         kind = operation.kind
-        held = {name: value for name, value in attributes.items() if value is not None}
+        held: dict[str, Value] = {name: value for name, value in attributes.items() if value is not None}
         check_complete(held, self._profile.rules[kind])
         self._refuse_taken(None, kind, held)
         number = self._work.new_id()
@@ -155,7 +159,7 @@ class Batch:
     ) -> None:
         """Makes a live object hold what is asked; a change that changes nothing leaves no trace."""
         wanted = {**entry.attributes, **attributes}
-        held = {name: value for name, value in wanted.items() if value is not None}
+        held: dict[str, Value] = {name: value for name, value in wanted.items() if value is not None}
         place = entry.container if container is None else container
         state = entry.enabled if enabled is None else enabled
         if (held, place, state) == (entry.attributes, entry.container, entry.enabled):

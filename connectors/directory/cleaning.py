@@ -38,15 +38,18 @@ def equal(one: Value, other: Value) -> bool:
     return (type(one) is type(other) and one == other) or (not one and not other and _lists_nothing(one, other))
 
 
-def check_texts(operation: Operation) -> None:
-    """Refuses an operation whose own fields cannot be stored as UTF-8.
+def check_texts(operation: Operation, encoding: str) -> None:
+    """Refuses an operation whose own fields cannot be stored.
 
     Raises:
-        Rejected: A field holds half of a surrogate pair.
+        Rejected: A field holds half of a surrogate pair, or what `encoding` cannot express.
     """
-    fields = (operation.id, operation.owner, operation.anchor, operation.account, operation.container, operation.sku)
-    if not _encodable("".join(filter(None, fields)) + operation.role):
+    ids = (operation.id, operation.owner, operation.anchor, operation.account)
+    if not _encodable("".join(filter(None, ids))):
         raise Rejected("holds text that is not valid Unicode")
+    for name in ("container", "role", "sku"):
+        if not _encodable(getattr(operation, name) or "", encoding):
+            raise Rejected(f"cannot be written in {encoding}", name)
 
 
 def clean(attributes: Mapping[str, Value], rules: KindRules) -> dict[str, Value]:
@@ -88,7 +91,7 @@ def check_name(name: str, rules: KindRules) -> None:
     """
     if rules.types and name not in rules.types:
         raise Rejected("is no attribute of this directory", name)
-    if not name or not _encodable(name) or (rules.names and not rules.names.fullmatch(name)):
+    if not name or not _encodable(name, rules.encoding) or (rules.names and not rules.names.fullmatch(name)):
         raise Rejected("is not the name of an attribute", name)
 
 
@@ -109,20 +112,20 @@ def _check_texts(name: str, value: Value, rules: KindRules) -> None:
         if isinstance(text, str):
             if limit is not None and len(text) > limit:
                 raise Rejected(f"is longer than {limit} characters", name)
-            if not _encodable(text):
-                raise Rejected("is not valid Unicode", name)
+            if not _encodable(text, rules.encoding):
+                raise Rejected(f"cannot be written in {rules.encoding}", name)
 
 
 def _lists_nothing(one: Value, other: Value) -> bool:
     return all(value is None or isinstance(value, list) for value in (one, other))
 
 
-def _encodable(text: str) -> bool:
-    """Whether the text has a UTF-8 form, which half a surrogate pair has not."""
+def _encodable(text: str, encoding: str = "utf-8") -> bool:
+    """Whether the text has a form in the encoding; half a surrogate pair has none in UTF-8."""
     if text.isascii():
         return True
     try:
-        text.encode()
+        text.encode(encoding)
     except UnicodeEncodeError:
         return False
     return True

@@ -92,3 +92,42 @@ def _licences(connection: sqlite3.Connection, after: int | None) -> Iterator[Rem
     )
     for account, sku, gone in rows:
         yield RemoteObject(Kind.LICENCE, f"{account}/{sku}", deleted=bool(gone), account=account, sku=sku)
+
+
+def one(connection: sqlite3.Connection, anchor: str) -> RemoteObject | None:
+    """The live account or group with this anchor, or None."""
+    row = connection.execute(
+        "SELECT kind, anchor, state, attributes, container, enabled, owner FROM object WHERE anchor = ? AND state = ?",
+        (anchor, LIVE),
+    ).fetchone()
+    return _remote(Kind(row[0]), *row[1:]) if row else None
+
+
+def members(connection: sqlite3.Connection, group: str) -> Iterator[tuple[RemoteObject, str]]:
+    """The accounts in a group, each with its role."""
+    found = connection.execute(
+        "SELECT m.role, a.anchor, a.state, a.attributes, a.container, a.enabled, a.owner FROM object AS g"
+        " JOIN membership AS m ON m.group_id = g.id AND m.gone = 0 JOIN object AS a ON a.id = m.account_id"
+        " WHERE g.anchor = ? ORDER BY m.account_id",
+        (group,),
+    )
+    return ((_remote(Kind.ACCOUNT, *row), role) for role, *row in found)
+
+
+def named_links(
+    connection: sqlite3.Connection, kind: Kind, group_name: str, account_name: str
+) -> Iterator[tuple[RemoteObject, str, str]]:
+    """All memberships or licences, each with the names of its group (or "") and its account."""
+    query = "SELECT anchor, attributes ->> ? FROM object WHERE kind = ? AND state = 0"
+    groups = dict(connection.execute(query, (f'$."{group_name}"', Kind.GROUP)))
+    accounts = dict(connection.execute(query, (f'$."{account_name}"', Kind.ACCOUNT)))
+    for item in read(connection, kind, None):
+        yield item, groups.get(item.group, ""), accounts[item.account]
+
+
+def attributes_in_use(connection: sqlite3.Connection, kind: Kind) -> list[str]:
+    """Names of the attributes that any live object of the kind has."""
+    found = connection.execute(
+        "SELECT DISTINCT key FROM object, json_each(attributes) WHERE kind = ? AND state = ?", (kind, LIVE)
+    )
+    return [name for (name,) in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,29 +75,46 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = _connect(path, "rwc")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        with transaction(connection):
-            if not _is_directory(connection, path):
-                create_tables(connection)
+        try:
+            _is_directory(connection, path)  # refuses another's file before the next line changes it
+            _write_ahead(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+            with transaction(connection):
+                if not _is_directory(connection, path):
+                    create_tables(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """The directory at `path`, or an empty one in memory where there is none yet: a dry run leaves no file behind.
+def open_existing(path: Path) -> sqlite3.Connection | None:
+    """The directory at `path` for reading, or None where there is none yet.
 
     Raises:
         Unavailable, AuthenticationFailed: As `open_for_writing`.
     """
     with translated(path):
-        if path.exists():
-            connection = _connect(path, "rw")
+        if not path.exists():
+            return None
+        connection = _connect(path, "rw")
+        try:
             if _is_directory(connection, path):
                 return connection
+        except BaseException:
             connection.close()
+            raise
+        connection.close()
+        return None
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Likewise, or an empty directory in memory where there is none yet: a dry run leaves no file behind."""
+    connection = open_existing(path)
+    if connection is None:
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         create_tables(connection)
-        return connection
+    return connection
 
 
 @contextmanager
@@ -128,6 +146,24 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Lets readers and a writer work side by side; the file remembers it.
+
+    The change needs the file to itself, and SQLite does not wait for that: two processes that open a new file at once
+    would meet here.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _is_directory(connection: sqlite3.Connection, path: Path) -> bool:

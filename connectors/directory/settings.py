@@ -74,6 +74,7 @@ class KindRules:
         types: Type by attribute; empty: any name, any type.
         max_lengths: In characters, by attribute.
         names: Form that an attribute's name must have, or None.
+        encoding: The encoding that every text must have a form in.
     """
 
     unique: tuple[str, ...]
@@ -82,6 +83,7 @@ class KindRules:
     types: Mapping[str, str]
     max_lengths: Mapping[str, int] = field(default_factory=dict)
     names: re.Pattern[str] | None = None
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Profile:
         default_container: As `DirectoryOptions.default_container`; None where there are no containers.
         indexed: As `DirectoryOptions.indexed`.
         names: Form that every attribute's name must have, or None.
+        encoding: As in KindRules.
     """
 
     capabilities: Capabilities
@@ -101,6 +104,7 @@ class Profile:
     default_container: str | None
     indexed: tuple[str, ...] = ()
     names: re.Pattern[str] | None = None
+    encoding: str = "utf-8"
 
     @cached_property
     def rules(self) -> Mapping[Kind, KindRules]:
@@ -113,9 +117,17 @@ class Profile:
             types=able.attributes,
             max_lengths=able.max_lengths,
             names=self.names,
+            encoding=self.encoding,
         )
         name = (able.group_name,)
-        group = KindRules(unique=name, indexed=name, required=name, types=able.group_attributes, names=self.names)
+        group = KindRules(
+            unique=name,
+            indexed=name,
+            required=name,
+            types=able.group_attributes,
+            names=self.names,
+            encoding=self.encoding,
+        )
         return {Kind.ACCOUNT: account, Kind.GROUP: group}
 
 

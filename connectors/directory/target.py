@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from os import W_OK, access
 from pathlib import Path
 from types import TracebackType
@@ -26,7 +26,7 @@ from connectors.contract import (
 from connectors.directory import rows
 from connectors.directory.batch import Batch, Effect, NewAnchor
 from connectors.directory.cleaning import check_name, equal, folded_values
-from connectors.directory.schema import open_for_reading, open_for_writing, transaction, translated
+from connectors.directory.schema import open_existing, open_for_reading, open_for_writing, transaction, translated
 from connectors.directory.settings import Profile
 from connectors.directory.working_set import WorkingSet, index_rows
 from connectors.errors import AuthenticationFailed, Rejected, Stale
@@ -53,6 +53,7 @@ class DirectoryTarget:
         self._profile = profile
         self._new_anchor = new_anchor
         self._writing: sqlite3.Connection | None = None
+        self._searching: sqlite3.Connection | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -97,10 +98,13 @@ class DirectoryTarget:
             raise Rejected("a search needs accounts or groups, and an attribute")
         for name in attributes:
             check_name(name, self._profile.rules[kind])
-        with translated(self._path), closing(open_for_reading(self._path)) as connection:
+        with translated(self._path):
+            self._searching = self._searching or open_existing(self._path)
+            if self._searching is None:
+                return []
             return [
                 candidate
-                for candidate in self._candidates(connection, kind, attributes)
+                for candidate in self._candidates(self._searching, kind, attributes)
                 if all(equal(candidate.attributes.get(name), value) for name, value in attributes.items())
             ]
 
@@ -126,11 +130,10 @@ class DirectoryTarget:
 
     def close(self) -> None:
         """Lets go of the file; safe to call twice."""
-        if self._writing:
-            with suppress(sqlite3.Error):
-                self._writing.execute("PRAGMA optimize")
-            self._writing.close()
-            self._writing = None
+        for connection in (self._searching, self._writing):
+            if connection:
+                connection.close()
+        self._searching = self._writing = None
 
     def __enter__(self) -> Self:
         return self
@@ -146,8 +149,9 @@ class DirectoryTarget:
         """The connection that writes, opened when first needed."""
         if self._writing is None:
             self._writing = open_for_writing(self._path)
-            with transaction(self._writing):
-                self._index(self._writing)
+            if not self._is_indexed(self._writing):
+                with transaction(self._writing):
+                    self._index(self._writing)
         return self._writing
 
     @contextmanager
@@ -185,8 +189,6 @@ class DirectoryTarget:
 
     def _index(self, connection: sqlite3.Connection) -> None:
         """Builds the index of values anew where the settings that define it have changed."""
-        if self._is_indexed(connection):
-            return
         connection.execute("DELETE FROM value")
         for entry in rows.live_entries(connection):
             connection.executemany(

@@ -25,7 +25,7 @@ class Entry:
         "anchor", "attributes", "before", "container", "enabled", "id", "kind", "operation", "owner", "state", "stored",
     )  # fmt: skip
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the columns of one row, in their order
         self,
         id_: int,
         anchor: str,

@@ -18,8 +18,8 @@ class Fault(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: FaultKind = Field(
-        description="`throttled`, `unavailable`: the batch breaks off before the operation. `lost_answer`: it is carried"
-        " out, then the target is unavailable. `transient`, `rejected`: this operation alone fails."
+        description="`throttled`, `unavailable`: the batch breaks off before the operation. `lost_answer`: it is"
+        " carried out, then the target is unavailable. `transient`, `rejected`: this operation alone fails."
     )
     every: PositiveInt | None = Field(None, description="Strikes each n-th operation it is about.")
     operations: tuple[PositiveInt, ...] = Field(
@@ -49,9 +49,7 @@ class EmbeddedOptions(DirectoryOptions):
     """Settings of the target `embedded`."""
 
     path: str = Field(description="The SQLite file; made, with its folder, when something is first written.")
-    soft_delete: bool = Field(
-        True, description="A deleted account goes to a recycle bin, from which it can be restored."
-    )
+    soft_delete: bool = Field(True, description="A deleted account goes to a recycle bin and can be restored from it.")
     anchors: Literal["random", "counted"] = Field(
         "random", description="`random`: UUIDs. `counted`: the same on every run, for rehearsals and tests."
     )
