@@ -23,12 +23,6 @@ class ChildRow(NamedTuple):
     line: int
 
 
-def separable(values: Values) -> bool:
-    """Whether the values can be joined and split again: none holds one of our separators."""
-    joined = "".join(values)
-    return SEPARATOR not in joined and LOCATION not in joined
-
-
 def payload(values: Values, rows: list[str]) -> str:
     """What a person's hash is taken of: the person's row and the rows that belong to it, in no particular order."""
     text = SEPARATOR.join(values)
@@ -49,20 +43,23 @@ class ChildRows:
         self._file_numbers: dict[str, int] = {}
         self._rows: dict[str, str | list[str]] = {}
 
-    def add(self, key: str, entry: Entry, values: Values, file: str, line: int) -> None:
-        """Keeps a row; `values` must be `separable`."""
+    def add(self, key: str, entry: Entry, values: Values, file: str, line: int) -> bool:
+        """Keeps a row; False where a value holds one of our separators, which no honest text does."""
+        body = SEPARATOR.join(values)
+        if body.count(SEPARATOR) != len(values) - 1 or LOCATION in body:
+            return False
         number = self._file_numbers.get(file)
         if number is None:
             number = self._file_numbers[file] = len(self._files)
             self._files.append(file)
-        row = f"{self._numbers[id(entry)]}{SEPARATOR}{SEPARATOR.join(values)}{LOCATION}{number}:{line}"
+        row = f"{self._numbers[id(entry)]}{SEPARATOR}{body}{LOCATION}{number}:{line}"
         former = self._rows.setdefault(key, row)
-        if former is row:
-            return
-        if isinstance(former, str):
-            self._rows[key] = [former, row]
-        else:
-            former.append(row)
+        if former is not row:
+            if isinstance(former, str):
+                self._rows[key] = [former, row]
+            else:
+                former.append(row)
+        return True
 
     def pop(self, key: str) -> list[str]:
         """The rows of one person, as text; they are forgotten."""

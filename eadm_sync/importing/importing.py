@@ -23,7 +23,7 @@ from eadm_sync.importing.organisation import Organisation
 from eadm_sync.importing.reading import Progress, Reading, SourceReader
 from eadm_sync.importing.records import Hold, Quarantined, SourcePerson, decode_person
 from eadm_sync.importing.staging import Staged
-from eadm_sync.importing.store import ImportStore, ImportWriter, chunks
+from eadm_sync.importing.store import ImportStore, ImportWriter, StoredRecord, chunks
 from eadm_sync.model import ClassGroup, Person, Unit
 from eadm_sync.state.crypto import Vault
 
@@ -130,20 +130,19 @@ class Imported:
         for chunk in chunks(ids):
             stored = self._store.records_of(chunk)
             for person_id in chunk:
-                records = {
-                    (each.source, each.key): PersonRecord(
-                        decode_person(each.data),
-                        self._today if each.key in self._absent.get(each.source, ()) else each.absent_since,
-                    )
-                    for each in stored.get(person_id, ())
-                    if not self._is_staged(each.source, each.key)
-                }
-                places = [(each.source, each.key) for each in stored.get(person_id, ())]
-                records |= {
-                    place: PersonRecord(self._staged_person(*place)) for place in self._staged_of(person_id, places)
-                }
+                records = self._records(person_id, stored.get(person_id, ()))
                 if records:
-                    yield merge(person_id, in_precedence(records.values(), self._sources))
+                    yield merge(person_id, records)
+
+    def _records(self, person_id: str, stored: Sequence[StoredRecord]) -> list[PersonRecord]:
+        """A person's records after the import, in precedence."""
+        places = [(each.source, each.key) for each in stored]
+        records = [PersonRecord(self._staged_person(*place)) for place in self._staged_of(person_id, places)]
+        for each in stored:
+            if not self._is_staged(each.source, each.key):
+                gone = each.key in self._absent.get(each.source, ())
+                records.append(PersonRecord(decode_person(each.data), self._today if gone else each.absent_since))
+        return in_precedence(records, self._sources) if len(records) > 1 else records
 
     def write(self, connection: Connection, due: Mapping[str, date | None]) -> None:
         """Writes the import, in the caller's transaction.
@@ -182,7 +181,8 @@ class Imported:
     def _staged_of(self, person_id: str, stored: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Places of a person's staged records: its own, those that are stored already, those that joined."""
         source, _, key = person_id.partition(":")
-        places = dict.fromkeys([*stored, (source, key), *self._linker.joined.get(person_id, ())])
+        joined = self._linker.joined.get(person_id, ())
+        places = dict.fromkeys([*stored, (source, key), *joined]) if stored or joined else ((source, key),)
         return [place for place in places if self._is_staged(*place) and self._linker.person_of(*place) == person_id]
 
 

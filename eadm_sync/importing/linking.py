@@ -21,6 +21,10 @@ Place = tuple[str, str]
 class LinkStore(Protocol):
     """What linking asks of the stored records."""
 
+    def has_links(self) -> bool:
+        """Whether any record is stored that has links."""
+        ...
+
     def claims(self, digests: Iterable[bytes]) -> Iterable[Claim]:
         """The stored records that have any of these links."""
         ...
@@ -82,8 +86,9 @@ class Linker:
 
     def link(self) -> None:
         """Finds the person of every new staged record; known ones keep theirs."""
-        for claim in self._live(digest for *_, links in self._all() for _, digest in links):
-            self._claims.setdefault(claim.digest, claim.person_id)
+        if self._store.has_links():
+            for claim in self._live(digest for *_, links in self._all() for _, digest in links):
+                self._claims.setdefault(claim.digest, claim.person_id)
         for source, key, links in self._all(new=False):
             self._check_known(source, key, links)
         for source, key, links in self._all(new=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,7 +11,8 @@ from typing import Any, NamedTuple
 
 from eadm_sync.config.mapping import MapSettings
 from eadm_sync.errors import ConfigError, Problem
-from eadm_sync.expression import Origin, compile_condition, compile_template, record_scope
+from eadm_sync.expression import Origin, Scope, compile_condition, compile_template, record_scope
+from eadm_sync.importing import national_id
 from eadm_sync.importing.values import (
     Unconvertible,
     date_reader,
@@ -31,6 +33,8 @@ _VERSION = 1  # raise it when the same mapping makes other fields of the same ro
 _NAME_LENGTH = 200  # the longest names in the National Registry are below 150
 _TEXT_LENGTH = 1_000
 
+_NATIONAL_ID_LENGTH = 11
+
 _short = text_reader(_NAME_LENGTH)
 _long = text_reader(_TEXT_LENGTH)
 
@@ -47,8 +51,23 @@ def nowhere(path: tuple[str | int, ...]) -> Origin:
     return Origin("map", place=".".join(map(str, path)), locate=lambda _offset: (0, 0))
 
 
+def _open(text: str) -> str:
+    """Text that is stored and passed on as it is, where a national id must therefore not stand.
+
+    Raises:
+        Unconvertible: It holds one.
+    """
+    if len(text) >= _NATIONAL_ID_LENGTH and national_id.holds_one(text):
+        raise Unconvertible("holds a national id, which only the field national_id stores encrypted")
+    return text
+
+
 def _optional(text: str) -> str | None:
-    return _short(text) or None
+    return _open(_short(text)) or None
+
+
+def _mobile(text: str) -> str | None:
+    return _short(text) or None  # a number with its country code can pass for a national id
 
 
 def _class_role(text: str) -> str:
@@ -65,7 +84,8 @@ def _readers(dates: tuple[str, ...]) -> dict[str, dict[str, Reader]]:
     return {
         "people": {
             **optional(("given_name", "family_name"), _short),
-            **optional(("employee_number", "email", "mobile", "username"), _optional),
+            **optional(("employee_number", "email", "username"), _optional),
+            "mobile": _mobile,
             "birth_date": day,
             "national_id": str.strip,
         },
@@ -109,6 +129,7 @@ class Entry:
         where: Whether the row counts; None: every row does.
         owner: Key of the person, or code of the unit or class group, that the row belongs to.
         key: For affiliations: the row's own key.
+        constants: Typed fields that are the same for every row.
         fields: (mapped field, template, reader) of the others.
         extra: (configured name, template).
     """
@@ -120,12 +141,13 @@ class Entry:
     where: Callable[[Values], bool] | None
     owner: Render
     key: Render | None
+    constants: dict[str, Any]
     fields: tuple[tuple[str, Render, Reader], ...]
     extra: tuple[tuple[str, Render], ...]
 
     def convert(self, values: Values) -> tuple[dict[str, Any], list[Fault]]:
         """The typed fields that could be read, and a fault for each that could not."""
-        typed: dict[str, Any] = {}
+        typed = self.constants.copy()
         faults: list[Fault] = []
         for name, render, read in self.fields:
             try:
@@ -136,7 +158,7 @@ class Entry:
             extra: dict[str, str] = {}
             for name, render in self.extra:
                 try:
-                    if text := _long(render(values)):
+                    if text := _open(_long(render(values))):
                         extra[name] = text
                 except Unconvertible as error:
                     faults.append(Fault(f"extra.{name}", error.reason))
@@ -261,8 +283,7 @@ class _Compiler:
 
         owner = _OWNERS[role]
         where = texts.get(("where",))
-        fields = ((name, render((name,)), read) for name, read in self._readers[role].items())
-        extra = ((path[1], render(path)) for path in texts if path[0] == "extra")
+        constants, fields = self._typed(role, texts, scope)
         return Entry(
             role=role,
             table=table,
@@ -271,9 +292,27 @@ class _Compiler:
             where=compile_condition(where, scope, origin).test if where else None,
             owner=render((owner,)) or _nothing,
             key=render(("key",)) if owner != "key" else None,
-            fields=tuple((name, template, read) for name, template, read in fields if template),
-            extra=tuple((name, template) for name, template in extra if template),
+            constants=constants,
+            fields=fields,
+            extra=tuple((path[1], template) for path in texts if path[0] == "extra" and (template := render(path))),
         )
+
+    def _typed(
+        self, role: str, texts: dict[tuple[str, ...], str], scope: Scope
+    ) -> tuple[dict[str, Any], tuple[tuple[str, Render, Reader], ...]]:
+        """The fields that are the same for every row, and those that are not. A bad constant is every row's fault."""
+        constants: dict[str, Any] = {}
+        fields: list[tuple[str, Render, Reader]] = []
+        for name, read in self._readers[role].items():
+            if (name,) not in texts:
+                continue
+            template = compile_template(texts[name,], scope, Origin(name))
+            if template.constant is not None:
+                with contextlib.suppress(Unconvertible):
+                    constants[name] = read(template.constant)
+                    continue
+            fields.append((name, template.render, read))
+        return constants, tuple(fields)
 
 
 def _picker(columns: tuple[str, ...], used: tuple[str, ...]) -> Callable[[Values], Values]:

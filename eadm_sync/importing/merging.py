@@ -49,6 +49,8 @@ def merge(person_id: str, records: Sequence[PersonRecord]) -> Person:
     the day before it was missed; those that would have begun later are left out.
     """
     first = records[0].record
+    if len(records) == 1 and records[0].absent_since is None:
+        return _only(person_id, first)
     fields: dict[str, Any] = {name: getattr(first, name) for name in _FIELDS}
     extra = first.extra
     for record, _ in records[1:]:
@@ -56,12 +58,26 @@ def merge(person_id: str, records: Sequence[PersonRecord]) -> Person:
             if not value:
                 fields[name] = getattr(record, name)
         extra = record.extra | extra
-    if len(records) == 1 and records[0].absent_since is None:
-        affiliations = first.affiliations
-    else:
-        found = [each for record in records for each in _affiliations(record)]
-        affiliations = tuple(sorted(found, key=lambda each: each.id))
+    found = [each for record in records for each in _affiliations(record)]
+    affiliations = tuple(sorted(found, key=lambda each: each.id))
     return Person(id=person_id, affiliations=affiliations, extra=extra, **fields)
+
+
+def _only(person_id: str, record: SourcePerson) -> Person:
+    """A person with one record, as nearly all are."""
+    return Person(
+        person_id,
+        record.given_name,
+        record.family_name,
+        record.birth_date,
+        record.national_id,
+        record.employee_number,
+        record.email,
+        record.mobile,
+        record.username,
+        record.affiliations,
+        record.extra,
+    )
 
 
 def contradictions(records: Sequence[PersonRecord]) -> tuple[str, ...]:

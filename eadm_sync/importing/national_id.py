@@ -90,6 +90,12 @@ def looks_like(text: str) -> bool:
     return any(_suspicious(match.group()) for match in _CANDIDATE.finditer(text))
 
 
+def holds_one(text: str) -> bool:
+    """Whether a valid national id of eleven digits stands in a text (valid, so that other long numbers may)."""
+    numbers = (_digits(match.group()) for match in _CANDIDATE.finditer(text))
+    return any(len(number) == _DIGITS and isinstance(_parse_digits(number, date.min), NationalId) for number in numbers)
+
+
 def mask(text: str, stand_in: Callable[[str], str]) -> str:
     """`text` with each number that makes `looks_like` true replaced by `stand_in(<its digits>)`."""
     return _CANDIDATE.sub(

@@ -13,7 +13,7 @@ from datetime import date
 from hashlib import blake2b
 
 from connectors.contract import BadRecord, Record, Source
-from eadm_sync.importing.children import LOCATION, SEPARATOR, ChildRow, ChildRows, payload, separable
+from eadm_sync.importing.children import LOCATION, SEPARATOR, ChildRow, ChildRows, payload
 from eadm_sync.importing.keys import KeyMask
 from eadm_sync.importing.mapping import CompiledMapping, Entry, Values
 from eadm_sync.importing.organisation import OrganisationRows
@@ -249,13 +249,9 @@ class SourceReader:
         if entry.where is not None and not entry.where(values):
             return
         owner = self._owner(entry, row, values)
-        if owner is None:
-            return
-        if not separable(values):
+        if owner is not None and not self._children.add(owner, entry, values, row.file, row.line):
             self._reading.quarantine(row, owner, None, "holds a control character")
             self._lost.add(owner)
-            return
-        self._children.add(owner, entry, values, row.file, row.line)
 
     def _report_orphans(self) -> None:
         """Quarantines rows whose person is not there."""

@@ -114,6 +114,10 @@ class ImportStore:
         for row in self._connection.execute(query, execution_options={"yield_per": 1_000}):
             yield row[0], row[1], row[2]
 
+    def has_links(self) -> bool:
+        """Whether any record is stored that has links."""
+        return self._connection.execute(select(tables.link_keys.c.kind).limit(1)).first() is not None
+
     def claims(self, digests: Iterable[bytes]) -> Iterator[Claim]:
         """The stored records that have any of these links."""
         link, record = tables.link_keys.c, tables.source_records.c

@@ -15,6 +15,7 @@ LATEST_YEAR = 9000
 """A date from here on is a database's way of writing "never" (9999-12-31)."""
 
 _DISTINCT_DATES = 65_536  # 180 years of days; remembered because strptime costs 5 µs
+_DISTINCT_WORDS = 1_024  # kinds, fractions and flags: a handful of them, a hundred thousand times
 _PERCENT_FROM = 1.5  # nobody writes 1.5 percent of a position; 1.2 is a position and a fifth
 _MAX_FRACTION = 5.0
 _NUMBER = re.compile(r"([0-9]{1,3}(?:[.,][0-9]{1,10})?)\s*(%?)")
@@ -75,6 +76,7 @@ def date_reader(formats: tuple[str, ...]) -> Callable[[str], date | None]:
     return read
 
 
+@lru_cache(maxsize=_DISTINCT_WORDS)
 def read_fraction(text: str) -> float | None:
     """A share of a full position: '80', '80%', '80,0', '0,8' and '0.8' are all 0.8. Empty: None.
 
@@ -97,6 +99,7 @@ def read_fraction(text: str) -> float | None:
     return round(number, 6)
 
 
+@lru_cache(maxsize=_DISTINCT_WORDS)
 def read_flag(text: str) -> bool:
     """Yes or no: true/false, yes/no, ja/nei, their initials, 1/0, x; empty is no. Case does not matter.
 
@@ -111,6 +114,7 @@ def read_flag(text: str) -> bool:
     raise Unconvertible("is neither yes nor no")
 
 
+@lru_cache(maxsize=_DISTINCT_WORDS)
 def read_word(text: str) -> str:
     """A lower-case word such as an affiliation's kind.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 
 import pytest
@@ -55,7 +55,7 @@ CONTRACTS = "Nr Seq Unit Title Share From To"
 UNITS = "Code Name Parent Boss"
 
 
-def national_id(day: date, serial: int = 500, *, d_number: bool = False) -> str:
+def make_national_id(day: date, serial: int = 500, *, d_number: bool = False) -> str:
     """A valid synthetic national id (month + 80) of somebody born on `day`; the first free serial from `serial` on."""
     for individual in range(serial, 1000):
         start = f"{day.day + 40 * d_number:02}{day.month + 80:02}{day.year % 100:02}{individual:03}"
@@ -101,7 +101,7 @@ class MemorySource:
             self.columns(table)
 
 
-def hr(
+def hr_source(
     persons: list[tuple[str, ...] | BadRecord | ConnectorError],
     contracts: list[tuple[str, ...] | BadRecord | ConnectorError] | None = None,
     units: list[tuple[str, ...] | BadRecord | ConnectorError] | None = None,
@@ -119,7 +119,7 @@ class Installation:
         self.engine = engine
         self.vault = vault
         self.today = TODAY
-        self.settings = settings()
+        self.settings = make_settings()
 
     def plan(self, released: str = "", **sources: MemorySource) -> Imported:
         """Imports without writing."""
@@ -147,7 +147,7 @@ class Installation:
         return {person.id: person for person in self.plan().people(ids)}
 
 
-def settings(maps: Mapping[str, Mapping[str, object]] | None = None, **more: object) -> Settings:
+def make_settings(maps: Mapping[str, Mapping[str, object]] | None = None, **more: object) -> Settings:
     """Settings with the given mappings by source; `hr` by default."""
     sources = {name: SourceSettings(type="csv", map=map_) for name, map_ in (maps or {"hr": HR_MAP}).items()}
     return Settings(organisation=Organisation(name="Eksempel"), sources=sources, **more)
@@ -166,3 +166,33 @@ def installation(vault: Vault) -> Iterator[Installation]:
     tables.metadata.create_all(engine)
     yield Installation(engine, vault)
     engine.dispose()
+
+
+@pytest.fixture
+def hr() -> Callable[..., MemorySource]:
+    """Makes an HR source: persons, contracts (one each unless given), units."""
+    return hr_source
+
+
+@pytest.fixture
+def memory_source() -> type[MemorySource]:
+    """Makes a source of any tables: name=(header, rows)."""
+    return MemorySource
+
+
+@pytest.fixture
+def national_id() -> Callable[..., str]:
+    """Makes a valid synthetic national id of somebody born on a day."""
+    return make_national_id
+
+
+@pytest.fixture
+def settings() -> Callable[..., Settings]:
+    """Makes settings with the given mappings by source."""
+    return make_settings
+
+
+@pytest.fixture
+def hr_map() -> dict[str, dict[str, str]]:
+    """The mapping of `hr`; a copy to change."""
+    return {part: dict(entry) for part, entry in HR_MAP.items()}
