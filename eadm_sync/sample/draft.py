@@ -130,8 +130,6 @@ class Draft:
                     self._numbers[index] = self._numbers[-1]
                     self._numbers.pop()
                     return employee, position
-            if not self._numbers:
-                break
         return None
 
     def some_pupil(self) -> Pupil | None:
