@@ -91,7 +91,7 @@ class Context:
             group_attributes=able.group_attributes,
             account_name=able.account_name,
             group_name=able.group_name,
-            required=able.required,
+            required=frozenset(able.required),
             max_lengths=able.max_lengths,
             has_containers=able.containers,
             has_licences=Kind.LICENCE in able.kinds,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -16,8 +15,8 @@ from connectors.contract import Kind
 from eadm_sync.app.context import Context
 from eadm_sync.clock import today
 from eadm_sync.errors import SourceError
+from eadm_sync.importing import Hold as ImportHold
 from eadm_sync.importing import Imported, read_import
-from eadm_sync.importing.records import Hold as ImportHold
 from eadm_sync.model import Person
 from eadm_sync.plan.brakes import Limit
 from eadm_sync.plan.build import Inputs, build
@@ -32,12 +31,8 @@ EVALUATED_WITH = "evaluated_with"
 """Name in the state's `meta` of the hash of everything, beside people and units, that the last evaluation read."""
 
 
-class Progress(Protocol):
-    """Told how long work gets on."""
-
-    def __call__(self, step: str, done: int, total: int | None) -> None:
-        """`step` in a few words; `done` of `total`, or of an unknown number."""
-        ...
+Progress = Callable[[str, int, int | None], None]
+"""Told how long work gets on: the step in a few words, done, and of how many (None: unknown)."""
 
 
 def silent(_step: str, _done: int, _total: int | None) -> None:
@@ -66,7 +61,8 @@ class Planned:
     @property
     def import_holds(self) -> tuple[ImportHold, ...]:
         """Absences that are not believed."""
-        return tuple(hold for report in self.imported.reports for hold in report.holds)
+        holds = (hold for report in self.imported.reports for hold in (report.hold, report.units_hold))
+        return tuple(hold for hold in holds if hold is not None)
 
     @property
     def is_held(self) -> bool:
@@ -97,7 +93,7 @@ def planned(
             progress=lambda source, rows: progress(f"reading {source}", rows, None),
         )
         plan = _plan(context, connection, imported, day, released, progress)
-        with contextlib.closing(plan.frames):
+        with contextlib.closing(plan.people):
             yield Planned(plan, imported, _evaluated_with(context))
 
 

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from eadm_sync.app.context import Context
+from eadm_sync.errors import EadmError
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 
@@ -54,7 +55,8 @@ def recorded(context: Context, database: Database, command: str) -> Iterator[Run
         yield run
     except BaseException as error:
         run.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        run.report.setdefault("error", f"{type(error).__name__}: {error}")
+        # The words of foreign exceptions can hold data; ours never do.
+        run.report["error"] = str(error) if isinstance(error, EadmError) else type(error).__name__
         raise
     finally:
         with database.write() as connection:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.delivering import TargetReport, deliver_all
@@ -16,7 +16,6 @@ from eadm_sync.app.runs import Run, recorded
 from eadm_sync.delivery.enqueueing import items
 from eadm_sync.errors import PlanOutdated
 from eadm_sync.identifiers import store
-from eadm_sync.plan.change import GroupFrame, PersonFrame
 from eadm_sync.plan.saved import read_header
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.outcomes import AuditEntry, append_audit, known_versions
@@ -168,33 +167,23 @@ def _supersede(context: Context, connection: Connection, made: Planned) -> int:
     if not queued:
         return 0
     evaluated = queued.intersection(made.plan.due)
-    groups = {frame.changes[0].subject for frame in made.plan.frames if isinstance(frame, GroupFrame)}
+    groups = {frame.changes[0].subject for frame in made.plan.groups}
     return context.queue.supersede(connection, evaluated | (queued & groups)).dropped
 
 
 def _note_people(connection: Connection, made: Planned) -> None:
-    """Due days of people who were evaluated without having changed; and who is to be looked at again whatever comes."""
-    changed = set(made.imported.changed)
-    bulk.update(
-        connection,
-        tables.people,
-        ("due", "pending"),
-        ("id",),
-        (
-            (None if day is None else day.isoformat(), False, person_id)
-            for person_id, day in made.plan.due.items()
-            if person_id not in changed
-        ),
-    )
-    again = sorted({*made.plan.held_people(), *made.plan.postponed})
-    bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in again))
+    """Who is to be looked at again by the next run whatever comes: held and postponed people."""
+    people = tables.people.c
+    again = {*made.plan.held_people(), *made.plan.postponed}
+    settled = set(connection.scalars(select(people.id).where(people.pending.is_(True)))) & made.plan.due.keys() - again
+    bulk.update(connection, tables.people, ("pending",), ("id",), ((False, person_id) for person_id in sorted(settled)))
+    bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(again)))
 
 
 def _allocated(made: Planned) -> Iterator[tuple[str, str, str]]:
-    for frame in made.plan.frames:
-        if isinstance(frame, PersonFrame):
-            for name, value in frame.identifiers:
-                yield frame.person, name, value
+    for frame in made.plan.people:
+        for name, value in frame.identifiers:
+            yield frame.person, name, value
 
 
 def _note_ruleset(context: Context, connection: Connection, now: str) -> None:

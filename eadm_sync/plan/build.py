@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy import Connection, func, select
 
 from connectors.contract import Kind
-from eadm_sync.desired import Desired, DesiredGroup, evaluate
+from eadm_sync.desired import Desired, DesiredGroup, Evaluator, candidates, winning_order
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import Standing, first_after, standing
 from eadm_sync.model import Affiliation, Person, Sealed
@@ -20,7 +20,7 @@ from eadm_sync.plan.change import GroupFrame, PersonFrame, Value
 from eadm_sync.plan.diff import diff_group, diff_person, retirement_days
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
 from eadm_sync.plan.spool import Spool
-from eadm_sync.ruleset import Organisation, Ruleset, candidates
+from eadm_sync.ruleset import Organisation, Ruleset
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_groups, load_known
 
@@ -46,6 +46,10 @@ class Sealer(Protocol):
 
     def seal(self, value: str, kind: str) -> Sealed:
         """A sensitive value for storage."""
+        ...
+
+    def open(self, sealed: Sealed, kind: str) -> str:
+        """The plain value."""
         ...
 
     def digest(self, kind: str, value: str) -> bytes:
@@ -94,12 +98,13 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
     for start in range(0, len(ids), _CHUNK):
         maker.add(ids[start : start + _CHUNK])
         inputs.progress(min(start + _CHUNK, len(ids)), len(ids))
-    maker.add_groups()
+    groups = tuple(maker.group_frames())
     return Plan(
         basis=inputs.basis,
         counts=dict(maker.counts),
         holds=judge(maker.counts, _populations(connection), inputs.limit_of, frozenset(inputs.basis.released)),
-        frames=maker.frames,
+        groups=groups,
+        people=maker.frames,
         problems=tuple(maker.problems),
         evaluated=len(ids),
         due=maker.due,
@@ -122,7 +127,8 @@ class _Maker:
         self.problems: list[Problem] = []
         self.due: dict[str, date | None] = {}
         self.groups: dict[tuple[str, str], DesiredGroup] = {}
-        self._sensitive = {rule.id: rule.sensitive for rule in inputs.ruleset.accounts if rule.sensitive}
+        self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal)
+        self._sensitive = {(rule.target, name) for rule in inputs.ruleset.accounts for name in rule.sensitive}
 
     def add(self, ids: Sequence[str]) -> None:
         """Evaluates some people."""
@@ -131,14 +137,14 @@ class _Maker:
         for person in self.inputs.population.people(ids):
             self._add_person(person, known.get(person.id) or Known())
 
-    def add_groups(self) -> None:
-        """Adds what has to be done to the groups that somebody evaluated shall be in."""
+    def group_frames(self) -> Iterator[GroupFrame]:
+        """What has to be done to the groups that somebody evaluated shall be in; call it once, at the end."""
         known = load_groups(self.connection)
         for key in sorted(self.groups):
             changes = diff_group(self.groups[key], known.get(key))
             if changes:
                 count(self.counts, changes)
-                self.frames.append(GroupFrame(f"{key[0]}:{key[1]}", changes))
+                yield GroupFrame(f"{key[0]}:{key[1]}", changes)
 
     def _add_person(self, person: Person, known: Known) -> None:
         stand = standing(person, self.settings, self.today)
@@ -166,14 +172,19 @@ class _Maker:
     def _desired(self, person: Person, stand: Standing) -> Desired:
         if not stand.counting:
             return Desired()
-        return evaluate(self.inputs.ruleset, person, stand.counting, self.inputs.organisation, self._identify)
+        order = winning_order(stand.counting, self.inputs.ruleset.affiliation_order)
+        return self._evaluator.evaluate(person, order)
 
     def _identify(self, name: str, person: Person, affiliation: Affiliation) -> str:
         identifier = self.inputs.ruleset.identifiers[name]
-        return self.identifiers.of(person.id, name, lambda: candidates(identifier, person, affiliation))
+        organisation = self.inputs.organisation
+        return self.identifiers.of(person.id, name, lambda: candidates(identifier, person, affiliation, organisation))
 
-    def _seal(self, rule: str, attribute: str, value: Value) -> Value:
-        if rule in self._sensitive and attribute in self._sensitive[rule] and isinstance(value, str):
+    def _reveal(self, sealed: Sealed) -> str:
+        return self.inputs.vault.open(sealed, "national_id")
+
+    def _seal(self, target: str, attribute: str, value: Value) -> Value:
+        if (target, attribute) in self._sensitive and isinstance(value, str):
             return self.inputs.vault.seal(value, attribute)
         return value
 
@@ -221,8 +232,3 @@ def _populations(connection: Connection) -> dict[tuple[str, Kind], int]:
         for kind, table in tables_by_kind.items()
         for target, number in connection.execute(select(table.c.target, func.count()).group_by(table.c.target))
     }
-
-
-def chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    """Ids in portions that one query can name."""
-    return (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))

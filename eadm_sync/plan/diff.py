@@ -13,7 +13,7 @@ from eadm_sync.plan.change import Change, Value
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
 Seal = Callable[[str, str, Value], Value]
-"""(rule, attribute, value) → the value, sealed where the rule's attribute is a sensitive one."""
+"""(target, attribute, value) → the value, sealed where the attribute is a sensitive one."""
 
 
 def diff_person(
@@ -92,7 +92,7 @@ def _create(person_id: str, account: DesiredAccount, standing: Standing, seal: S
         Action.CREATE,
         person=person_id,
         attributes={
-            name: (None, seal(account.rule, name, value))
+            name: (None, seal(account.target, name, value))
             for name, value in account.attributes.items()
             if value is not None
         },
@@ -106,7 +106,7 @@ def _create(person_id: str, account: DesiredAccount, standing: Standing, seal: S
 def _adjust(
     person_id: str, account: DesiredAccount, existing: KnownAccount, standing: Standing, seal: Seal
 ) -> Iterator[Change]:
-    sealed = {name: seal(account.rule, name, value) for name, value in account.attributes.items()}
+    sealed = {name: seal(account.target, name, value) for name, value in account.attributes.items()}
     differing = _differing(sealed, existing.attributes)
     moved = (existing.container, account.container) if _moves(existing.container, account.container) else None
     if differing or moved is not None:

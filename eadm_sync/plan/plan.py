@@ -6,11 +6,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import chain
 
 import msgspec
 
 from eadm_sync.plan.brakes import Hold, Sieve, Slice
-from eadm_sync.plan.change import Change, Frame, PersonFrame
+from eadm_sync.plan.change import Change, Frame, GroupFrame, PersonFrame
 from eadm_sync.plan.spool import Spool
 
 
@@ -65,7 +66,8 @@ class Plan(msgspec.Struct):
         basis: What it stands on.
         counts: Changes by (target, kind, action), held ones included.
         holds: Slices that a brake holds.
-        frames: The changes, people in order of id, then groups.
+        groups: The changes to groups, in order of target and key.
+        people: The changes to people, in order of id.
         problems: People whom the rules cannot serve.
         evaluated: How many people were looked at; the others cannot have changed.
         due: Person id → the next day on which time alone can change something, for everybody evaluated.
@@ -76,7 +78,8 @@ class Plan(msgspec.Struct):
     basis: Basis
     counts: dict[Slice, int]
     holds: tuple[Hold, ...]
-    frames: Spool
+    groups: tuple[GroupFrame, ...]
+    people: Spool
     problems: tuple[Problem, ...]
     evaluated: int
     due: dict[str, date | None]
@@ -85,9 +88,11 @@ class Plan(msgspec.Struct):
 
     @property
     def hash(self) -> str:
-        """Hash over basis and frames, in hexadecimal: 32 characters."""
-        basis = msgspec.json.encode(self.basis, order="deterministic")
-        return hashlib.blake2b(basis + bytes.fromhex(self.frames.digest), digest_size=16).hexdigest()
+        """Hash over basis and changes, in hexadecimal: 32 characters."""
+        parts = hashlib.blake2b(msgspec.json.encode(self.basis, order="deterministic"), digest_size=16)
+        parts.update(msgspec.msgpack.encode(self.groups))
+        parts.update(bytes.fromhex(self.people.digest))
+        return parts.hexdigest()
 
     @property
     def changes(self) -> int:
@@ -95,9 +100,10 @@ class Plan(msgspec.Struct):
         return sum(self.counts.values())
 
     def judged(self) -> Iterator[tuple[Frame, tuple[Change, ...], tuple[Change, ...]]]:
-        """Each frame with its accepted and its held changes."""
+        """Each frame with its accepted and its held changes: groups first, since memberships need them."""
         sieve = Sieve(self.holds)
-        for frame in self.frames:
+        frames: Iterator[Frame] = chain(self.groups, self.people)
+        for frame in frames:
             if not self.holds:
                 yield frame, frame.changes, ()
                 continue

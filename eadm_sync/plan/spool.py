@@ -1,4 +1,4 @@
-"""Holds a plan's frames outside of memory while it is made, counted, judged and shown."""
+"""Holds what a plan does to people outside of memory while it is made, counted, judged and shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO, Self
 
 import msgspec
 
-from eadm_sync.plan.change import Frame
+from eadm_sync.plan.change import PersonFrame
 
 _IN_MEMORY_BYTES = 16 * 1024 * 1024  # about ten thousand people; beyond it an unnamed temporary file takes over
 _LENGTH = struct.Struct("<I")
@@ -27,10 +27,10 @@ class Spool:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by close()
         self._hash = hashlib.blake2b(digest_size=16)
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(Frame).decode
+        self._decode = msgspec.msgpack.Decoder(PersonFrame).decode
         self.count = 0
 
-    def append(self, frame: Frame) -> None:
+    def append(self, frame: PersonFrame) -> None:
         """Adds a frame at the end."""
         data = self._encode(frame)
         self._hash.update(data)
@@ -38,7 +38,7 @@ class Spool:
         self._file.write(data)
         self.count += 1
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[PersonFrame]:
         """All frames from the beginning; not while another iteration is under way."""
         self._file.seek(0)
         while header := self._file.read(_LENGTH.size):

@@ -170,7 +170,8 @@ def _revision(engine: Engine) -> str | None:
         with engine.connect().execution_options(eadm_read_only=True) as connection:
             if not inspect(connection).has_table("alembic_version"):
                 return None
-            return connection.scalar(text("SELECT version_num FROM alembic_version"))
+            revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return revision
     except DBAPIError as error:
         raise StateError(f"the state database cannot be opened: {error.orig}") from error
 
@@ -192,7 +193,7 @@ def _engine(url: URL) -> Engine:
         return _sqlite_engine(url)
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    engine = create_engine(url)
+    engine = create_engine(url, hide_parameters=True)  # errors end up in logs, and parameters hold people
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -205,7 +206,7 @@ def _engine(url: URL) -> Engine:
 def _sqlite_engine(url: URL) -> Engine:
     """SQLite with write-ahead log, full durability, and transactions that begin when we say so."""
     options: dict[str, Any] = {"poolclass": StaticPool} if not url.database else {}
-    engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
+    engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False}, **options)
 
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _record: object) -> None:

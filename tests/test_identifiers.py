@@ -1,0 +1,100 @@
+"""Usernames and the like: never shared, never given twice, kept for good."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import IntegrityError
+
+from eadm_sync.config.keys import Key
+from eadm_sync.identifiers import Identifiers, NoFreeCandidate, store
+from eadm_sync.state import tables
+from eadm_sync.state.crypto import Vault
+
+VAULT = Vault([Key("k1", b"k" * 32)])
+
+
+@pytest.fixture
+def state() -> Iterator[Connection]:
+    """An empty state in memory."""
+    engine = create_engine("sqlite://")
+    tables.metadata.create_all(engine)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def names(*values: str) -> Callable[[], Iterable[str]]:
+    """Candidates."""
+    return lambda: values
+
+
+def test_the_first_free_candidate_is_taken_and_kept(state: Connection):
+    """A second asker gets the next; the first keeps what it has, whatever the candidates say later."""
+    identifiers = Identifiers(state, VAULT.digest)
+    identifiers.load(["hr:1", "hr:2"])
+
+    first = identifiers.of("hr:1", "username", names("olanor", "olanor2"))
+    second = identifiers.of("hr:2", "username", names("OlaNor", "olanor2"))
+    again = identifiers.of("hr:1", "username", names("something-else"))
+
+    assert (first, second, again) == ("olanor", "olanor2", "olanor")
+    assert identifiers.allocated == [("hr:1", "username", "olanor"), ("hr:2", "username", "olanor2")]
+
+
+def test_what_was_stored_is_found_again(state: Connection):
+    """The next run gives nobody a new name, and nobody somebody else's."""
+    store(state, [("hr:1", "username", "Olanor")], "2026-11-22T00:00:00+00:00")
+    identifiers = Identifiers(state, VAULT.digest)
+    identifiers.load(["hr:1", "hr:2"])
+
+    assert identifiers.of("hr:1", "username", names("other")) == "Olanor"
+    assert identifiers.of("hr:2", "username", names("olanor", "olanor2")) == "olanor2"
+
+
+def test_a_reserved_name_is_never_given(state: Connection):
+    """The name of somebody who is forgotten stays out of reach, though nobody can read it."""
+    reserved = VAULT.digest("username", "olanor")
+    state.execute(tables.reservations.insert(), {"name": "username", "digest": reserved, "until": None})
+    identifiers = Identifiers(state, VAULT.digest)
+    identifiers.load(["hr:1"])
+
+    assert identifiers.of("hr:1", "username", names("Olanor", "olanor2")) == "olanor2"
+
+
+def test_when_nothing_is_free_it_says_so(state: Connection):
+    """No name is made up, and nobody else's is taken."""
+    store(state, [("hr:1", "username", "a")], "2026-11-22T00:00:00+00:00")
+    identifiers = Identifiers(state, VAULT.digest)
+    identifiers.load(["hr:2"])
+
+    with pytest.raises(NoFreeCandidate, match="no free username"):
+        identifiers.of("hr:2", "username", names("A", ""))
+
+
+def test_the_database_refuses_a_second_owner(state: Connection):
+    """Even if two runs got past each other, only one can write the name down."""
+    store(state, [("hr:1", "username", "olanor")], "2026-11-22T00:00:00+00:00")
+
+    with pytest.raises(IntegrityError):
+        store(state, [("hr:2", "username", "OLANOR")], "2026-11-22T00:00:00+00:00")
+
+
+@given(wishes=st.lists(st.lists(st.sampled_from("aAbBcCøØ"), min_size=1, max_size=6), max_size=12))
+def test_no_two_people_ever_share_a_name(wishes: list[list[str]]):
+    """Whatever is asked for, in whatever order and case."""
+    engine = create_engine("sqlite://")
+    tables.metadata.create_all(engine)
+    with engine.begin() as connection:
+        identifiers = Identifiers(connection, VAULT.digest)
+        given_names = []
+        for number, wish in enumerate(wishes):
+            try:
+                given_names.append(identifiers.of(f"hr:{number}", "username", lambda wish=wish: wish).casefold())
+            except NoFreeCandidate:
+                assert {name.casefold() for name in wish} <= set(given_names)
+    engine.dispose()
+
+    assert len(given_names) == len(set(given_names))
