@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from eadm_sync.sample.draft import Draft, Event
 from eadm_sync.sample.schools import GRADES, Roll, enrol
-from eadm_sync.sample.staff import LEAVES, employee_number
+from eadm_sync.sample.staff import LEAVES, PROMOTIONS, employee_number
 from eadm_sync.sample.town import Employee, Position, Pupil, Town, Unit, present
 
 Happening = Callable[[Draft], None]
@@ -131,11 +131,11 @@ def move(draft: Draft) -> None:
 
 def retitle(draft: Draft) -> None:
     """Somebody is promoted where they are."""
-    found = draft.some_position(lambda at: at.category == "Fast" and not at.title.startswith("Senior"))
+    found = draft.some_position(lambda at: at.category == "Fast" and at.title in PROMOTIONS)
     if found is None:
         return
     employee, old = found
-    title = f"Senior{old.title[0].lower()}{old.title[1:]}"
+    title = PROMOTIONS[old.title]
     draft.put(employee, draft.change(old, title=title))
     draft.note("retitle", "hr", employee.number, "Stilling", old.title, title)
 

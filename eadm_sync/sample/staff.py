@@ -80,6 +80,20 @@ JOBS: dict[str, tuple[Job, ...]] = {
     ),
 }
 
+PROMOTIONS = {
+    "Saksbehandler": "Seniorsaksbehandler",
+    "Rådgiver": "Seniorrådgiver",
+    "Konsulent": "Seniorkonsulent",
+    "Kulturkonsulent": "Kulturleder",
+    "Ingeniør": "Senioringeniør",
+    "Fagarbeider": "Driftstekniker",
+    "Barnehagelærer": "Pedagogisk leder",
+    "Assistent": "Barne- og ungdomsarbeider",
+    "Pleieassistent": "Helsefagarbeider",
+    "Sykepleier": "Spesialsykepleier",
+}
+"""What a title can become."""
+
 _LEADERS = {
     "Kommune": Job("9430", "Kommunedirektør"),
     "Kommunalområde": Job("9440", "Kommunalsjef"),

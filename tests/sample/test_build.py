@@ -52,6 +52,7 @@ def test_units_form_one_tree(employees: int, pupils: int):
         seen.add(unit.code)
 
     assert len(seen) == len(units)
+    assert len({unit.name for unit in units}) == len(units)
     assert len({unit.code for unit in units if unit.kind == "Skole"}) >= 2
 
 

@@ -134,6 +134,13 @@ def test_the_small_rulesets_hold(example: str):
     assert len(rules.groups) == 1
 
 
+def test_the_rulesets_of_the_project_hold_for_the_example_configuration():
+    """`config.example.yaml` has every target, variable and attribute that rulesets/ names."""
+    rules = ruleset(load_settings(ROOT / "config.example.yaml"))
+
+    assert {rule.target for rule in rules.accounts} == {"ad", "entra", "google"}
+
+
 def test_the_example_configuration_reads_the_whole_town(connection: Connection):
     """250 people from two sources; everybody who teaches or works beside school is one person."""
     found = imported(load_settings(ROOT / "config.example.yaml"), connection)
