@@ -59,6 +59,10 @@ class Database(Protocol):
         """Inserts many rows, the fastest way the driver has."""
         ...
 
+    def analyse(self, conn: sa.Connection, *tables: sa.Table) -> None:
+        """Renews what the planner knows of tables that have just grown."""
+        ...
+
 
 class _Sqlite:
     """Arrays travel as JSON: one parameter, so that the statement's text does not change with the length."""
@@ -94,6 +98,9 @@ class _Sqlite:
         marks = ", ".join("?" * len(columns))
         statement = f"INSERT INTO {table.fullname} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - own names
         conn.exec_driver_sql(statement, list(rows))
+
+    def analyse(self, conn: sa.Connection, *tables: sa.Table) -> None:
+        """Nothing to do: its plans do not go by sizes here."""
 
 
 class _Postgresql:
@@ -132,6 +139,9 @@ class _Postgresql:
         with cursor, cursor.copy(f"COPY {table.fullname} ({', '.join(columns)}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
+
+    def analyse(self, conn: sa.Connection, *tables: sa.Table) -> None:
+        conn.exec_driver_sql(f"ANALYZE {', '.join(table.fullname for table in tables)}")
 
 
 _DATABASES: dict[str, Database] = {"sqlite": _Sqlite(), "postgresql": _Postgresql()}

@@ -100,7 +100,6 @@ class Item(msgspec.Struct, frozen=True):
         priority: …
         not_before: …, or when a retry is due. None as soon as it is claimed.
         state: Where it is.
-        unmet: Number of unfinished prerequisites; 0 unless WAITING.
         attempts: Failed deliveries so far, vanished workers included.
         fence: Counts the claims; a holder proves with it that nobody has taken the item over.
         last_error: Type and message of the last failure, truncated; never any of the payload. None: never failed.
@@ -124,7 +123,6 @@ class Item(msgspec.Struct, frozen=True):
     priority: int
     not_before: datetime | None
     state: State
-    unmet: int
     attempts: int
     fence: int
     last_error: str | None

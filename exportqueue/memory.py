@@ -190,7 +190,6 @@ class MemoryQueue:
             self._change(
                 self._items[i],
                 state=State.DROPPED,
-                unmet=0,
                 not_before=None,
                 reason=reason,
                 finished_at=self._clock(),
@@ -252,7 +251,6 @@ class MemoryQueue:
             id=item_id,
             **given,
             state=State.WAITING if needs else State.READY,
-            unmet=len(needs),
             attempts=0,
             fence=0,
             last_error=None,
@@ -286,12 +284,12 @@ class MemoryQueue:
         raise LeaseLost(item.id)
 
     def _release(self) -> None:
-        """Counts unmet prerequisites anew."""
+        """Makes ready what waits for nothing any more."""
         for item in tuple(self._items.values()):
             if item.state is State.WAITING:
                 ahead = (self._items.get(needed) for needed in self._needs[item.id])
-                unmet = sum(needed is not None and needed.state in UNFINISHED for needed in ahead)
-                self._change(item, unmet=unmet, state=State.WAITING if unmet else State.READY)
+                if not any(needed is not None and needed.state in UNFINISHED for needed in ahead):
+                    self._change(item, state=State.READY)
 
     def _is_recent(self, item: Item) -> bool:
         return item.state is State.DONE and item.finished_at is not None and item.finished_at >= self._clock() - HOUR

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -31,6 +31,10 @@ from exportqueue.tables import QueueTables
 CHUNK = 1000
 """Items (or ids) in one statement: large enough that a statement's own cost is nothing, small enough to stream."""
 
+MANY = 10_000
+"""From so many new items on, the planner's statistics are renewed at once: autovacuum comes up to a minute later, and
+until then PostgreSQL would read whole tables for each batch."""
+
 T = TypeVar("T")
 
 SUPERSEDED = "superseded by a newer plan"
@@ -46,7 +50,6 @@ _NEW_COLUMNS = (
     "priority",
     "not_before",
     "state",
-    "unmet",
     "plan_id",
     "run_id",
     "created_at",
@@ -95,6 +98,8 @@ class Queue:
         for chunk in _chunks(items):
             self._enqueue_chunk(conn, chunk, (plan_id, run_id, created_at))
             count += len(chunk)
+        if count >= MANY:
+            database_of(conn).analyse(conn, self.tables.items, self.tables.prerequisites)
         return count
 
     def supersede(self, conn: sa.Connection, subjects: Collection[str]) -> Superseded:
@@ -158,7 +163,7 @@ class Queue:
             return frozenset()
         database_of(conn).gate(conn, alone=False)
         finished = self._fenced(conn, self._for(conn).finish, items, now=self._micros())
-        self._release(conn, finished)
+        self._release(conn, self._dependents(conn, finished))
         return finished
 
     def retry(self, conn: sa.Connection, item: Item, error: BaseException, not_before: datetime) -> None:
@@ -285,7 +290,7 @@ class Queue:
             target, own = item.target, item.object_key
             needs = {latest[target, key] for key in (own, *item.after) if (target, key) in latest}
             edges += [(item_id, needed) for needed in needs]
-            rows.append(_new_row(item_id, item, len(needs), common))
+            rows.append(_new_row(item_id, item, "waiting" if needs else "ready", common))
             latest[target, own] = item_id
         database.insert(conn, self.tables.items, _NEW_COLUMNS, rows)
         if edges:
@@ -316,29 +321,34 @@ class Queue:
         if item.id not in kept:
             raise LeaseLost(item.id)
 
-    def _release(self, conn: sa.Connection, finished: Collection[int]) -> None:
-        """Counts down what waited for items that are finished."""
+    def _dependents(self, conn: sa.Connection, ids: Collection[int]) -> builtins.list[int]:
+        database, statement = database_of(conn), self._for(conn).dependents
+        chunks = _chunks(sorted(ids))
+        return [found for chunk in chunks for found in conn.execute(statement, {"ids": database.pack(chunk)}).scalars()]
+
+    def _release(self, conn: sa.Connection, dependents: Collection[int]) -> None:
+        """Makes ready what waits for nothing any more.
+
+        On PostgreSQL the rows are locked first: of two workers that finish the last two prerequisites of an item, the
+        second then sees what the first has done.
+        """
         database, statements = database_of(conn), self._for(conn)
-        met = conn.execute(statements.met, {"ids": database.pack(sorted(finished))}).all()
-        if met:
-            ids, counts = zip(*met, strict=True)
+        for chunk in _chunks(dependents):
+            parameters = {"ids": database.pack(chunk)}
             if database.locks_rows:
-                conn.execute(statements.lock, {"ids": database.pack(ids)})
-            conn.execute(statements.release, database.pack_pairs(ids, counts))
+                conn.execute(statements.lock, parameters)
+            conn.execute(statements.release, parameters)
 
     def _relink(self, conn: sa.Connection, dropped: Sequence[int]) -> None:
         """Lets what waited for dropped items wait for what those were waiting for; releases what waits for nothing."""
-        database, statements = database_of(conn), self._for(conn)
-        affected: set[int] = set()
-        for chunk in _chunks(dropped):
-            affected.update(conn.execute(statements.affected, {"ids": database.pack(chunk)}).scalars())
-        for chunk in _chunks(sorted(affected)):
-            parameters: dict[str, Any] = {"ids": database.pack(chunk)}
-            conn.execute(statements.relink, parameters)
-            conn.execute(statements.recount, parameters)
+        database, statement = database_of(conn), self._for(conn).relink
+        dependents = sorted(set(self._dependents(conn, dropped)))
+        for chunk in _chunks(dependents):
+            conn.execute(statement, {"ids": database.pack(chunk)})
+        self._release(conn, dependents)
 
 
-def _new_row(item_id: int, item: NewItem, unmet: int, common: tuple[object, ...]) -> Row:
+def _new_row(item_id: int, item: NewItem, state: str, common: tuple[object, ...]) -> Row:
     not_before = None if item.not_before is None else to_micros(item.not_before)
     return (
         item_id,
@@ -350,8 +360,7 @@ def _new_row(item_id: int, item: NewItem, unmet: int, common: tuple[object, ...]
         item.subject,
         item.priority,
         not_before,
-        "waiting" if unmet else "ready",
-        unmet,
+        state,
         *common,
     )
 

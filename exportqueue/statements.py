@@ -16,8 +16,6 @@ from exportqueue.tables import BIG, IS_DELAYED, IS_DUE, IS_FINISHED, IS_RUNNING,
 
 IS_UNSTARTED = sa.text("state <> 'running'")  # given that it is unfinished
 IS_WAITING = sa.text("state = 'waiting'")
-READY = sa.literal_column("'ready'", sa.Text)
-WAITING = sa.literal_column("'waiting'", sa.Text)
 
 
 @dataclass(frozen=True)
@@ -35,15 +33,13 @@ class Statements:
     retry: sa.UpdateBase
     bury: sa.UpdateBase
     recover: sa.UpdateBase
-    met: sa.Select[Any]
+    dependents: sa.Select[Any]
     lock: sa.Select[Any]
     release: sa.UpdateBase
     supersede: sa.UpdateBase
     running_subjects: sa.Select[Any]
     drop: sa.UpdateBase
-    affected: sa.Select[Any]
     relink: sa.Insert
-    recount: sa.UpdateBase
     resurrect: sa.UpdateBase
     purge: sa.UpdateBase
     purge_edges: tuple[sa.Delete, sa.Delete]
@@ -84,7 +80,7 @@ def build(tables: QueueTables, database: Database) -> Statements:
             last_error=sa.bindparam("error"),
         ),
         recover=_recover(tables),
-        met=_met(tables, database),
+        dependents=_dependents(tables, database),
         lock=_lock(tables, database),
         release=_release(tables, database),
         supersede=_drop(tables, database.among(items.subject, "subjects")),
@@ -92,9 +88,7 @@ def build(tables: QueueTables, database: Database) -> Statements:
         .distinct()
         .where(IS_RUNNING, IS_UNFINISHED, database.among(items.subject, "subjects")),
         drop=_drop(tables, database.among(items.id, "ids")),
-        affected=_affected(tables, database),
         relink=_relink(tables, database),
-        recount=_recount(tables, database),
         resurrect=_resurrect(tables, database),
         purge=_purge(tables, database),
         purge_edges=(
@@ -169,15 +163,10 @@ def _fenced(tables: QueueTables, database: Database, **values: Any) -> sa.Update
     )
 
 
-def _met(tables: QueueTables, database: Database) -> sa.Select[Any]:
-    """What waits for some items, and for how many of them."""
+def _dependents(tables: QueueTables, database: Database) -> sa.Select[Any]:
+    """What waits, or waited, for some items."""
     edges = tables.prerequisites.c
-    return (
-        sa.select(edges.item_id, sa.func.count())
-        .where(database.among(edges.needs_id, "ids"))
-        .group_by(edges.item_id)
-        .order_by(edges.item_id)
-    )
+    return sa.select(edges.item_id).distinct().where(database.among(edges.needs_id, "ids")).order_by(edges.item_id)
 
 
 def _lock(tables: QueueTables, database: Database) -> sa.Select[Any]:
@@ -187,14 +176,21 @@ def _lock(tables: QueueTables, database: Database) -> sa.Select[Any]:
 
 
 def _release(tables: QueueTables, database: Database) -> sa.UpdateBase:
-    """Counts items down by what they need no longer wait for; what waits for nothing more is ready."""
-    items = tables.items.c
-    met = database.pairs("id", "count")
-    left = items.unmet - met.c.count
+    """Makes those among some waiting items ready that have no unfinished prerequisite left."""
+    items, edges = tables.items, tables.prerequisites
+    needed = items.alias("needed")
+    unmet = (
+        sa.select(needed.c.id)
+        .select_from(edges.join(needed, needed.c.id == edges.c.needs_id))
+        .where(edges.c.item_id == items.c.id, needed.c.finished_at.is_(None))
+        .limit(sa.literal_column("1"))  # keeps PostgreSQL from hashing whole tables before their first ANALYZE
+        .correlate(items)
+        .scalar_subquery()
+    )
     return (
-        sa.update(tables.items)
-        .where(items.id == met.c.id, IS_WAITING)
-        .values(unmet=left, state=sa.case((left == 0, READY), else_=WAITING))
+        sa.update(items)
+        .where(database.among(items.c.id, "ids"), IS_WAITING, unmet.is_(None))
+        .values(state=sa.literal_column("'ready'", sa.Text))
     )
 
 
@@ -213,28 +209,19 @@ def _drop(tables: QueueTables, which: sa.ColumnElement[bool]) -> sa.UpdateBase:
     return (
         sa.update(tables.items)
         .where(which, IS_UNFINISHED, IS_UNSTARTED)
-        .values(state="dropped", unmet=0, not_before=None, reason=sa.bindparam("why"), finished_at=sa.bindparam("now"))
+        .values(state="dropped", not_before=None, reason=sa.bindparam("why"), finished_at=sa.bindparam("now"))
         .returning(tables.items.c.id)
-    )
-
-
-def _affected(tables: QueueTables, database: Database) -> sa.Select[Any]:
-    """What still waits for items that were dropped."""
-    items, edges = tables.items.c, tables.prerequisites.c
-    return (
-        sa.select(items.id)
-        .distinct()
-        .join_from(tables.prerequisites, tables.items, items.id == edges.item_id)
-        .where(database.among(edges.needs_id, "ids"), IS_WAITING)
     )
 
 
 def _relink(tables: QueueTables, database: Database) -> sa.Insert:
     """Lets items wait for whatever their dropped prerequisites were waiting for, through chains of dropped ones."""
     items, edges = tables.items, tables.prerequisites
+    waiting = items.alias("waiting")
     through = (
         sa.select(edges.c.item_id.label("root"), edges.c.needs_id.label("needs_id"))
-        .where(database.among(edges.c.item_id, "ids"))
+        .join(waiting, waiting.c.id == edges.c.item_id)
+        .where(database.among(edges.c.item_id, "ids"), waiting.c.state == sa.literal_column("'waiting'", sa.Text))
         .cte("through", recursive=True)
     )
     dropped, further = items.alias("dropped"), edges.alias("further")
@@ -254,24 +241,6 @@ def _relink(tables: QueueTables, database: Database) -> sa.Insert:
         .where(IS_UNFINISHED, ~known.exists())
     )
     return sa.insert(edges).from_select(["item_id", "needs_id"], missing)
-
-
-def _recount(tables: QueueTables, database: Database) -> sa.UpdateBase:
-    """Counts unmet prerequisites anew for some waiting items."""
-    items, edges = tables.items, tables.prerequisites
-    needed = items.alias("needed")
-    unmet = (
-        sa.select(sa.func.count())
-        .select_from(edges.join(needed, needed.c.id == edges.c.needs_id))
-        .where(edges.c.item_id == items.c.id, needed.c.finished_at.is_(None))
-        .correlate(items)
-        .scalar_subquery()
-    )
-    return (
-        sa.update(items)
-        .where(database.among(items.c.id, "ids"), IS_WAITING)
-        .values(unmet=unmet, state=sa.case((unmet == 0, READY), else_=WAITING))
-    )
 
 
 def _resurrect(tables: QueueTables, database: Database) -> sa.UpdateBase:

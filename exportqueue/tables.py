@@ -77,7 +77,6 @@ def _items(metadata: sa.MetaData) -> sa.Table:
         sa.Column("priority", sa.Integer, nullable=False),
         sa.Column("not_before", BIG),
         sa.Column("state", sa.Text, nullable=False),
-        sa.Column("unmet", sa.Integer, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.Column("fence", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.Column("last_error", sa.Text),

@@ -25,7 +25,7 @@ METADATA = sa.MetaData()
 TABLES = define(METADATA)
 
 
-class TestClock:
+class HandClock:
     """A clock that stands still until it is moved."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Store:
 
     queue: Any
     begin: Callable[[], AbstractContextManager[Any]]
-    clock: TestClock
+    clock: HandClock
 
 
 def sqlite_engine(path: Path) -> sa.Engine:
@@ -133,9 +133,9 @@ def postgresql_engine(postgresql: Server) -> Iterator[sa.Engine]:
 
 
 @pytest.fixture
-def clock() -> TestClock:
+def clock() -> HandClock:
     """A clock that stands still."""
-    return TestClock()
+    return HandClock()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -153,7 +153,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Engine
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, clock: TestClock) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path: Path, clock: HandClock) -> Iterator[Store]:
     """An empty queue of each kind."""
     if request.param == "memory":
         memory = MemoryQueue(clock)

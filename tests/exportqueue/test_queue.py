@@ -76,9 +76,14 @@ def test_an_item_comes_out_as_it_went_in(store: Any):
 
 def test_a_rolled_back_transaction_leaves_nothing(store: Any):
     """Items exist only if the caller's transaction commits."""
-    with pytest.raises(RuntimeError), store.begin() as conn:
-        store.queue.enqueue(conn, [new("a")])
-        raise RuntimeError
+
+    def fail() -> None:
+        with store.begin() as conn:
+            store.queue.enqueue(conn, [new("a")])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert claim(store) == []
 
 
