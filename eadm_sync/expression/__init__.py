@@ -10,10 +10,12 @@ A missing value compares as false, renders as the empty string and never raises.
 
 from eadm_sync.expression.filters import FILTERS, TESTS, Filter, Test
 from eadm_sync.expression.origin import Origin
+from eadm_sync.expression.parsing import names_of
 from eadm_sync.expression.programs import (
     Clause,
     Condition,
     Template,
+    all_of,
     check_condition,
     check_template,
     compile_condition,
@@ -37,9 +39,11 @@ __all__ = [
     "Type",
     "Typed",
     "Variable",
+    "all_of",
     "check_condition",
     "check_template",
     "compile_condition",
     "compile_template",
+    "names_of",
     "record_scope",
 ]

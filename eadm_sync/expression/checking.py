@@ -85,11 +85,10 @@ class Checker:
             return replace(typed, code=or_text(typed.code, "") if typed.nullable else typed.code, nullable=False)
         if typed.type is LIST:
             raise self.refused(node, "a list cannot be shown as text", "add '| join(', ')'")
-        if typed.type.fields or typed.type.row:
+        if typed.type not in {NUMBER, DATE, BOOL}:
             near = ", ".join(list(typed.type.fields)[:4])
-            raise self.refused(
-                node, f"{typed.path or 'this'} is {typed.type.name}, not text", f"it has the fields {near}, …"
-            )
+            hint = f"it has the fields {near}, …" if near else None
+            raise self.refused(node, f"{typed.path or 'this'} is {typed.type.name}, not text", hint)
         shower = {NUMBER: call(self.namespace.bind("number_text", _number_text)), DATE: method("isoformat")}.get(
             typed.type
         )

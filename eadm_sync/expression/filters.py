@@ -144,6 +144,16 @@ def _last(text: str, length: int) -> str:
     return text[-length:]
 
 
+def _dn(text: str) -> str:
+    """RFC 4514, section 2.4: what must be escaped in a value of a distinguished name."""
+    escaped = re.sub(r'([,+"\\<>;=])', r"\\\1", text)
+    if escaped[:1] in {" ", "#"}:
+        escaped = "\\" + escaped
+    if escaped.endswith(" ") and len(text) > 1:
+        escaped = escaped[:-1] + "\\ "
+    return escaped.replace("\0", "\\00")
+
+
 def _replace(text: str, old: str, new: str) -> str:
     return text.replace(old, new)[:MAX_TEXT]
 
@@ -185,6 +195,13 @@ FILTERS: Mapping[str, Filter] = {
         "Writes a date by a pattern of %Y %m %d %y %j %G %V %u.",
         ("person.birth_date | date('%d.%m.%Y')", "24.12.1990"),
         (Parameter("pattern", TEXT, check=_date_format),),
+    ),
+    "dn": Filter(
+        TEXT,
+        TEXT,
+        lru_cache(maxsize=_MEMO_SIZE)(_dn),
+        "Escapes what has a meaning of its own in a distinguished name (RFC 4514), such as a comma.",
+        ("'Nordli skole, SFO' | dn", "Nordli skole\\, SFO"),
     ),
     "first": Filter(
         TEXT,

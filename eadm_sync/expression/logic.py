@@ -9,7 +9,7 @@ from datetime import date
 
 from jinja2 import nodes
 
-from eadm_sync.expression.checking import Checker
+from eadm_sync.expression.checking import Checker, close_match
 from eadm_sync.expression.scope import BOOL, DATE, LIST, NUMBER, TEXT
 from eadm_sync.expression.typed import Typed, combined, constant, is_not_none, walrus
 
@@ -65,6 +65,8 @@ def compare(checker: Checker, node: nodes.Compare) -> Typed:
         raise checker.refused(
             operand, f"{left.type.name} has no order", "add '| number'" if left.type is TEXT else None
         )
+    for value, constants in ((left, right), (right, left)):
+        _refuse_impossible(checker, node, value, constants)
     return _comparison(checker, _OPERATORS[operand.op], left, right)
 
 
@@ -79,6 +81,15 @@ def _as_date(checker: Checker, node: nodes.Expr, side: Typed, other: Typed) -> T
             node, f"'{side.constant}' is not a date", "write 'YYYY-MM-DD'", len(side.constant) + 2
         ) from None
     return Typed(checker.namespace.bind("date", day), DATE, constant=day)
+
+
+def _refuse_impossible(checker: Checker, node: nodes.Compare, value: Typed, constants: Typed) -> None:
+    """A field of known values compared with another one is a slip of the pen, and would silently never hold."""
+    texts = constants.constant if isinstance(constants.constant, tuple) else (constants.constant,)
+    for text in texts:
+        if value.values is not None and isinstance(text, str) and text not in value.values:
+            hint = close_match(text, dict.fromkeys(value.values)) or f"there are {', '.join(sorted(value.values))}"
+            raise checker.refused(node, f"{value.path} is never '{text}'", hint)
 
 
 def _comparison(checker: Checker, operator: ast.cmpop, left: Typed, right: Typed) -> Typed:
@@ -104,6 +115,8 @@ def _contained(checker: Checker, node: nodes.Compare, operator: str, left: Typed
         raise checker.refused(
             node, f"'in' looks for text in a list or in text, not for {left.type.name} in {right.type.name}"
         )
+    if right.type is LIST:
+        _refuse_impossible(checker, node, left, right)
     if isinstance(right.constant, tuple):
         right = replace(right, code=constant(frozenset(right.constant)))
     if right.constant in ("", ()):

@@ -88,6 +88,16 @@ def parse_template(text: str, origin: Origin) -> list[Data | Braced]:
     return parts
 
 
+def names_of(text: str) -> frozenset[str]:
+    """Every name that an expression reads; none where it is no expression."""
+    try:
+        node = parse_expression(text, Origin(""))
+    except ConfigError:
+        return frozenset()
+    names = {part.name for part in node.find_all(nodes.Name)}
+    return frozenset(names | {node.name} if isinstance(node, nodes.Name) else names)
+
+
 def token_starts(text: str, words: frozenset[str]) -> list[int]:
     """Offsets of the name tokens that are one of the words, in an expression that parses."""
     return [

@@ -15,8 +15,8 @@ from eadm_sync.expression.checking import Checker
 from eadm_sync.expression.grammar import check_node
 from eadm_sync.expression.origin import Origin
 from eadm_sync.expression.parsing import Braced, Data, parse_expression, parse_template, token_starts
-from eadm_sync.expression.scope import LIST, TEXT, Scope
-from eadm_sync.expression.typed import Namespace, Typed
+from eadm_sync.expression.scope import BOOL, LIST, TEXT, Scope
+from eadm_sync.expression.typed import Namespace, Typed, combined
 
 HIDDEN = "***"
 """Stands for a sensitive value in a trace."""
@@ -73,6 +73,7 @@ class Condition:
         typed: Its checked form, to be built into other code of the same namespace.
         scope: What it was compiled in.
         namespace: What its code can reach.
+        parts: The conditions it is the `and` of, where it was written as a list.
     """
 
     source: str
@@ -83,9 +84,12 @@ class Condition:
     typed: Typed = field(repr=False)
     scope: Scope = field(repr=False)
     namespace: Namespace = field(repr=False)
+    parts: tuple[Condition, ...] = field(default=(), repr=False)
 
     def trace(self, *values: object) -> tuple[Clause, ...]:
         """What each clause says of these values, in the order of writing; every one is tried, none is skipped."""
+        if self.parts or not self.source:
+            return tuple(clause for part in self.parts for clause in part.trace(*values))
         return tuple(part(values) for part in self._tracers)
 
     @cached_property
@@ -104,7 +108,8 @@ class Condition:
 
         def trace(arguments: tuple[object, ...]) -> Clause:
             seen = (*zip(shown, read(*arguments), strict=True), *hidden)
-            return Clause(text, test(*arguments), seen, named.trace(*arguments) if named else ())
+            within = named.trace(*arguments[: len(named.scope.parameters)]) if named else ()
+            return Clause(text, test(*arguments), seen, within)
 
         return trace
 
@@ -137,6 +142,20 @@ def compile_condition(text: str, scope: Scope, where: Origin, namespace: Namespa
     return Condition(text, constant, frozenset(typed.reads), typed.sensitive, test, typed, scope, namespace)
 
 
+def all_of(parts: Sequence[Condition], scope: Scope, namespace: Namespace) -> Condition:
+    """The condition that holds while every part does; without parts it always holds."""
+    if len(parts) == 1:
+        return parts[0]
+    code: ast.expr = ast.BoolOp(ast.And(), [part.typed.code for part in parts]) if parts else ast.Constant(value=True)
+    typed = combined(code, BOOL, *(part.typed for part in parts))
+    constants = {part.constant for part in parts}
+    constant = False if False in constants else True if constants <= {True} else None
+    source = " and ".join(f"({part.source})" for part in parts)
+    test = to_function(code, scope.parameters, namespace)
+    fields = frozenset(typed.reads)
+    return Condition(source, constant, fields, typed.sensitive, test, typed, scope, namespace, tuple(parts))
+
+
 def check_condition(text: str, scope: Scope, where: Origin, namespace: Namespace) -> Typed:
     """The checked form of a condition, to be built into other code of the same namespace.
 
@@ -148,15 +167,17 @@ def check_condition(text: str, scope: Scope, where: Origin, namespace: Namespace
     return check_node(parse_expression(text, where), Checker.condition, scope, where, namespace)
 
 
-def check_template(text: str, scope: Scope, where: Origin, namespace: Namespace) -> Typed:
+def check_template(text: str, scope: Scope, where: Origin, namespace: Namespace, *, typed: bool = False) -> Typed:
     """The checked form of a template: text, or a list where its whole text is one expression that gives a list.
+
+    With `typed`, one expression that is the whole text keeps its type, and can be missing.
 
     Raises:
         ConfigError: With every problem found in the text.
     """
     parts = parse_template(text, where)
     if len(parts) == 1 and isinstance(only := parts[0], Braced):
-        return check_node(only.node, _text_or_list, scope, where, namespace)
+        return check_node(only.node, Checker.check if typed else _text_or_list, scope, where, namespace)
     problems: list[Problem] = []
     pieces: list[ast.expr] = []
     checked: list[Typed] = []
@@ -165,12 +186,12 @@ def check_template(text: str, scope: Scope, where: Origin, namespace: Namespace)
             pieces.append(ast.Constant(part.text))
             continue
         try:
-            typed = check_node(part.node, Checker.text, scope, where, namespace)
+            piece = check_node(part.node, Checker.text, scope, where, namespace)
         except ConfigError as error:
             problems += error.problems
         else:
-            checked.append(typed)
-            pieces.append(ast.FormattedValue(typed.code, -1))
+            checked.append(piece)
+            pieces.append(ast.FormattedValue(piece.code, -1))
     if problems:
         raise ConfigError(tuple(problems))
     return _joined(pieces, checked)

@@ -65,7 +65,7 @@ def _field(checker: Checker, node: nodes.Node, base: Typed, word: str) -> Typed:
     sensitive = base.sensitive or known.sensitive
     plain = not (known.type.fields or known.type.row)
     reads = {**base.reads, **({path: Read(code, sensitive)} if plain else {})}
-    return Typed(code, known.type, known.nullable, reads, sensitive, path=path, size=base.size + 1)
+    return Typed(code, known.type, known.nullable, reads, sensitive, path=path, values=known.values, size=base.size + 1)
 
 
 def const(checker: Checker, node: nodes.Const) -> Typed:

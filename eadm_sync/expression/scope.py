@@ -48,6 +48,7 @@ class Field:
         nullable: Whether it can be missing.
         sensitive: Whether what is made of it must be hidden and encrypted.
         doc: One sentence for the reference.
+        values: The texts it can hold, so that comparing it with another is a slip; None for any.
     """
 
     type: Type
@@ -55,6 +56,7 @@ class Field:
     nullable: bool = True
     sensitive: bool = False
     doc: str = ""
+    values: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ class NamedCondition(Protocol):
     @property
     def typed(self) -> Any:
         """Its checked form, a `typed.Typed`."""
+        ...
+
+    @property
+    def scope(self) -> Scope:
+        """What it was compiled in; its parameters begin those of every scope that names it."""
         ...
 
     def trace(self, *values: object) -> tuple[Any, ...]:

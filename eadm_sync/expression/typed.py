@@ -34,6 +34,7 @@ class Typed:
         sensitive: Whether a sensitive field went into it.
         constant: Its value where it is known at load, else NOT_CONSTANT.
         path: What it is called where it is a plain field, else "".
+        values: As `scope.Field.values`, while it is a plain field.
         size: Number of code nodes, named conditions included.
     """
 
@@ -44,6 +45,7 @@ class Typed:
     sensitive: bool = False
     constant: object = NOT_CONSTANT
     path: str = ""
+    values: frozenset[str] | None = None
     size: int = 1
 
 

@@ -1,1 +1,34 @@
+"""The ruleset: YAML files read, checked whole, and compiled to frozen rules. Evaluation is in `eadm_sync.desired`."""
 
+from eadm_sync.ruleset.loading import load_ruleset
+from eadm_sync.ruleset.naming import candidates
+from eadm_sync.ruleset.organisation import Organisation
+from eadm_sync.ruleset.rules import (
+    AccountRule,
+    GroupRule,
+    IdentifierRule,
+    LicenceRule,
+    LifecycleSettings,
+    Rule,
+    Ruleset,
+    RulesetSource,
+)
+from eadm_sync.ruleset.schema import ruleset_schema
+from eadm_sync.ruleset.vocabulary import TargetWords, Vocabulary
+
+__all__ = [
+    "AccountRule",
+    "GroupRule",
+    "IdentifierRule",
+    "LicenceRule",
+    "LifecycleSettings",
+    "Organisation",
+    "Rule",
+    "Ruleset",
+    "RulesetSource",
+    "TargetWords",
+    "Vocabulary",
+    "candidates",
+    "load_ruleset",
+    "ruleset_schema",
+]

@@ -1,4 +1,4 @@
-"""What the ruleset says a person shall have: pure evaluation, no I/O."""
+"""What a person shall have, as values."""
 
 from __future__ import annotations
 

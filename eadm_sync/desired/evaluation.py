@@ -1,0 +1,236 @@
+"""Rules applied to one person: what they shall have today.
+
+- Every rule is tested once for each affiliation; groups and licences are the union over all of them.
+- An account is shaped by the winning affiliation: the first, in winning order, for which a shaping rule of the target
+  holds. The first such rule in ruleset order gives container and attributes. Every further rule that holds, for that
+  affiliation or another, adds attributes that are not set yet.
+- Groups and licences need an account in the same target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from eadm_sync.desired.state import (
+    Desired,
+    DesiredAccount,
+    DesiredGroup,
+    DesiredLicence,
+    DesiredMembership,
+    Value,
+)
+from eadm_sync.model import Affiliation, Person, Sealed
+from eadm_sync.ruleset.organisation import NO_UNIT, ClassNode, Organisation, UnitNode
+from eadm_sync.ruleset.rules import AccountRule, GroupRule, Identify, Reveal, Ruleset
+
+_NOTHING = Desired()
+
+_Seen = tuple[Affiliation, UnitNode, tuple[bool, ...]]
+"""An affiliation with its unit, and which rules hold for it."""
+
+_Given = tuple[DesiredGroup, DesiredMembership] | None
+
+
+def winning_order(affiliations: Iterable[Affiliation], order: Sequence[str]) -> list[Affiliation]:
+    """Affiliations from the strongest to the weakest.
+
+    Primary ones first, then by kind in the ruleset's order (`Ruleset.affiliation_order`; other kinds behind), then
+    by the earliest start, then by id.
+    """
+    ranks = {kind: rank for rank, kind in enumerate(order)}
+    last = len(ranks)
+
+    def rank(affiliation: Affiliation) -> tuple[bool, int, date, str]:
+        start = affiliation.start or date.min
+        return not affiliation.primary, ranks.get(affiliation.kind, last), start, affiliation.id
+
+    return sorted(affiliations, key=rank)
+
+
+def evaluate(
+    ruleset: Ruleset,
+    person: Person,
+    affiliations: Sequence[Affiliation],
+    organisation: Organisation,
+    identify: Identify,
+    reveal: Reveal | None = None,
+) -> Desired:
+    """What one person shall have; an `Evaluator` is faster for many. Arguments as there."""
+    return Evaluator(ruleset, organisation, identify, reveal).evaluate(person, affiliations)
+
+
+class Evaluator:
+    """Applies one ruleset to many people of one organisation.
+
+    Args:
+        ruleset: The compiled rules.
+        organisation: Units and class groups.
+        identify: Gives a person's names; it may allocate them. Called only for templates that name one.
+        reveal: Deciphers sealed fields; None where no rule reads one.
+
+    Raises:
+        ValueError: A rule reads a sealed field and `reveal` is None.
+    """
+
+    def __init__(
+        self, ruleset: Ruleset, organisation: Organisation, identify: Identify, reveal: Reveal | None = None
+    ) -> None:
+        if reveal is None and ruleset.reveals:
+            raise ValueError("the ruleset reads a sealed field: evaluation needs `reveal`")
+        self._match = ruleset.match
+        self._units = organisation.units
+        self._class_groups = organisation.class_groups
+        self._identify = identify
+        self._reveal = reveal or _sealed
+        numbered = list(enumerate(ruleset.accounts))
+        targets = dict.fromkeys(rule.target for rule in ruleset.accounts)
+        self._accounts = [
+            (target, [(number, rule) for number, rule in numbered if rule.target == target]) for target in targets
+        ]
+        self._groups = list(enumerate(ruleset.groups, len(ruleset.accounts)))
+        self._licences = [
+            (number, rule, DesiredLicence(rule.target, rule.sku, rule.id))
+            for number, rule in enumerate(ruleset.licences, len(ruleset.accounts) + len(ruleset.groups))
+        ]
+        self._shared: dict[tuple[int, str | None], _Given] = {}
+
+    def evaluate(self, person: Person, affiliations: Sequence[Affiliation]) -> Desired:
+        """What the person shall have.
+
+        Args:
+            person: The person.
+            affiliations: Those that count today, in winning order, with the class memberships that count today.
+        """
+        units = self._units
+        seen: list[_Seen] = []
+        for affiliation in affiliations:
+            home = units.get(affiliation.unit or "", NO_UNIT)
+            seen.append((affiliation, home, self._match(person, affiliation, home, self._identify, self._reveal)))
+        accounts = [
+            account for target, rules in self._accounts if (account := self._account(target, rules, person, seen))
+        ]
+        if not accounts:
+            return _NOTHING
+        targets = {account.target for account in accounts}
+        groups, memberships = self._memberships(person, seen, targets)
+        return Desired(tuple(accounts), groups, memberships, self._licensed(seen, targets))
+
+    def _account(
+        self, target: str, rules: list[tuple[int, AccountRule]], person: Person, seen: list[_Seen]
+    ) -> DesiredAccount | None:
+        """The account in one target, None where no shaping rule holds."""
+        shape = winner = container = None
+        attributes: dict[str, Value] = {}
+        held: list[tuple[AccountRule, Affiliation, UnitNode]] = []
+        known: set[int] = set()
+        for affiliation, home, holds in seen:
+            for number, rule in rules:
+                if not holds[number] or number in known:
+                    continue
+                known.add(number)
+                if shape is None and rule.shapes:
+                    shape, winner = rule, affiliation
+                    container, attributes = rule.make(person, affiliation, home, self._identify, self._reveal)
+                else:
+                    held.append((rule, affiliation, home))
+        if shape is None or winner is None:
+            return None
+        for rule, affiliation, home in held:
+            attributes = {**rule.make(person, affiliation, home, self._identify, self._reveal)[1], **attributes}
+        return DesiredAccount(target, shape.id, container, attributes, winner.id)
+
+    def _memberships(
+        self, person: Person, seen: list[_Seen], targets: set[str]
+    ) -> tuple[tuple[DesiredGroup, ...], tuple[DesiredMembership, ...]]:
+        """Groups and memberships; where two rules give the same group, the first counts."""
+        found: dict[tuple[str, str], tuple[DesiredGroup, DesiredMembership]] = {}
+        for number, rule in self._groups:
+            if rule.target not in targets:
+                continue
+            for affiliation, home, holds in seen:
+                if not holds[number]:
+                    continue
+                for given in self._given(number, rule, person, affiliation, home):
+                    if given:
+                        found.setdefault((given[0].target, given[0].key), given)
+                if rule.for_each == "person":
+                    break
+        return tuple([group for group, _ in found.values()]), tuple([member for _, member in found.values()])
+
+    def _given(
+        self, number: int, rule: GroupRule, person: Person, affiliation: Affiliation, home: UnitNode
+    ) -> Iterator[_Given]:
+        """What a rule that holds for an affiliation gives."""
+        shared = rule.shared
+        if rule.for_each == "unit_path":
+            for unit in home.line:
+                if self._each_holds(rule, person, affiliation, home, unit, None, ""):
+                    code = unit.code if shared == "unit" else home.code
+                    yield self._group(number, rule, person, affiliation, home, unit, None, "", code)
+        elif rule.for_each == "class":
+            for place in affiliation.classes:
+                group = self._class_groups.get(place.code)
+                if group and self._each_holds(rule, person, affiliation, home, NO_UNIT, group, place.role):
+                    code = group.code if shared == "class_group" else home.code
+                    yield self._group(number, rule, person, affiliation, home, NO_UNIT, group, place.role, code)
+        else:
+            yield self._group(number, rule, person, affiliation, home, NO_UNIT, None, "", home.code)
+
+    def _each_holds(
+        self,
+        rule: GroupRule,
+        person: Person,
+        affiliation: Affiliation,
+        home: UnitNode,
+        unit: UnitNode,
+        class_group: ClassNode | None,
+        role: str,
+    ) -> bool:
+        if rule.each_when is None:
+            return True
+        return rule.each_when.test(person, affiliation, home, self._identify, self._reveal, unit, class_group, role)
+
+    def _group(  # noqa: PLR0913, PLR0917 - as _each_holds
+        self,
+        number: int,
+        rule: GroupRule,
+        person: Person,
+        affiliation: Affiliation,
+        home: UnitNode,
+        unit: UnitNode,
+        class_group: ClassNode | None,
+        role: str,
+        code: str | None,
+    ) -> _Given:
+        """One group and the membership in it; rendered once where nothing of the person goes into it."""
+        key = (number, code)
+        if rule.shared is not None and key in self._shared:
+            return self._shared[key]
+        word, container, attributes = rule.make(
+            person, affiliation, home, self._identify, self._reveal, unit, class_group, role
+        )
+        given = None
+        if word:
+            group = DesiredGroup(rule.target, word, rule.id, container, attributes)
+            given = group, DesiredMembership(rule.target, word, rule.id, rule.role)
+        if rule.shared is not None:
+            self._shared[key] = given
+        return given
+
+    def _licensed(self, seen: list[_Seen], targets: set[str]) -> tuple[DesiredLicence, ...]:
+        found: dict[tuple[str, str], DesiredLicence] = {}
+        taken: set[str] = set()
+        for number, rule, licence in self._licences:
+            if rule.target not in targets or rule.exclusive in taken:
+                continue
+            if any(holds[number] for _, _, holds in seen):
+                found.setdefault((rule.target, rule.sku), licence)
+                if rule.exclusive:
+                    taken.add(rule.exclusive)
+        return tuple(found.values())
+
+
+def _sealed(_value: Sealed) -> str:
+    """Stands in where no rule reads a sealed field, and is never called."""
+    raise AssertionError("no rule reads a sealed field")

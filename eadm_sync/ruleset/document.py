@@ -1,0 +1,176 @@
+"""What a ruleset file may say: its keys, with a description of each. The JSON Schema is made from these models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr, WithJsonSchema
+
+RESERVED = frozenset(
+    [
+        "person",
+        "affiliation",
+        "unit",
+        "class_group",
+        "target",
+        "n",
+        "row",
+        "and",
+        "or",
+        "not",
+        "in",
+        "is",
+        "if",
+        "else",
+        "true",
+        "false",
+        "none",
+        "True",
+        "False",
+        "None",
+    ]
+)
+"""Words of the language, which no condition, table or identifier can be called."""
+
+_NAME = r"^[a-z][a-z0-9_]*$"
+_RULE = r"^[a-z0-9][a-z0-9_-]*$"
+
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"'{name}' is a word of the language")
+    return name
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _attribute(value: Any) -> Any:
+    if value is None:
+        raise ValueError('is empty: write "" for an attribute that shall be empty')
+    good = isinstance(value, str | bool | int) or (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    )
+    if not good:
+        raise ValueError("must be text, a whole number, true or false, or a list of texts")
+    return value
+
+
+Text = Annotated[StrictStr, Field(min_length=1)]
+Texts = Annotated[
+    list[Text],
+    BeforeValidator(_listed),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"type": "array", "items": {"type": "string"}}]}),
+]
+Name = Annotated[StrictStr, Field(pattern=_NAME), AfterValidator(_not_reserved)]
+RuleName = Annotated[StrictStr, Field(pattern=_RULE, description="Name of the rule, unique in the file.")]
+AttributeValue = Annotated[
+    Any,
+    BeforeValidator(_attribute),
+    WithJsonSchema(
+        {"anyOf": [{"type": ["string", "boolean", "integer"]}, {"type": "array", "items": {"type": "string"}}]}
+    ),
+]
+Days = Annotated[StrictInt, Field(ge=0, le=36_500)]
+
+When = Annotated[
+    Texts | None, Field(description="Condition under which the rule holds; a list holds when all of it does.")
+]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AccountEntry(_Entry):
+    """An account for everybody who has an affiliation for which `when` holds."""
+
+    rule: RuleName
+    target: Text = Field(description="Name of the target, as in the configuration.")
+    when: When = None
+    container: Text | None = Field(None, description="Template of where the account stands.")
+    attributes: dict[StrictStr, AttributeValue] = Field(
+        {}, description="Template of each attribute. What renders to nothing leaves the attribute empty."
+    )
+
+
+class GroupEntry(_Entry):
+    """Groups, one for each name that the template gives, with those as members for whom `when` holds."""
+
+    rule: RuleName
+    target: Text = Field(description="Name of the target, as in the configuration.")
+    for_each: Literal["affiliation", "class", "person", "unit_path"] = Field(
+        "affiliation",
+        description="What gives a group: each affiliation, each class group, the person once, "
+        "or the affiliation's unit and each unit above it.",
+    )
+    when: When = None
+    name: Text = Field(description="Template of the group's name.")
+    key: Text | None = Field(
+        None, description="Template of what the group is known by when its name changes; the name where left out."
+    )
+    container: Text | None = Field(None, description="Template of where the group stands.")
+    attributes: dict[StrictStr, AttributeValue] = Field(
+        {}, description="Template of each further attribute; only what is the same for all members can be read."
+    )
+    role: Literal["member", "owner", "manager"] = Field("member", description="Role of the members in the group.")
+
+
+class LicenceEntry(_Entry):
+    """A licence for everybody who has an account in the target and an affiliation for which `when` holds."""
+
+    rule: RuleName
+    target: Text = Field(description="Name of the target, as in the configuration.")
+    sku: Text = Field(description="The product, as the target calls it.")
+    when: When = None
+    exclusive: Text | None = Field(
+        None, description="Of the rules with this word, the first that holds gives its licence and the others do not."
+    )
+
+
+class IdentifierEntry(_Entry):
+    """A name that is given to one person for good: the first candidate that is free."""
+
+    candidates: Annotated[list[Text], Field(min_length=1)] = Field(
+        description="Templates, tried in order; one that reads `n` is tried with 2, 3, 4 … and must be there."
+    )
+    unique_in: list[Text] = Field(
+        [], description="Where the name must be free, each as `target.attribute`, besides all names given before."
+    )
+    max_length: Annotated[StrictInt, Field(ge=1, le=256)] | None = Field(
+        None, description="Longest name, in characters; a longer one is cut before its number."
+    )
+    forbidden: list[Text] = Field([], description="Names that are never given, whatever the case of the letters.")
+
+
+class LifecycleEntry(_Entry):
+    """How long before and after an affiliation accounts live, in days."""
+
+    create_days_before_start: Days = Field(14, description="Accounts are made, disabled, so many days before start.")
+    enable_days_before_start: Days = Field(1, description="Accounts are enabled so many days before start.")
+    grace_days: Days = Field(0, description="Accounts stay enabled so many days after the last day.")
+    retention_days: Days = Field(365, description="A disabled account is deleted after so many days.")
+    purge_days: Days = Field(365, description="Personal data is removed so many days after the last deletion.")
+
+
+class RulesetFile(_Entry):
+    """One ruleset file. Conditions, tables and identifiers are known in all files."""
+
+    ruleset: Annotated[StrictStr, Field(pattern=_RULE)] = Field(description="Name of the ruleset, unique.")
+    conditions: dict[Name, Texts] = Field({}, description="Conditions by name, for other conditions and `when`.")
+    tables: dict[Name, Text] = Field(
+        {}, description="CSV files by name, below this file's folder; the first column is the key: `name[key].column`."
+    )
+    fold: dict[Annotated[StrictStr, Field(min_length=1, max_length=1)], StrictStr] = Field(
+        {}, description="Characters that `ascii` and `slug` write otherwise than usual, such as `ø: oe`."
+    )
+    affiliation_order: list[Text] = Field(
+        [], description="Kinds of affiliation from the strongest to the weakest; decides between equally primary ones."
+    )
+    identifiers: dict[Name, IdentifierEntry] = Field({}, description="Names given to people, such as usernames.")
+    accounts: list[AccountEntry] = Field([], description="Rules that give accounts.")
+    groups: list[GroupEntry] = Field([], description="Rules that give groups and memberships.")
+    licences: list[LicenceEntry] = Field([], description="Rules that give licences.")
+    lifecycle: LifecycleEntry | None = Field(None, description="How long accounts live; in one file only.")

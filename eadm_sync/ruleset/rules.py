@@ -1,0 +1,211 @@
+"""The compiled ruleset as frozen values: what evaluation runs, and what explanations and plans refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from eadm_sync.expression import Condition
+from eadm_sync.model import Affiliation, Person, Sealed
+from eadm_sync.ruleset.organisation import ClassNode, UnitNode
+
+Value = str | bool | int | list[str] | None
+"""As `connectors.contract.Value`."""
+
+Identify = Callable[[str, Person, Affiliation], str | None]
+"""(name of an identifier, person, affiliation) -> the name the person has or gets, or None when there is none."""
+
+Reveal = Callable[[Sealed], str]
+"""Deciphers a sealed value."""
+
+Matcher = Callable[[Person, Affiliation, UnitNode, Identify, Reveal], tuple[bool, ...]]
+"""(person, affiliation, its unit, …) -> whether each rule holds, in the order of `Ruleset.rules`."""
+
+AccountMaker = Callable[[Person, Affiliation, UnitNode, Identify, Reveal], tuple[str | None, dict[str, Value]]]
+"""-> container and attributes."""
+
+GroupMaker = Callable[
+    [Person, Affiliation, UnitNode, Identify, Reveal, UnitNode, ClassNode | None, str],
+    tuple[str, str | None, dict[str, Value]],
+]
+"""-> key, container and attributes; the key is empty where the group has no name."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rule:
+    """What every rule has.
+
+    Attributes:
+        id: "<ruleset>/<rule>", unique.
+        file: Path as the administrator would type it.
+        line: 1-based line of the rule's name.
+        target: Name of the target.
+        when: When it holds for an affiliation.
+        reads: Every field it reads, in its condition and its templates.
+        sensitive: Attributes that a sensitive field goes into; of account rules, in any rule of the target.
+        fingerprint: Hash of all that shapes it: equal fingerprints give equal results for equal people.
+    """
+
+    id: str
+    file: str
+    line: int
+    target: str
+    when: Condition
+    reads: frozenset[str]
+    sensitive: frozenset[str] = frozenset()
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AccountRule(Rule):
+    """A rule that gives an account.
+
+    Attributes:
+        attributes: Names of the attributes it sets.
+        shapes: Whether it gives an account by itself, since it sets the attribute accounts are called by. Other rules
+            only add attributes to an account that a shaping rule gives.
+        make: Renders container and attributes.
+    """
+
+    attributes: tuple[str, ...]
+    shapes: bool
+    make: AccountMaker = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GroupRule(Rule):
+    """A rule that gives groups and memberships.
+
+    Attributes:
+        for_each: `affiliation`, `class`, `person` or `unit_path`.
+        each_when: What else must hold for one unit or class group; `when` has what can be said before.
+        role: Role of the members.
+        shared: What decides the group where the person does not, so that it is rendered once: "" (nothing),
+            `home`, `unit` or `class_group`; None where something of the person goes into it.
+        make: Renders key, container and attributes.
+    """
+
+    for_each: str
+    each_when: Condition | None
+    role: str
+    shared: str | None
+    make: GroupMaker = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LicenceRule(Rule):
+    """A rule that gives a licence.
+
+    Attributes:
+        sku: The product.
+        exclusive: Of the rules with this word, the first that holds counts; None: it always counts.
+    """
+
+    sku: str
+    exclusive: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One candidate pattern of an identifier.
+
+    Attributes:
+        source: As it was written.
+        counted: Whether it reads `n`.
+        render: (person, affiliation, unit, identify, reveal, n as text) -> text.
+    """
+
+    source: str
+    counted: bool
+    render: Callable[..., str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifierRule:
+    """How one kind of name is made.
+
+    Attributes:
+        name: What templates call it.
+        file: Path as the administrator would type it.
+        line: 1-based.
+        candidates: In the order they are tried; one of them counts.
+        unique_in: Pairs of target and attribute in which the name must be free.
+        max_length: Longest name in characters, or None.
+        forbidden: Names never given, case folded.
+        reads: Every field the candidates read.
+        fingerprint: As for rules.
+    """
+
+    name: str
+    file: str
+    line: int
+    candidates: tuple[Candidate, ...]
+    unique_in: tuple[tuple[str, str], ...]
+    max_length: int | None
+    forbidden: frozenset[str]
+    reads: frozenset[str]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleSettings:
+    """How long accounts live around an affiliation; all in days.
+
+    Attributes:
+        create_days_before_start: Accounts are made, disabled, so long before the first day.
+        enable_days_before_start: Accounts are enabled so long before the first day.
+        grace_days: Accounts stay enabled so long after the last day.
+        retention_days: A disabled account is deleted after so long.
+        purge_days: Personal data goes so long after the last deletion.
+    """
+
+    create_days_before_start: int = 14
+    enable_days_before_start: int = 1
+    grace_days: int = 0
+    retention_days: int = 365
+    purge_days: int = 365
+
+
+@dataclass(frozen=True, slots=True)
+class RulesetSource:
+    """One file a ruleset was read from: its shown path, its text and the text's hash."""
+
+    path: str
+    text: str
+    digest: str
+
+
+@dataclass(frozen=True, eq=False)
+class Ruleset:
+    """Everything the ruleset files say, checked and compiled.
+
+    Attributes:
+        version: Hash of all files and tables.
+        files: The YAML files, in order.
+        accounts: In order of file name and position.
+        groups: As `accounts`.
+        licences: As `accounts`.
+        identifiers: By name.
+        conditions: Named conditions.
+        lifecycle: As set, or the defaults.
+        affiliation_order: Kinds from the strongest to the weakest.
+        match: Tests all rules for one affiliation at once.
+        reveals: Whether some template reads a sensitive field, so that evaluation needs to decipher.
+    """
+
+    version: str
+    files: tuple[RulesetSource, ...]
+    accounts: tuple[AccountRule, ...]
+    groups: tuple[GroupRule, ...]
+    licences: tuple[LicenceRule, ...]
+    identifiers: Mapping[str, IdentifierRule]
+    conditions: Mapping[str, Condition]
+    lifecycle: LifecycleSettings
+    affiliation_order: tuple[str, ...]
+    match: Matcher = field(repr=False)
+    reveals: bool
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules: accounts, groups, licences."""
+        return (*self.accounts, *self.groups, *self.licences)

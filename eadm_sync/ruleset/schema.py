@@ -1,0 +1,18 @@
+"""The JSON Schema of ruleset files, for editors; made from the models that read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eadm_sync.ruleset.document import RulesetFile
+
+
+def ruleset_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of one ruleset file, with a description of every key."""
+    schema = RulesetFile.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "eadm-sync ruleset",
+        "description": "Who shall have what: conditions, identifiers, and rules for accounts, groups and licences.",
+    }

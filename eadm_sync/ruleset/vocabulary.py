@@ -1,0 +1,52 @@
+"""What the configuration lets rulesets speak of: targets with their attributes, and further mapped fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TargetWords:
+    """What one target is called by and can hold.
+
+    Attributes:
+        variables: Constant texts of the configuration, read as `target.<name>`.
+        attributes: Account attributes with their types (`str`, `bool`, `int`, `list`); empty: any name, any type.
+        group_attributes: As `attributes`, for groups.
+        account_name: The attribute an account is called by; some account rule must set it.
+        group_name: The attribute a group's name goes into.
+        required: Account attributes that some account rule must set.
+        max_lengths: Longest text per attribute, in characters.
+        has_containers: Whether objects stand in containers.
+        has_licences: Whether it gives licences.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    group_attributes: Mapping[str, str] = field(default_factory=dict)
+    account_name: str | None = None
+    group_name: str = "name"
+    required: frozenset[str] = frozenset()
+    max_lengths: Mapping[str, int] = field(default_factory=dict)
+    has_containers: bool = True
+    has_licences: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What every ruleset file can name besides its own words.
+
+    Attributes:
+        targets: By name.
+        person_extra: Names read as `person.extra.<name>`.
+        affiliation_extra: Names read as `affiliation.extra.<name>`.
+        unit_extra: Names read as `affiliation.unit.extra.<name>`.
+        kinds: Every kind an affiliation can have, so that a misspelt one is found; empty: unknown.
+    """
+
+    targets: Mapping[str, TargetWords]
+    person_extra: frozenset[str] = frozenset()
+    affiliation_extra: frozenset[str] = frozenset()
+    unit_extra: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
