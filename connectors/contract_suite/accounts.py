@@ -169,11 +169,12 @@ class AccountContract(TargetFixtures):
         after = hand.objects(Kind.ACCOUNT)
         assert (after[first], after[second]) == (before[first], before[second])
 
+    @pytest.mark.parametrize("permanent", [False, True])
     @pytest.mark.parametrize("action", [Action.UPDATE, Action.ENABLE, Action.DISABLE])
-    def test_what_is_not_there_cannot_be_changed(self, hand: Hand, action: Action) -> None:
+    def test_what_is_not_there_cannot_be_changed(self, hand: Hand, action: Action, permanent: bool) -> None:
         """A change to a deleted account is told as NotFound with its anchor, so that the plan can be made anew."""
         anchor = hand.account()
-        hand.succeed(operation(Kind.ACCOUNT, Action.DELETE, anchor=anchor, permanent=True))
+        hand.succeed(operation(Kind.ACCOUNT, Action.DELETE, anchor=anchor, permanent=permanent))
         attributes: dict[str, Value] = {self.text_attribute: "x"} if action is Action.UPDATE else {}
         error = hand.do(operation(Kind.ACCOUNT, action, anchor=anchor, attributes=attributes)).error
         assert isinstance(error, NotFound)

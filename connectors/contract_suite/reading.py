@@ -88,6 +88,7 @@ class ReadingContract(TargetFixtures):
     def test_a_token_that_is_no_good_is_stale(self, hand: Hand, value: str) -> None:
         """The engine is told to read fully, and does not take silence for "nothing changed"."""
         need(hand.able.incremental, "incremental reads")
+        hand.account()
         with pytest.raises(Stale):
             list(hand.target.read(Kind.ACCOUNT, ResumeToken(value)))
 
