@@ -31,10 +31,11 @@ from typing import Any
 
 TODAY = date(2026, 8, 17)
 MEASUREMENTS = ("floor-unchanged", "floor-first", "import-first", "import-unchanged")
-PERSON_COLUMNS = (
-    ["Ansattnr", "Fornavn", "Etternavn", "Født", "Epost", "Mobil", "Kjønn", "Adresse", "Postnr", "Poststed", "Land", "Bank", "Skatt", "Kode", "Merknad"]
+SECOND_POSITION = 0.3  # the share of people with two contracts
+PERSON_HEADER = (
+    "Ansattnr;Fornavn;Etternavn;Født;Epost;Mobil;Kjønn;Adresse;Postnr;Poststed;Land;Bank;Skatt;Kode;Merknad\n"
 )
-CONTRACT_COLUMNS = ["Ansattnr", "Stillingsnr", "Enhet", "Stilling", "Prosent", "Fra", "Til", "Hoved", "Lønn", "Trinn", "Tillegg", "Kode"]
+CONTRACT_HEADER = "Ansattnr;Stillingsnr;Enhet;Stilling;Prosent;Fra;Til;Hoved;Lønn;Trinn;Tillegg;Kode\n"
 MAP = {
     "people": {
         "from": "persons",
@@ -79,31 +80,19 @@ def main() -> None:
 def write_town(folder: Path, people: int) -> None:
     """Writes persons.csv and contracts.csv."""
     random = Random(1)
-    with (
-        (folder / "persons.csv").open("w", newline="") as persons,
-        (folder / "contracts.csv").open("w", newline="") as contracts,
-    ):
-        person_rows, contract_rows = csv.writer(persons, delimiter=";"), csv.writer(contracts, delimiter=";")
-        person_rows.writerow(PERSON_COLUMNS)
-        contract_rows.writerow(CONTRACT_COLUMNS)
+    with (folder / "persons.csv").open("w") as persons, (folder / "contracts.csv").open("w") as contracts:
+        persons.write(PERSON_HEADER)
+        contracts.write(CONTRACT_HEADER)
         for number in range(people):
+            key = 100_000 + number
             born = f"{random.randint(1, 28):02}.{random.randint(1, 12):02}.{random.randint(1955, 2008)}"
-            name = f"Etternavn{random.randint(0, 30_000)}"
-            person_rows.writerow(
-                (100_000 + number, f"Fornavn{number % 900}", name, born, f"p{number}@eksempel.no", f"4{number:07}", "K")
-                + (f"Storgata {number % 200}", "1234", "Eksempel", "NO", "12345678903", "7100", "A", "")
-            )
-            for position in range(1 + (random.random() < 0.3)):
-                contract_rows.writerow(
-                    (
-                        100_000 + number,
-                        position,
-                        f"1{random.randint(100, 999)}",
-                        "Rådgiver",
-                        random.choice(("100", "80,5", "50")),
-                    )
-                    + ("01.08.2020", "", "1" if not position else "0", "550000", "5", "0", "X")
-                )
+            names = f"Fornavn{number % 900};Etternavn{random.randint(0, 30_000)}"
+            address = f"Storgata {number % 200};1234;Eksempel;NO"
+            persons.write(f"{key};{names};{born};p{number}@eksempel.no;4{number:07};K;{address};12345;7100;A;\n")
+            for position in range(1 + (random.random() < SECOND_POSITION)):
+                share = random.choice(("100", "80,5", "50"))
+                unit = random.randint(1100, 1999)
+                contracts.write(f"{key};{position};{unit};Rådgiver;{share};01.08.2020;;{1 - position};550000;5;0;X\n")
 
 
 @contextmanager
@@ -139,10 +128,13 @@ def floor(folder: Path, encode: Callable[[list[str], list[list[str]]], bytes] | 
 
 def measure_floor_unchanged(folder: Path, figures: dict[str, tuple[float, float]]) -> None:
     """Read, hash, compare."""
-    stored = floor(folder, None)
+    with measured("first pass", figures):
+        stored = floor(folder, None)
     with measured("floor-unchanged", figures):
         hashes = floor(folder, None)
         changed = [key for key, value in hashes.items() if stored.get(key) != value]
+    _, mebibytes = figures.pop("first pass")  # the second one finds its memory already there
+    figures["floor-unchanged"] = figures["floor-unchanged"][0], mebibytes
     if changed:
         raise SystemExit("the floor is broken")
 

@@ -20,7 +20,7 @@ from eadm_sync.importing.linking import Linker
 from eadm_sync.importing.mapping import Locate, compile_mapping, nowhere
 from eadm_sync.importing.merging import PersonRecord, in_precedence, merge
 from eadm_sync.importing.organisation import Organisation
-from eadm_sync.importing.reading import Progress, Reading, SourceReader
+from eadm_sync.importing.reading import Former, Progress, Reading, SourceReader
 from eadm_sync.importing.records import Hold, Quarantined, SourcePerson, decode_person
 from eadm_sync.importing.staging import Staged
 from eadm_sync.importing.store import ImportStore, ImportWriter, StoredRecord, chunks
@@ -64,9 +64,13 @@ class SourceReport(msgspec.Struct, frozen=True):
 
 @dataclass
 class _Outcome:
-    """What became of one source that could be read."""
+    """What became of one source that could be read.
+
+    `shared`: keys of its present records that are, or may be, one of several of the same person.
+    """
 
     reading: Reading
+    shared: set[str]
     hold: Hold | None = None
     units_hold: Hold | None = None
     vanished: int = 0
@@ -250,13 +254,19 @@ class _Run:
             )
             staged = Staged(name, self._settings.links, self._vault)
             reader = SourceReader(source, mapping, former, self._vault, staged, today=self._today, progress=progress)
-            self._outcomes[name] = _Outcome(reader.read())
+            self._outcomes[name] = _Outcome(reader.read(), self._shared(name, former))
         except ConfigError as error:
             self._errors[name] = SourceError(name, "; ".join(map(str, error.problems)))
         except Unreadable as error:
             self._errors[name] = SourceError(name, error.reason, file=error.file, line=error.line)
         except ConnectorError as error:
             self._errors[name] = SourceError(name, str(error))
+
+    def _shared(self, name: str, former: Former) -> set[str]:
+        """Keys that were read and belong to people who have, or had, several records."""
+        joined = self._elsewhere[name]
+        own = {person.partition(":")[2] for person in joined.values() if person.startswith(f"{name}:")}
+        return {key for key in joined.keys() | own if type(former.hashes.get(key)) is int}
 
     def finish(self, now: datetime) -> Imported:
         """Links the records, judges the absences, and settles the organisation."""
@@ -319,17 +329,8 @@ class _Run:
 
     def _moved(self, name: str, reading: Reading, linker: Linker) -> set[str]:
         """Vanished keys whose person this source has under another key now."""
-        gone = set(reading.vanished)
-        former = self._elsewhere[name]
-        here = {person for key, person in former.items() if key not in gone}
-        here |= {linker.person_of(name, key) for key in reading.new}
-        return {key for key in gone if linker.person_of(name, key) in here or self._own_present(name, key, gone)}
-
-    def _own_present(self, name: str, key: str, gone: set[str]) -> bool:
-        """Whether the person of a vanished record is named after another record of the same source that is there."""
-        person = self._elsewhere[name].get(key)
-        source, _, own = (person or "").partition(":")
-        return source == name and own not in gone
+        here = {linker.person_of(name, key) for keys in (self._outcomes[name].shared, reading.new) for key in keys}
+        return {key for key in reading.vanished if linker.person_of(name, key) in here}
 
     @staticmethod
     def _keep(reading: Reading, keys: Iterable[str]) -> None:

@@ -30,7 +30,9 @@ class KeyMask:
         Raises:
             Unconvertible: Empty, too long, or holding control characters.
         """
-        key = raw if raw.isalnum() and len(raw) < _SHORTEST_NATIONAL_ID and raw.isascii() else _read(raw)
+        if len(raw) < _SHORTEST_NATIONAL_ID and raw.isalnum() and raw.isascii():
+            return raw  # as most keys are
+        key = _read(raw)
         if not key:
             raise Unconvertible("is empty")
         return national_id.mask(key, self._stand_in) if len(key) >= _SHORTEST_NATIONAL_ID else key

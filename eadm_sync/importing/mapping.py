@@ -129,6 +129,7 @@ class Entry:
         where: Whether the row counts; None: every row does.
         owner: Key of the person, or code of the unit or class group, that the row belongs to.
         key: For affiliations: the row's own key.
+        class_group: For class memberships that name no unit: the class group, whose unit then counts.
         constants: Typed fields that are the same for every row.
         fields: (mapped field, template, reader) of the others.
         extra: (configured name, template).
@@ -141,6 +142,7 @@ class Entry:
     where: Callable[[Values], bool] | None
     owner: Render
     key: Render | None
+    class_group: Render | None
     constants: dict[str, Any]
     fields: tuple[tuple[str, Render, Reader], ...]
     extra: tuple[tuple[str, Render], ...]
@@ -292,6 +294,7 @@ class _Compiler:
             where=compile_condition(where, scope, origin).test if where else None,
             owner=render((owner,)) or _nothing,
             key=render(("key",)) if owner != "key" else None,
+            class_group=render(("class_group",)) if ("unit",) not in texts else None,
             constants=constants,
             fields=fields,
             extra=tuple((path[1], template) for path in texts if path[0] == "extra" and (template := render(path))),

@@ -63,8 +63,10 @@ class PersonMapper:
         attempt.faults += self._judge(fields)
         if not attempt.faults:
             attempt.fields = fields
-        self._affiliations([row for row in rows if row.entry.role == "affiliations"], attempt)
-        self._classes([row for row in rows if row.entry.role == "class_memberships"], attempt)
+        classes = [row for row in rows if row.entry.role == "class_memberships"]
+        self._affiliations([row for row in rows if row.entry.role == "affiliations"] if classes else rows, attempt)
+        if classes:
+            self._classes(classes, attempt)
         return attempt
 
     def _judge(self, fields: dict[str, Any]) -> list[Fault]:
@@ -83,7 +85,7 @@ class PersonMapper:
                 faults.append(Fault("national_id", parsed.value))
         return faults
 
-    def _affiliations(self, rows: list[ChildRow], attempt: Attempt) -> None:
+    def _affiliations(self, rows: Sequence[ChildRow], attempt: Attempt) -> None:
         for row in rows:
             try:
                 key = self._mask(row.entry.key(row.values) if row.entry.key else "")
@@ -108,7 +110,7 @@ class PersonMapper:
         found: dict[str, set[ClassMembership]] = {}
         for row in rows:
             fields, faults = row.entry.convert(row.values)
-            unit: str | None = fields.pop("unit", None)
+            unit = row.values[-1] if row.entry.class_group else fields.pop("unit", None)
             code = fields.pop("class_group", "")
             if not faults and not code:
                 faults.append(Fault("class_group", "is empty"))

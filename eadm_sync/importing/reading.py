@@ -152,7 +152,7 @@ class SourceReader:
         for number, row in enumerate(self._source.read(table), reading.rows + 1):
             if progress is not None and not number % _PROGRESS_EVERY:
                 progress(reading.source, number)
-            if type(row) is BadRecord:
+            if isinstance(row, BadRecord):
                 self._digest(f"{table}{SEPARATOR}{row.column}{SEPARATOR}{row.reason}{SEPARATOR}{row.values}")
                 if row.truncated:
                     reading.distrust(row, row.reason)
@@ -171,8 +171,9 @@ class SourceReader:
 
     def _owner(self, entry: Entry, row: Record | BadRecord, values: Values) -> str | None:
         """The masked key or code of the row's owner; None, and absences are distrusted, where it cannot be read."""
+        raw = entry.owner(values)
         try:
-            return self._mask(entry.owner(values))
+            return self._mask(raw)
         except Unconvertible as error:
             name = "person" if entry.role in _CHILD_ROLES else "key" if entry.role == "people" else "code"
             self._reading.quarantine(row, None, name, error.reason)
@@ -200,11 +201,10 @@ class SourceReader:
         for table, entries in tables.items():
             for row in self._rows(table):
                 for entry in entries:
-                    if type(row) is BadRecord:
-                        if (code := self._bad_row(entry, row)) is not None:
-                            rows.bad.add(code)
-                    elif type(row) is Record:
+                    if isinstance(row, Record):
                         self._organisation_row(entry, row)
+                    elif (code := self._bad_row(entry, row)) is not None:
+                        rows.bad.add(code)
 
     def _organisation_row(self, entry: Entry, row: Record) -> None:
         """Takes over a unit or class group; of a bad row only the code counts, of a repeated one nothing does."""
@@ -238,17 +238,19 @@ class SourceReader:
         for table, entries in self._mapping.of(*_CHILD_ROLES).items():
             for row in self._rows(table):
                 for entry in entries:
-                    if type(row) is BadRecord:
-                        if (owner := self._bad_row(entry, row)) is not None:
-                            self._lost.add(owner)
-                    elif type(row) is Record:
+                    if isinstance(row, Record):
                         self._child_row(entry, row)
+                    elif (owner := self._bad_row(entry, row)) is not None:
+                        self._lost.add(owner)
 
     def _child_row(self, entry: Entry, row: Record) -> None:
         values = entry.pick(row.values)
         if entry.where is not None and not entry.where(values):
             return
         owner = self._owner(entry, row, values)
+        if entry.class_group is not None:  # kept and hashed with the row: if the class moves, its members have changed
+            group = self._reading.organisation.read.class_groups.get(entry.class_group(values))
+            values = (*values, (group.unit if group else None) or "")
         if owner is not None and not self._children.add(owner, entry, values, row.file, row.line):
             self._reading.quarantine(row, owner, None, "holds a control character")
             self._lost.add(owner)
@@ -268,10 +270,10 @@ class SourceReader:
         for table, entries in self._mapping.of("people").items():
             for row in self._rows(table):
                 for entry in entries:
-                    if type(row) is BadRecord:
-                        self._bad_person(entry, row)
-                    elif type(row) is Record:
+                    if isinstance(row, Record):
                         self._person_row(entry, row, repeats=table in shared)
+                    else:
+                        self._bad_person(entry, row)
 
     def _bad_person(self, entry: Entry, row: BadRecord) -> None:
         """A person whose row cannot be read is there nevertheless, and stays as before."""

@@ -63,17 +63,10 @@ class ImportStore:
     def former(self, source: str) -> Former:
         """What is stored of a source's people."""
         record = tables.source_records.c
-        rows = self._connection.execute(
-            select(record.key, record.hash, record.absent_since).where(record.source == source)
-        )
-        hashes: dict[str, bytes | int] = {}
-        absent = set()
-        for key, hash_, absent_since in rows:
-            if absent_since is None:
-                hashes[key] = hash_
-            else:
-                absent.add(key)
-        return Former(hashes, absent, lambda keys: self.people(source, keys))
+        present = select(record.key, record.hash).where(record.source == source, record.absent_since.is_(None))
+        absent = select(record.key).where(record.source == source, record.absent_since.is_not(None))
+        hashes: dict[str, bytes | int] = dict(iter(self._connection.execute(present)))
+        return Former(hashes, set(self._connection.execute(absent).scalars()), lambda keys: self.people(source, keys))
 
     def people(self, source: str, keys: Sequence[str]) -> dict[str, SourcePerson]:
         """The records of one source with these keys (at most some hundreds); unknown ones are left out."""

@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from eadm_sync.importing import Imported
+
+BORN = date(1980, 1, 2)
+SCHOOL_MAP = {
+    "people": {
+        "from": "users",
+        "key": "{{ row.Uid }}",
+        "given_name": "{{ row.First }}",
+        "family_name": "{{ row.Last }}",
+        "birth_date": "{{ row.Born }}",
+        "national_id": "{{ row.Id }}",
+        "employee_number": "{{ row.Staff }}",
+    },
+    "affiliations": {
+        "from": "roles",
+        "person": "{{ row.Uid }}",
+        "key": "{{ row.Uid }}-{{ row.Org }}",
+        "kind": "{{ row.Role }}",
+        "unit": "{{ row.Org }}",
+    },
+    "class_groups": {"from": "classes", "code": "{{ row.Code }}", "name": "{{ row.Name }}", "unit": "{{ row.Org }}"},
+    "class_memberships": {
+        "from": "enrolments",
+        "person": "{{ row.Uid }}",
+        "class_group": "{{ row.Code }}",
+        "role": "{{ row.Role }}",
+        "unit": "{{ row.Org }}",
+    },
+}
+
+
+@pytest.fixture
+def two(installation: Any, settings: Any, hr_map: Any, memory_source: Any) -> Any:
+    """An installation with the sources hr and school, linked by national id, then employee number."""
+    installation.settings = settings({"hr": hr_map, "school": SCHOOL_MAP}, links=("national_id", "employee_number"))
+
+    def school(*users: tuple[str, ...], enrolments: Any = (), classes: Any = (("5A", "5A", "20"),)) -> Any:
+        return memory_source(
+            users=("Uid First Last Born Id Staff", list(users)),
+            roles=("Uid Org Role", [(user[0], "20", "teacher") for user in users]),
+            classes=("Code Name Org", list(classes)),
+            enrolments=("Uid Code Role Org", list(enrolments)),
+        )
+
+    installation.school = school
+    return installation
+
+
+def contradictions(imported: Imported) -> list[tuple[str, str | None, str | None]]:
+    """What could not be agreed on."""
+    return [(row.source, row.key, row.field) for row in imported.quarantined if row.kind == "contradiction"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_one_person_in_two_sources(two: Any, hr: Any, national_id: Any, together: bool):
+    """Records with the same national id are one person, named after the upper source, however they arrive."""
+    number = national_id(BORN)
+    in_hr = hr([("1", "Åse", "Ås", "", number)])
+    in_school = two.school(("u9", "Aase", "Aas", "1980-01-02", number))
+
+    if together:
+        two.sync(hr=in_hr, school=in_school)
+    else:
+        two.sync(hr=in_hr)
+        two.sync(hr=in_hr, school=in_school)
+
+    (person,) = two.people().values()
+    assert (person.id, person.given_name, person.birth_date) == ("hr:1", "Åse", BORN)
+    assert [each.id for each in person.affiliations] == ["hr:1-1", "school:u9-20"]
+
+
+def test_ids_never_change(two: Any, hr: Any, national_id: Any):
+    """A person who came with the lower source keeps that id when the upper source brings them too."""
+    number = national_id(BORN)
+    two.sync(hr=hr([]), school=two.school(("u9", "Aase", "Aas", "", number)))
+    two.sync(hr=hr([("1", "Åse", "Ås", "", number)]), school=two.school(("u9", "Aase", "Aas", "", number)))
+
+    (person,) = two.people().values()
+    assert (person.id, person.given_name) == ("school:u9", "Åse")
+
+
+def test_names_never_link(two: Any, hr: Any):
+    """Equal names and dates of birth make nobody one person."""
+    two.sync(hr=hr([("1", "Ola", "Dal", "1980-01-02")]), school=two.school(("1", "Ola", "Dal", "1980-01-02")))
+
+    assert sorted(two.people()) == ["hr:1", "school:1"]
+
+
+def test_two_employee_numbers(two: Any, hr: Any, national_id: Any):
+    """One human being with two employee numbers is one person with both positions, named by the lower number."""
+    number = national_id(BORN)
+    imported = two.sync(hr=hr([("2", "B", "Ås", "", number), ("1", "A", "Ås", "", number)]))
+
+    (person,) = two.people().values()
+    assert (person.id, person.given_name, len(person.affiliations)) == ("hr:1", "A", 2)
+    assert contradictions(imported) == []
+
+
+def test_d_number_becomes_national_id(two: Any, hr: Any, national_id: Any):
+    """A D-number that becomes a national id changes nothing but itself, also where it was the key."""
+    former = ("7", "Ewa", "Nowak", "1980-01-02", national_id(BORN, d_number=True))
+    now = ("7", "Ewa", "Nowak", "1980-01-02", national_id(BORN))
+    two.sync(hr=hr([former]))
+    imported = two.sync(hr=hr([now]))
+
+    assert (imported.changed, contradictions(imported)) == (["hr:7"], [])
+    assert list(two.people()) == ["hr:7"]
+
+
+def test_changed_key_keeps_the_person(two: Any, hr: Any, national_id: Any):
+    """An old key that vanishes while a new one brings the same national id is a move, not a leaver and a joiner."""
+    number = national_id(BORN)
+    two.sync(hr=hr([("1", "Åse", "Ås", "", number)]))
+    two.today += timedelta(days=1)
+
+    imported = two.sync(hr=hr([("501", "Åse", "Ås", "", number)]))
+
+    (person,) = two.people().values()
+    (only,) = imported.reports
+    assert (person.id, only.hold, only.vanished, imported.changed) == ("hr:1", None, 0, ["hr:1"])
+    assert [(each.id, each.end) for each in person.affiliations] == [("hr:1-1", date(2026, 8, 17)), ("hr:501-1", None)]
+    assert person.employee_number == "501"
+
+
+@pytest.mark.parametrize(
+    ("born", "number", "joins"),
+    [
+        ("1980-01-02", "", True),  # the same date of birth
+        ("", "", True),  # nothing speaks against it
+        ("1980-01-03", "", False),  # the number was given to somebody else
+        ("1980-01-02", "other", True),  # D-number in one source, national id in the other
+        ("", "other", False),  # two national ids, and nothing else to go by
+    ],
+)
+def test_weaker_links_are_believed_only_if_nothing_speaks_against_them(
+    two: Any, hr: Any, national_id: Any, born: str, number: str, joins: bool
+):
+    """An employee number makes two records one person unless date of birth or national id say otherwise."""
+    other = national_id(BORN, 700) if number else ""
+    in_hr = hr([("1", "Åse", "Ås", "1980-01-02" if born or not number else "", national_id(BORN, 100))])
+
+    imported = two.sync(hr=in_hr, school=two.school(("u9", "Åse", "Ås", born, other, "1")))
+
+    assert (len(two.people()) == 1) is joins
+    assert contradictions(imported) == ([] if joins else [("school", "u9", "employee_number")])
+
+
+def test_links_to_two_people(two: Any, hr: Any, national_id: Any):
+    """A record whose links lead to two people becomes a person of its own, and that is listed until it is solved."""
+    people = [("1", "A", "Ås", "", national_id(BORN, 100)), ("2", "B", "Ås", "", national_id(BORN, 300))]
+    crossed = two.school(("u9", "A", "Ås", "", national_id(BORN, 100), "2"))
+
+    first = two.sync(hr=hr(people), school=crossed)
+    second = two.sync(hr=hr(people), school=crossed)
+    third = two.sync(hr=hr(people), school=two.school(("u9", "A", "Ås", "", national_id(BORN, 100), "1")))
+
+    assert sorted(two.people()) == ["hr:1", "hr:2", "school:u9"]
+    assert contradictions(first) == [("school", "u9", "national_id")]
+    assert contradictions(second) != []
+    assert {row[1] for row in contradictions(third)} == {"u9"}  # two people who turn out to be one are not merged
+
+
+def test_two_people_who_turn_out_to_be_one(two: Any, hr: Any, national_id: Any):
+    """A link that appears later between two known people is listed, on every run, and merges nothing."""
+    number = national_id(BORN)
+    in_hr = hr([("1", "A", "Ås", "", number)])
+    two.sync(hr=in_hr, school=two.school(("u9", "A", "Ås", "", "")))
+
+    first = two.sync(hr=in_hr, school=two.school(("u9", "A", "Ås", "", number)))
+    second = two.sync(hr=in_hr, school=two.school(("u9", "A", "Ås", "", number)))
+    solved = two.sync(hr=in_hr, school=two.school(("u9", "A", "Ås", "", "")))
+
+    assert sorted(two.people()) == ["hr:1", "school:u9"]
+    assert contradictions(first) == contradictions(second) == [("school", "u9", "national_id")]
+    assert contradictions(solved) == []
+
+
+def test_different_birth_dates_are_listed(two: Any, hr: Any, national_id: Any):
+    """One human being with two dates of birth is listed, on every run; the upper source is believed meanwhile."""
+    number = national_id(BORN)
+    sources = {
+        "hr": hr([("1", "A", "Ås", "1980-01-02", number)]),
+        "school": two.school(("u9", "A", "Ås", "1981-01-02", number)),
+    }
+
+    first = two.sync(**sources)
+    second = two.sync(**sources)
+
+    assert contradictions(first) == contradictions(second) == [("hr", "1", "birth_date")]
+    assert two.people()["hr:1"].birth_date == BORN
+
+
+def test_manager_by_employee_number(two: Any, hr: Any, settings: Any, hr_map: Any):
+    """A unit of one source may be managed by somebody whom only another source knows, by employee number."""
+    school_map = {**SCHOOL_MAP, "units": {"from": "orgs", "code": "{{ row.Org }}", "manager": "{{ row.Boss }}"}}
+    two.settings = settings({"hr": hr_map, "school": school_map}, links=("employee_number",))
+    school = two.school()
+    school._tables["orgs"] = ("Org Boss", [("20", "1")])
+
+    first = two.sync(hr=hr([("1", "A", "Ås")]), school=school)
+    second = two.plan(hr=hr([("1", "A", "Ås")]), school=school)
+
+    assert first.units["20"].manager == second.units["20"].manager == "hr:1"
+
+
+def test_class_memberships(two: Any):
+    """Class memberships belong to the affiliation at their unit, and a bad one takes no good one away."""
+    user = ("u1", "Kari", "Dal")
+    two.sync(school=two.school(user, enrolments=[("u1", "5A", "teacher", "20"), ("u1", "5B", "teacher", "20")]))
+    before = two.people()
+
+    imported = two.sync(school=two.school(user, enrolments=[("u1", "5A", "teacher", "20"), ("u1", "5B", "boss", "20")]))
+
+    (affiliation,) = before["school:u1"].affiliations
+    assert [(each.code, each.role) for each in affiliation.classes] == [("5A", "teacher"), ("5B", "teacher")]
+    assert [row.field for row in imported.quarantined] == ["role"]
+    assert two.people() == before
+
+
+def test_class_membership_without_unit(two: Any, settings: Any):
+    """Where a class membership names no unit, its class group's unit decides; a class that moves takes it along."""
+    memberships = {name: text for name, text in SCHOOL_MAP["class_memberships"].items() if name != "unit"}
+    two.settings = settings({"school": {**SCHOOL_MAP, "class_memberships": memberships}})
+
+    def school(unit: str) -> Any:
+        source = two.school(("u1", "Kari", "Dal"), classes=[("5A", "5A", unit)], enrolments=[("u1", "5A", "pupil", "")])
+        source._tables["roles"] = ("Uid Org Role", [("u1", "20", "teacher"), ("u1", "30", "teacher")])
+        return source
+
+    for unit in ("20", "30"):
+        two.sync(school=school(unit))
+        classes = {each.unit: len(each.classes) for each in two.people()["school:u1"].affiliations}
+        assert classes == {"20": 0, "30": 0, unit: 1}
+
+
+def test_second_number_ends_while_the_first_has_left(two: Any, hr: Any, national_id: Any):
+    """Of somebody with two numbers, one of them gone for long, the end of the other is an absence like any other."""
+    first, second = (("1", "A", "Ås", "", national_id(BORN)), ("2", "A", "Ås", "", national_id(BORN)))
+    two.sync(hr=hr([first, second]))
+    two.sync("hr.vanished", hr=hr([second]))
+
+    imported = two.plan(hr=hr([]))
+
+    assert (imported.reports[0].vanished, imported.changed) == (1, [])
+
+
+def test_vanished_class_groups(two: Any):
+    """A class group goes when it is gone and nobody attends it any more: a new school year brakes nothing."""
+    user, classes = ("u1", "Kari", "Dal"), [("5A", "5A", "20"), ("5B", "5B", "20")]
+    two.sync(school=two.school(user, classes=classes, enrolments=[("u1", "5A", "pupil", "20")]))
+
+    kept = two.sync(school=two.school(user, classes=[], enrolments=[("u1", "5A", "pupil", "20")]))
+    gone = two.sync(school=two.school(user, classes=[("6A", "6A", "20")], enrolments=[("u1", "6A", "pupil", "20")]))
+
+    assert set(kept.class_groups) == {"5A"}
+    assert set(gone.class_groups) == {"6A"}
+    assert gone.organisation_changed == {"5A", "6A"}
