@@ -380,15 +380,13 @@ class _Run:
     def _managers(self, name: str, reading: Reading, linker: Linker) -> dict[str, str]:
         """Unit code → person id of its manager, found in this source or by employee number in any."""
         found: dict[str, str] = {}
-        for code, key in reading.organisation.managers.items():
-            if key in reading.managers_here:
-                found[code] = linker.person_of(name, key)
-            elif person := linker.holder(link_digest(self._vault, "employee_number", key)):
+        for code, manager in reading.organisation.managers.items():
+            if manager.key in reading.managers_here:
+                found[code] = linker.person_of(name, manager.key)
+            elif person := linker.holder(link_digest(self._vault, "employee_number", manager.key)):
                 found[code] = person
             else:
-                reading.quarantined_count += 1
-                reason = "is nobody that any source knows"
-                reading.quarantined.append(Quarantined(name, "record", "", 0, code, "manager", reason))
+                reading.quarantine(manager, code, "manager", "is nobody that any source knows")
         return found
 
     def _referenced(self, codes: set[str], outcome: _Outcome, before: Mapping[str, Organisation]) -> set[str]:

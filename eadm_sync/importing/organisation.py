@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -26,6 +26,14 @@ class Organisation:
     class_groups: dict[str, ClassGroup] = field(default_factory=dict)
 
 
+class ManagerKey(NamedTuple):
+    """The key of a unit's manager, as the source writes it, and where."""
+
+    key: str
+    file: str
+    line: int
+
+
 @dataclass
 class OrganisationRows:
     """What the rows of one import said.
@@ -33,25 +41,24 @@ class OrganisationRows:
     Attributes:
         read: What was read; of a bad row only the code counts.
         bad: Codes whose row is bad: what was known of them stays.
-        managers: Unit code → key of its manager, as the source writes it.
+        managers: Unit code → key of its manager.
         roles: Which of `units` and `class_groups` the source's mapping has at all.
     """
 
     read: Organisation = field(default_factory=Organisation)
     bad: set[str] = field(default_factory=set)
-    managers: dict[str, str] = field(default_factory=dict)
+    managers: dict[str, ManagerKey] = field(default_factory=dict)
     roles: frozenset[str] = frozenset()
 
     def __contains__(self, code: tuple[str, str]) -> bool:
         role, name = code
         return name in self._of(role) or name in self.bad
 
-    def add(self, source: str, role: str, code: str, fields: dict[str, Any]) -> None:
-        """Takes over a good row."""
+    def add(self, source: str, role: str, code: str, fields: dict[str, Any], file: str, line: int) -> None:
+        """Takes over a good row that stands there."""
         if role == "units":
-            manager = fields.pop("manager", None)
-            if manager:
-                self.managers[code] = manager
+            if manager := fields.pop("manager", None):
+                self.managers[code] = ManagerKey(manager, file, line)
             self.read.units[code] = Unit(code=code, source=source, **fields)
         else:
             self.read.class_groups[code] = ClassGroup(code=code, source=source, **fields)

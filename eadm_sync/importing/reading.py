@@ -16,7 +16,7 @@ from connectors.contract import BadRecord, Record, Source
 from eadm_sync.importing.children import LOCATION, SEPARATOR, ChildRow, ChildRows, payload
 from eadm_sync.importing.keys import KeyMask
 from eadm_sync.importing.mapping import CompiledMapping, Entry, Values
-from eadm_sync.importing.organisation import OrganisationRows
+from eadm_sync.importing.organisation import ManagerKey, OrganisationRows
 from eadm_sync.importing.people import PersonMapper
 from eadm_sync.importing.records import Quarantined, SourcePerson
 from eadm_sync.importing.staging import HASH_BYTES, Staged
@@ -28,6 +28,9 @@ Progress = Callable[[str, int], None]
 
 LOOK_AGAIN = bytes(HASH_BYTES)
 """Stored instead of a hash where a record was only half good: the next import maps it anew and reports it anew."""
+
+Place = Record | BadRecord | ChildRow | ManagerKey
+"""Anything that knows its file and line."""
 
 _PROGRESS_EVERY = 5_000
 _MAX_LISTED = 1_000  # more bad rows than an operator reads one by one; the others are counted
@@ -88,7 +91,7 @@ class Reading:
     incomplete: str | None = None
     snapshot: str = ""
 
-    def quarantine(self, place: Record | ChildRow | BadRecord, key: str | None, name: str | None, reason: str) -> None:
+    def quarantine(self, place: Place, key: str | None, name: str | None, reason: str) -> None:
         """Lists something that is left out."""
         self.quarantined_count += 1
         if len(self.quarantined) < _MAX_LISTED:
@@ -141,8 +144,8 @@ class SourceReader:
         self._report_orphans()
         reading.vanished = [key for key, state in hashes.items() if type(state) is bytes]
         reading.bare = self._that_had_affiliations(self._bare)
-        managers = reading.organisation.managers
-        reading.managers_here = {key for key in managers.values() if key in hashes or key in self._former.absent}
+        managers = {manager.key for manager in reading.organisation.managers.values()}
+        reading.managers_here = {key for key in managers if key in hashes or key in self._former.absent}
         reading.snapshot = f"{self._total % (1 << 8 * HASH_BYTES):0{2 * HASH_BYTES}x}"
         return reading
 
@@ -230,7 +233,7 @@ class SourceReader:
                 fields["manager"] = self._mask(manager)
             except Unconvertible as error:
                 self._reading.quarantine(row, code, "manager", error.reason)
-        rows.add(self._reading.source, entry.role, code, fields)
+        rows.add(self._reading.source, entry.role, code, fields, row.file, row.line)
 
     # ------------------------------------------------------------ rows that belong to people
 

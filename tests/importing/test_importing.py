@@ -386,4 +386,4 @@ def test_manager_nobody_knows(installation: Any, hr: Any):
     imported = installation.plan(hr=hr(PEOPLE, units=[("10", "Skole", "", "999")]))
 
     assert imported.units["10"].manager is None
-    assert [(row.key, row.field) for row in imported.quarantined] == [("10", "manager")]
+    assert reasons(imported) == [("units.csv", 2, "10", "manager")]
