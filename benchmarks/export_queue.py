@@ -211,7 +211,7 @@ def measure_growth(engine: sa.Engine, queue: Queue, growth: int) -> None:
         reset(engine)
         with engine.begin() as conn:
             queue.enqueue(conn, items(finished, "old/"))
-            conn.execute(sa.update(TABLES.items).values(state="done", unmet=0, finished_at=1))
+            conn.execute(sa.update(TABLES.items).values(state="done", finished_at=1))
             queue.enqueue(conn, [_item("blocker", "b")])
             conn.execute(sa.update(TABLES.items).where(sa.text("state = 'ready'")).values(priority=1))
             queue.enqueue(conn, (_item(f"waiting/{n}", f"w{n}", ("blocker",)) for n in range(finished // 2)))
