@@ -62,9 +62,7 @@ def compare(checker: Checker, node: nodes.Compare) -> Typed:
     if left.type.fields or left.type.row or left.type is LIST:
         raise checker.refused(node, f"{left.type.name} cannot be compared", "compare one of its fields")
     if operand.op not in {"eq", "ne"} and left.type not in {NUMBER, DATE}:
-        raise checker.refused(
-            operand, f"{left.type.name} has no order", "add '| number'" if left.type is TEXT else None
-        )
+        raise checker.refused(node, f"{left.type.name} has no order", "add '| number'" if left.type is TEXT else None)
     for value, constants in ((left, right), (right, left)):
         _refuse_impossible(checker, node, value, constants)
     return _comparison(checker, _OPERATORS[operand.op], left, right)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import math
 
 from jinja2 import nodes
 
@@ -76,7 +75,7 @@ def const(checker: Checker, node: nodes.Const) -> Typed:
     if isinstance(value, str):
         return Typed(ast.Constant(value), TEXT, constant=value)
     if isinstance(value, int | float):
-        if not math.isfinite(value) or abs(value) > MAX_NUMBER:
+        if abs(value) > MAX_NUMBER:
             raise checker.refused(node, "number too large")
         return Typed(ast.Constant(value), NUMBER, constant=value)
     raise checker.refused(node, "there is no 'none'", "write 'is defined' or 'is not defined'")
