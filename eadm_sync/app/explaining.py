@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Select, Table, select
@@ -193,19 +194,19 @@ class _Names:
 
 def _organisation(context: Context, connection: Connection) -> Organisation:
     """The organisation as the last accepted import left it, by precedence of the sources."""
-    sources = list(context.loaded.settings.sources)
     units: dict[str, Unit] = {}
     class_groups: dict[str, ClassGroup] = {}
     for source in context.loaded.settings.sources:
-        for code, data in connection.execute(_nodes(tables.units, source)):
-            units.setdefault(code, _decode_unit(data))
-        for code, data in connection.execute(_nodes(tables.class_groups, source)):
-            class_groups.setdefault(code, _decode_class_group(data))
+        for row in connection.execute(_nodes(tables.units, source)):
+            units.setdefault(row.code, _decode_unit(row.data))
+        for row in connection.execute(_nodes(tables.class_groups, source)):
+            class_groups.setdefault(row.code, _decode_class_group(row.data))
     ids = sorted({unit.manager for unit in units.values() if unit.manager})
     rows = connection.execute(select(tables.people.c.id, tables.people.c.data).where(tables.people.c.id.in_(ids)))
     managers = {person_id: _decode_person(data) for person_id, data in rows}
     return Organisation(units.values(), class_groups.values(), managers)
 
 
-def _nodes(table: Table, source: str) -> Select[tuple[str, bytes]]:
+def _nodes(table: Table, source: str) -> Select[Any]:
+    """What one source has of a table of nodes."""
     return select(table.c.code, table.c.data).where(table.c.source == source)
