@@ -31,6 +31,10 @@ class Database(Protocol):
         """Whether a column's value is in the array parameter `name`, by a look-up for each value."""
         ...
 
+    def matching(self, wanted: sa.Column[Any], column: sa.Column[Any], name: str) -> sa.Select[Any]:
+        """`wanted` of all rows whose `column` is in the array parameter `name`, by an index look-up for each value."""
+        ...
+
     def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
         """Whether a column's value is in a subquery of few rows, run once, by a look-up for each value."""
         ...
@@ -72,6 +76,9 @@ class _Sqlite:
     def among(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
         return column.in_(sa.select(self.words(name).c.value))
 
+    def matching(self, wanted: sa.Column[Any], column: sa.Column[Any], name: str) -> sa.Select[Any]:
+        return sa.select(wanted).where(self.among(column, name))
+
     def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
         return column.in_(few)
 
@@ -111,6 +118,13 @@ class _Postgresql:
     def among(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
         # Not IN (SELECT unnest(…)): before its first ANALYZE a table would be read from end to end.
         return column == sa.any_(sa.bindparam(name, type_=ARRAY(column.type)))
+
+    def matching(self, wanted: sa.Column[Any], column: sa.Column[Any], name: str) -> sa.Select[Any]:
+        array = sa.func.unnest(sa.bindparam(name, type_=ARRAY(column.type)))
+        values = array.table_valued(sa.column("value", column.type)).render_derived("wanted")
+        # OFFSET keeps the planner from making one join of whole tables of the look-ups, as it does without statistics.
+        found = sa.select(wanted).where(column == values.c.value).offset(sa.literal_column("0")).lateral("found")
+        return sa.select(found.c[wanted.name]).select_from(values.join(found, sa.true()))
 
     def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
         # An array is made once; IN might be run again for each row, and lock more rows than its limit.

@@ -322,9 +322,11 @@ class Queue:
             raise LeaseLost(item.id)
 
     def _dependents(self, conn: sa.Connection, ids: Collection[int]) -> builtins.list[int]:
+        """What waits, or waited, for some items, in order of id."""
         database, statement = database_of(conn), self._for(conn).dependents
         chunks = _chunks(sorted(ids))
-        return [found for chunk in chunks for found in conn.execute(statement, {"ids": database.pack(chunk)}).scalars()]
+        found = (conn.execute(statement, {"ids": database.pack(chunk)}).scalars() for chunk in chunks)
+        return sorted({dependent for dependents in found for dependent in dependents})
 
     def _release(self, conn: sa.Connection, dependents: Collection[int]) -> None:
         """Makes ready what waits for nothing any more.
@@ -342,7 +344,7 @@ class Queue:
     def _relink(self, conn: sa.Connection, dropped: Sequence[int]) -> None:
         """Lets what waited for dropped items wait for what those were waiting for; releases what waits for nothing."""
         database, statement = database_of(conn), self._for(conn).relink
-        dependents = sorted(set(self._dependents(conn, dropped)))
+        dependents = self._dependents(conn, dropped)
         for chunk in _chunks(dependents):
             conn.execute(statement, {"ids": database.pack(chunk)})
         self._release(conn, dependents)

@@ -166,7 +166,7 @@ def _fenced(tables: QueueTables, database: Database, **values: Any) -> sa.Update
 def _dependents(tables: QueueTables, database: Database) -> sa.Select[Any]:
     """What waits, or waited, for some items."""
     edges = tables.prerequisites.c
-    return sa.select(edges.item_id).distinct().where(database.among(edges.needs_id, "ids")).order_by(edges.item_id)
+    return database.matching(edges.item_id, edges.needs_id, "ids").distinct()
 
 
 def _lock(tables: QueueTables, database: Database) -> sa.Select[Any]:
@@ -179,17 +179,23 @@ def _release(tables: QueueTables, database: Database) -> sa.UpdateBase:
     """Makes those among some waiting items ready that have no unfinished prerequisite left."""
     items, edges = tables.items, tables.prerequisites
     needed = items.alias("needed")
-    unmet = (
+    # A look-up for each edge, and no LIMIT: PostgreSQL would hash, or scan for an early hit, before its first ANALYZE.
+    unfinished = (
         sa.select(needed.c.id)
-        .select_from(edges.join(needed, needed.c.id == edges.c.needs_id))
-        .where(edges.c.item_id == items.c.id, needed.c.finished_at.is_(None))
-        .limit(sa.literal_column("1"))  # keeps PostgreSQL from hashing whole tables before their first ANALYZE
+        .where(needed.c.id == edges.c.needs_id, needed.c.finished_at.is_(None))
+        .correlate(edges)
+        .scalar_subquery()
+    )
+    unmet = (
+        sa.select(sa.func.count())
+        .select_from(edges)
+        .where(edges.c.item_id == items.c.id, unfinished.is_not(None))
         .correlate(items)
         .scalar_subquery()
     )
     return (
         sa.update(items)
-        .where(database.among(items.c.id, "ids"), IS_WAITING, unmet.is_(None))
+        .where(database.among(items.c.id, "ids"), IS_WAITING, unmet == 0)
         .values(state=sa.literal_column("'ready'", sa.Text))
     )
 
