@@ -4,7 +4,8 @@
 absences; `Imported.write` writes the result in the caller's transaction.
 """
 
-from eadm_sync.importing.importing import Imported, SourceReport, read_import
+from eadm_sync.importing.imported import Imported, SourceReport
+from eadm_sync.importing.importing import read_import
 from eadm_sync.importing.mapping import compile_mapping
 from eadm_sync.importing.records import Hold, Quarantined, SourcePerson
 

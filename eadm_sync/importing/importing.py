@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 
-import msgspec
 from sqlalchemy import Connection
 
 from connectors.contract import Source
@@ -15,179 +13,16 @@ from eadm_sync.config.settings import Settings
 from eadm_sync.errors import ConfigError, SourceError
 from eadm_sync.importing import organisation as organising
 from eadm_sync.importing.brakes import judge_people, judge_units
+from eadm_sync.importing.imported import Imported, Outcome, SourceReport
 from eadm_sync.importing.keys import link_digest
 from eadm_sync.importing.linking import Linker
 from eadm_sync.importing.mapping import Locate, compile_mapping, nowhere
-from eadm_sync.importing.merging import PersonRecord, in_precedence, merge
 from eadm_sync.importing.organisation import Organisation
 from eadm_sync.importing.reading import Former, Progress, Reading, SourceReader
-from eadm_sync.importing.records import Hold, Quarantined, SourcePerson, decode_person
+from eadm_sync.importing.records import Quarantined, SourcePerson, decode_person
 from eadm_sync.importing.staging import Staged
-from eadm_sync.importing.store import ImportStore, ImportWriter, StoredRecord, chunks
-from eadm_sync.model import ClassGroup, Person, Unit
+from eadm_sync.importing.store import ImportStore, chunks
 from eadm_sync.state.crypto import Vault
-
-
-class SourceReport(msgspec.Struct, frozen=True):
-    """What one source had to say, in figures.
-
-    Attributes:
-        source: Its name.
-        snapshot: Hash of all that was read, whatever its order; "" where it could not be read.
-        rows: Rows read, of all tables.
-        read: People read.
-        new: People who were not known before.
-        changed: Known people whose record differs.
-        unchanged: Known people whose record does not differ, or has to stay as it was.
-        vanished: People who were there before and are not any more, held or not.
-        returned: People who had been absent and are back.
-        quarantined: Rows and values that were left out.
-        hold: Why the absences of people are not believed, or None.
-        units_hold: Likewise for units.
-        error: Why the source could not be read at all, or None; its people and units stay as they were.
-    """
-
-    source: str
-    snapshot: str = ""
-    rows: int = 0
-    read: int = 0
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    vanished: int = 0
-    returned: int = 0
-    quarantined: int = 0
-    hold: Hold | None = None
-    units_hold: Hold | None = None
-    error: SourceError | None = None
-
-
-@dataclass
-class _Outcome:
-    """What became of one source that could be read.
-
-    `shared`: keys of its present records that are, or may be, one of several of the same person.
-    """
-
-    reading: Reading
-    shared: set[str]
-    hold: Hold | None = None
-    units_hold: Hold | None = None
-    vanished: int = 0
-    before: Organisation = field(default_factory=Organisation)
-    now: Organisation = field(default_factory=Organisation)
-
-
-class Imported:
-    """What an import found. It reads through the store's connection, and writes nothing before `write`.
-
-    Attributes:
-        reports: One for each source, in the order of precedence.
-        quarantined: What was left out, of this import and, for sources that could not be read, of the last.
-        units: All sources' units, by code.
-        class_groups: All sources' class groups, by code.
-        organisation_changed: Codes of units and class groups that are new, gone or differ.
-        changed: Ids of the people who may differ from what is stored, sorted.
-    """
-
-    def __init__(
-        self,
-        reports: tuple[SourceReport, ...],
-        outcomes: Mapping[str, _Outcome],
-        linker: Linker,
-        store: ImportStore,
-        organisations: tuple[Mapping[str, Organisation], Mapping[str, Organisation]],
-        quarantined: list[tuple[Quarantined, str]],
-        *,
-        sources: Sequence[str],
-        today: date,
-    ) -> None:
-        before, now = organisations
-        self.reports = reports
-        self.quarantined = tuple(row for row, _ in quarantined)
-        self.units: dict[str, Unit] = organising.combined([each.units for each in now.values()])
-        self.class_groups: dict[str, ClassGroup] = organising.combined([each.class_groups for each in now.values()])
-        self.organisation_changed = frozenset(
-            organising.changed(self.units, organising.combined([each.units for each in before.values()]))
-            | organising.changed(
-                self.class_groups, organising.combined([each.class_groups for each in before.values()])
-            )
-        )
-        self._outcomes = outcomes
-        self._linker = linker
-        self._store = store
-        self._first_seen = quarantined
-        self._sources = sources
-        self._today = today
-        self._absent = {name: frozenset(each.reading.vanished) for name, each in outcomes.items()}
-        self.changed = sorted(
-            {
-                linker.person_of(name, key)
-                for name, each in outcomes.items()
-                for keys in (each.reading.staged, self._absent[name])
-                for key in keys
-            }
-        )
-
-    def people(self, ids: Sequence[str]) -> Iterator[Person]:
-        """These people, in this order, as they are after the import; ids that nobody has are passed over."""
-        for chunk in chunks(ids):
-            stored = self._store.records_of(chunk)
-            for person_id in chunk:
-                records = self._records(person_id, stored.get(person_id, ()))
-                if records:
-                    yield merge(person_id, records)
-
-    def _records(self, person_id: str, stored: Sequence[StoredRecord]) -> list[PersonRecord]:
-        """A person's records after the import, in precedence."""
-        places = [(each.source, each.key) for each in stored]
-        records = [PersonRecord(self._staged_person(*place)) for place in self._staged_of(person_id, places)]
-        for each in stored:
-            if not self._is_staged(each.source, each.key):
-                gone = each.key in self._absent.get(each.source, ())
-                records.append(PersonRecord(decode_person(each.data), self._today if gone else each.absent_since))
-        return in_precedence(records, self._sources) if len(records) > 1 else records
-
-    def write(self, connection: Connection, due: Mapping[str, date | None]) -> None:
-        """Writes the import, in the caller's transaction.
-
-        Args:
-            connection: A connection that may write.
-            due: Person id → the next day on which the passing of time alone can change something, or None. Those
-                of `changed` are written with the person; others are people who are otherwise as they were.
-        """
-        writer = ImportWriter(connection)
-        person_of = self._linker.person_of
-        people = self.people(self.changed)
-        writer.people(people, due)
-        changed = set(self.changed)
-        writer.due((person_id, day) for person_id, day in due.items() if person_id not in changed)
-        for name, outcome in self._outcomes.items():
-            staged, new = outcome.reading.staged, outcome.reading.new
-            writer.links(
-                name,
-                (key for key in staged if key not in new),
-                ((kind, digest, name, key) for key in staged for kind, digest in staged.links(key)),
-            )
-            writer.records((name, key, staged.hash(key), person_of(name, key), staged.data(key)) for key in staged)
-            writer.absent(name, self._absent[name], self._today)
-            writer.nodes("units", name, outcome.now.units, outcome.before.units)
-            writer.nodes("class_groups", name, outcome.now.class_groups, outcome.before.class_groups)
-        writer.quarantine({row.source for row, _ in self._store.quarantined()} | set(self._outcomes), self._first_seen)
-
-    def _is_staged(self, source: str, key: str) -> bool:
-        outcome = self._outcomes.get(source)
-        return outcome is not None and key in outcome.reading.staged
-
-    def _staged_person(self, source: str, key: str) -> SourcePerson:
-        return self._outcomes[source].reading.staged.person(key)
-
-    def _staged_of(self, person_id: str, stored: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Places of a person's staged records: its own, those that are stored already, those that joined."""
-        source, _, key = person_id.partition(":")
-        joined = self._linker.joined.get(person_id, ())
-        places = dict.fromkeys([*stored, (source, key), *joined]) if stored or joined else ((source, key),)
-        return [place for place in places if self._is_staged(*place) and self._linker.person_of(*place) == person_id]
 
 
 def read_import(  # noqa: PLR0913 - the use case's whole world, named at every call
@@ -236,7 +71,7 @@ class _Run:
         self._today = today
         self._released = released
         self._names = tuple(settings.sources)
-        self._outcomes: dict[str, _Outcome] = {}
+        self._outcomes: dict[str, Outcome] = {}
         self._errors: dict[str, SourceError] = {}
         self._elsewhere = {name: store.elsewhere(name) for name in self._names}
 
@@ -254,7 +89,7 @@ class _Run:
             )
             staged = Staged(name, self._settings.links, self._vault)
             reader = SourceReader(source, mapping, former, self._vault, staged, today=self._today, progress=progress)
-            self._outcomes[name] = _Outcome(reader.read(), self._shared(name, former))
+            self._outcomes[name] = Outcome(reader.read(), self._shared(name, former))
         except ConfigError as error:
             self._errors[name] = SourceError(name, "; ".join(map(str, error.problems)))
         except Unreadable as error:
@@ -299,7 +134,7 @@ class _Run:
 
     # ------------------------------------------------------------ absences
 
-    def _judge(self, name: str, outcome: _Outcome, linker: Linker) -> None:
+    def _judge(self, name: str, outcome: Outcome, linker: Linker) -> None:
         """Decides whether the source's absences are believed, and takes back what follows from them if not."""
         reading = outcome.reading
         moved = self._moved(name, reading, linker)
@@ -351,7 +186,7 @@ class _Run:
 
     # ------------------------------------------------------------ units and class groups
 
-    def _settle(self, name: str, outcome: _Outcome, linker: Linker, before: Mapping[str, Organisation]) -> Organisation:
+    def _settle(self, name: str, outcome: Outcome, linker: Linker, before: Mapping[str, Organisation]) -> Organisation:
         """What the source's units and class groups are from now on."""
         rows, former = outcome.reading.organisation, before[name]
         units = organising.vanished(rows.read.units, rows.bad, former.units) if "units" in rows.roles else []
@@ -389,7 +224,7 @@ class _Run:
                 reading.quarantine(manager, code, "manager", "is nobody that any source knows")
         return found
 
-    def _referenced(self, codes: set[str], outcome: _Outcome, before: Mapping[str, Organisation]) -> set[str]:
+    def _referenced(self, codes: set[str], outcome: Outcome, before: Mapping[str, Organisation]) -> set[str]:
         """Those of the codes that a person, a unit or a class group still refers to, in any source."""
         rows = outcome.reading.organisation.read
         others = [each for name, each in before.items() if name != outcome.reading.source]
