@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import msgspec
 from eadm_sync.plan.change import PersonFrame
 
 _IN_MEMORY_BYTES = 16 * 1024 * 1024  # about ten thousand people; beyond it an unnamed temporary file takes over
+_BUFFER_BYTES = 256 * 1024  # a temporary file's own write costs as much as encoding a frame
 _LENGTH = struct.Struct("<I")
 
 
@@ -28,25 +30,35 @@ class Spool:
         self._hash = hashlib.blake2b(digest_size=16)
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(PersonFrame).decode
+        self._buffer = bytearray()
         self.count = 0
 
     def append(self, frame: PersonFrame) -> None:
         """Adds a frame at the end."""
         data = self._encode(frame)
-        self._hash.update(data)
-        self._file.write(_LENGTH.pack(len(data)))
-        self._file.write(data)
+        self._buffer += _LENGTH.pack(len(data))
+        self._buffer += data
         self.count += 1
+        if len(self._buffer) >= _BUFFER_BYTES:
+            self._flush()
 
     def __iter__(self) -> Iterator[PersonFrame]:
         """All frames from the beginning; not while another iteration is under way."""
+        self._flush()
         self._file.seek(0)
         while header := self._file.read(_LENGTH.size):
             yield self._decode(self._file.read(_LENGTH.unpack(header)[0]))
+        self._file.seek(0, os.SEEK_END)
+
+    def _flush(self) -> None:
+        self._hash.update(self._buffer)
+        self._file.write(self._buffer)
+        self._buffer.clear()
 
     @property
     def digest(self) -> str:
         """Hash over all frames so far, in hexadecimal."""
+        self._flush()
         return self._hash.hexdigest()
 
     def close(self) -> None:
