@@ -279,6 +279,35 @@ def test_bad_contract_keeps_the_former_one(installation: Any, hr: Any, contract:
     assert installation.people() == before
 
 
+def test_unreadable_contract_of_a_known_person(installation: Any, hr: Any):
+    """A contract that the connector cannot read, but whose person it can, takes nothing away and holds nobody else."""
+    good = [("1", "1", "10"), ("1", "2", "12"), ("2", "1", "10")]
+    installation.sync(hr=hr(PEOPLE[:2], good))
+    before = installation.people()
+    bad = BadRecord("contracts", "c.csv", 3, None, "has too few columns", {"Nr": "1"})
+
+    imported = installation.sync(hr=hr(PEOPLE[:2], [good[0], bad, ("2", "1", "11")]))
+
+    after = installation.people()
+    assert (imported.changed, report(imported).hold) == (["hr:2"], None)
+    assert reasons(imported) == [("c.csv", 3, "1", None)]
+    assert (after["hr:1"], after["hr:2"].affiliations[0].unit) == (before["hr:1"], "11")
+
+
+def test_truncated_contracts_take_none_of_several(installation: Any, hr: Any):
+    """Where a file of contracts is cut off, nobody loses one contract of several either; who gains one gains it."""
+    good = [("1", "1", "10"), ("2", "1", "10"), ("1", "2", "12")]
+    installation.sync(hr=hr(PEOPLE[:2], good))
+    before = installation.people()
+    cut = BadRecord("contracts", "c.csv", 5, None, "is cut off", truncated=True)
+
+    imported = installation.sync(hr=hr(PEOPLE[:2], [*good[:2], ("2", "2", "13"), cut]))
+
+    after = installation.people()
+    assert (imported.changed, report(imported).vanished) == (["hr:2"], 0)
+    assert (after["hr:1"], len(after["hr:2"].affiliations)) == (before["hr:1"], 2)
+
+
 def test_bad_contract_does_not_stop_the_good_ones(installation: Any, hr: Any):
     """Beside a bad contract a person's other contracts, and own fields, are still kept up to date."""
     installation.sync(hr=hr(PEOPLE[:1], [("1", "1", "10"), ("1", "2", "12")]))
