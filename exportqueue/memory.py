@@ -144,7 +144,7 @@ class MemoryQueue:
         """As `Queue.recover`."""
         running = [i for i in self._items.values() if i.target == target and i.state is State.RUNNING]
         for item in running:
-            self._change(item, state=State.READY, attempts=item.attempts + 1, lease_until=None)
+            self._change(item, state=State.READY, lease_until=None)
         return len(running)
 
     # ---------------------------------------------------------------- operating

@@ -192,9 +192,10 @@ class Queue:
         return self._fenced(conn, self._for(conn).give_back, items, due=due)
 
     def recover(self, conn: sa.Connection, target: str) -> int:
-        """Takes back everything that is running for a target, an attempt spent; returns how many items.
+        """Takes back everything that is running for a target, no attempt spent; returns how many items.
 
-        For a caller who knows that no other worker of the target lives: it need not wait for leases to expire.
+        For a caller who knows that no other worker of the target lives: it need not wait for leases to expire. What
+        ended the last worker is taken to be the machine or somebody's hand, not the item.
         """
         return conn.execute(self._for(conn).recover, {"lane": target}).rowcount
 

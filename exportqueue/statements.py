@@ -201,12 +201,12 @@ def _release(tables: QueueTables, database: Database) -> sa.UpdateBase:
 
 
 def _recover(tables: QueueTables) -> sa.UpdateBase:
-    """Makes all running items of a target ready, as if their leases had expired."""
+    """Makes all running items of a target ready."""
     items = tables.items.c
     return (
         sa.update(tables.items)
         .where(IS_RUNNING, items.target == sa.bindparam("lane"))
-        .values(state="ready", attempts=items.attempts + 1, lease_until=None)
+        .values(state="ready", lease_until=None)
     )
 
 

@@ -16,6 +16,7 @@ from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.delivery.deliverer import Deliverer
+from eadm_sync.delivery.settling import settle, unsettled
 from eadm_sync.delivery.verdicts import classify
 from eadm_sync.state.database import Database
 from exportqueue import Drained, TargetStats, Worker
@@ -36,8 +37,8 @@ class TargetReport(msgspec.Struct, frozen=True):
         name: Name of the target.
         done: Changes that reached it.
         retried: Failures that will be tried again.
-        dead: Changes it refused for good; they wait for an operator.
-        left: Changes still on their way.
+        dead: Changes it refused for good, in this run or before; they wait for an operator.
+        left: Changes still on their way, or waiting for a dead one.
         error: Why delivery stopped early, or None.
     """
 
@@ -59,6 +60,9 @@ def deliver_all(
 ) -> tuple[TargetReport, ...]:
     """Delivers what is queued, target by target; one that is down keeps its changes and stops nothing else.
 
+    Reports on every target that has, or had, something to do or to put right; one that waits for an operator is among
+    them, whatever this run was about: what was refused yesterday is not in order today.
+
     Args:
         context: The installation.
         database: The state.
@@ -66,13 +70,18 @@ def deliver_all(
         patience_seconds: How long to wait for changes that are to be tried again.
         sleep: Waits some seconds.
     """
+    names = tuple(context.loaded.settings.targets)
     with database.read() as connection:
-        queued = {stats.target for stats in context.queue.stats(connection) if _deliverable(stats)}
-    return tuple(
-        _deliver(context, database, name, progress, patience_seconds, sleep)
-        for name in context.loaded.settings.targets
-        if name in queued
-    )
+        queue = {stats.target: stats for stats in context.queue.stats(connection)}
+        owing = unsettled(connection, names)
+    reports = []
+    for name in names:
+        stats = queue.get(name, TargetStats(name))
+        if _deliverable(stats) or (name in owing and not stats.paused):
+            reports.append(_deliver(context, database, name, progress, patience_seconds, sleep))
+        elif stats.dead:
+            reports.append(_report(stats, Drained(), None))
+    return tuple(reports)
 
 
 def _deliver(
@@ -83,17 +92,35 @@ def _deliver(
     patience_seconds: float,
     sleep: Callable[[float], None],
 ) -> TargetReport:
+    drained, error = Drained(), None
     try:
         target = context.make_target(name)
         with target, database.delivering(name) as alone:
             if alone:
                 _recover(context, database, name)
+            _make_good(database, name, target)
             worker = _worker(context, database, name, target)
             drained = _drain(worker, name, progress, patience_seconds, sleep)
-    except ConnectorError as error:
-        log.warning("target.failed", target=name, error=str(error))
-        return TargetReport(name, left=_left(context, database, name), error=str(error))
-    return TargetReport(name, drained.done, drained.retried, drained.dead, drained.left, drained.unavailable)
+            owing = _owing(database, name)
+        if owing is not None:
+            with database.write() as connection:
+                settle(connection, name, owing)
+    except ConnectorError as failure:
+        error = str(failure)
+        log.warning("target.failed", target=name, error=error)
+    return _report(_stats(context, database, name), drained, error or drained.unavailable)
+
+
+def _make_good(database: Database, name: str, target: Target) -> None:
+    """Has a target do what it owes since a process that delivered to it ended early."""
+    if _owing(database, name) is not None:
+        list(target.apply(()))
+
+
+def _owing(database: Database, name: str) -> int | None:
+    """The version of known state that a target has not been closed with yet, or None."""
+    with database.read() as connection:
+        return unsettled(connection, (name,)).get(name)
 
 
 def _worker(context: Context, database: Database, name: str, target: Target) -> Worker:
@@ -147,13 +174,15 @@ def _recover(context: Context, database: Database, name: str) -> None:
         log.warning("queue.recovered", target=name, items=recovered)
 
 
-def _left(context: Context, database: Database, name: str) -> int:
+def _stats(context: Context, database: Database, name: str) -> TargetStats:
     with database.read() as connection:
-        return sum(
-            stats.ready + stats.waiting + stats.running + stats.retrying + stats.held
-            for stats in context.queue.stats(connection)
-            if stats.target == name
-        )
+        found = (stats for stats in context.queue.stats(connection) if stats.target == name)
+        return next(found, TargetStats(name))
+
+
+def _report(stats: TargetStats, drained: Drained, error: str | None) -> TargetReport:
+    left = stats.ready + stats.waiting + stats.running + stats.retrying + stats.held
+    return TargetReport(stats.target, drained.done, drained.retried, stats.dead, left, error)
 
 
 def _deliverable(stats: TargetStats) -> bool:

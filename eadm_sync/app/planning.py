@@ -20,6 +20,7 @@ from eadm_sync.importing import Imported, read_import
 from eadm_sync.model import Person
 from eadm_sync.plan.brakes import Limit
 from eadm_sync.plan.build import Inputs, build
+from eadm_sync.plan.change import group_key
 from eadm_sync.plan.plan import Basis, Plan
 from eadm_sync.ruleset import Organisation
 from eadm_sync.state import tables
@@ -106,7 +107,7 @@ def _plan(
     progress: Progress,
 ) -> Plan:
     settings = context.loaded.settings
-    running, waiting = _queued(context, connection)
+    queued = _queued(context, connection)
     managers = _managers(imported)
     inputs = Inputs(
         basis=Basis(
@@ -123,8 +124,9 @@ def _plan(
         vault=context.vault,
         everybody=_meta(connection, EVALUATED_WITH) != _evaluated_with(context),
         touched=imported.organisation_changed | _units_with_changed_managers(connection, imported, managers),
-        running=running,
-        waiting=waiting,
+        being_made=queued.being_made,
+        running=queued.running,
+        waiting=queued.waiting,
         limit_of=lambda target, kind, action: _limit(context, target, kind, action),
         progress=lambda done, total: progress("evaluating people", done, total),
     )
@@ -136,15 +138,27 @@ def _limit(context: Context, target: str, kind: Kind, action: str) -> Limit | No
     return settings.limit(target, kind, action) if target in settings.targets else None
 
 
-def _queued(context: Context, connection: Connection) -> tuple[frozenset[str], int]:
-    """Subjects with changes being delivered right now, and how many changes are in the queue."""
-    running = set()
+@dataclass
+class _Queued:
+    """What planning has to know of the export queue."""
+
+    being_made: frozenset[tuple[str, str]]
+    running: frozenset[str]
+    waiting: int
+
+
+def _queued(context: Context, connection: Connection) -> _Queued:
+    """Groups that are being made, subjects whose changes are being delivered, and how many changes there are in all."""
+    made: set[tuple[str, str]] = set()
+    running: set[str] = set()
     waiting = 0
     for item in context.queue.unfinished(connection):
         waiting += 1
         if item.state is State.RUNNING:
             running.add(item.subject)
-    return frozenset(running), waiting
+        if item.state is not State.DEAD and item.subject == item.object_key:
+            made.add((item.target, item.object_key.removeprefix(group_key(""))))
+    return _Queued(frozenset(made), frozenset(running), waiting)
 
 
 def _managers(imported: Imported) -> dict[str, Person]:

@@ -24,7 +24,7 @@ class Run:
     """One run while it is under way.
 
     Attributes:
-        id: Sorts by time: `20261122T220342-1f0c`.
+        id: Sorts by time: `20261122T220342-1f0c7a92`.
         status: What will be written down at the end: `done`, `declined`, or `failed` if an exception ends it.
         report: What will be written down beside it; JSON can hold it.
     """
@@ -38,7 +38,7 @@ class Run:
 def recorded(context: Context, database: Database, command: str) -> Iterator[Run]:
     """Writes down that a run began, and at its end how it ended. A run that crashed stays `running`."""
     started = context.clock.now()
-    run = Run(f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}")
+    run = Run(f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}")
     with database.write() as connection:
         connection.execute(
             tables.runs.insert(),

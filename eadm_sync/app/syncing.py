@@ -16,9 +16,11 @@ from eadm_sync.app.runs import Run, recorded
 from eadm_sync.delivery.enqueueing import items
 from eadm_sync.errors import PlanOutdated
 from eadm_sync.identifiers import store
+from eadm_sync.plan.change import group_key, membership_key
 from eadm_sync.plan.saved import read_header
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.outcomes import AuditEntry, append_audit, known_versions
+from exportqueue import State, Unfinished
 
 
 @dataclass
@@ -162,13 +164,30 @@ def _accept(context: Context, connection: Connection, made: Planned, report: Syn
 
 
 def _supersede(context: Context, connection: Connection, made: Planned) -> int:
-    """Drops queued changes of everybody who was evaluated: what they need is computed anew."""
-    queued = {item.subject for item in context.queue.unfinished(connection)}
+    """Drops queued changes of everybody who was evaluated, and of the groups that are planned anew."""
+    queued = list(context.queue.unfinished(connection))
     if not queued:
         return 0
-    evaluated = queued.intersection(made.plan.due)
-    groups = {frame.changes[0].subject for frame in made.plan.groups}
-    return context.queue.supersede(connection, evaluated | (queued & groups)).dropped
+    groups = {(frame.changes[0].target, frame.changes[0].subject) for frame in made.plan.groups}
+    dead = {
+        (item.target, item.object_key)
+        for item in queued
+        if item.state is State.DEAD and (item.target, item.object_key) in groups
+    }
+    orphans = {item.subject for item in queued if dead and _waits_for(item, dead)} - made.plan.due.keys()
+    subjects = {item.subject for item in queued} & (made.plan.due.keys() | orphans | {subject for _, subject in groups})
+    superseded = context.queue.supersede(connection, subjects).dropped
+    # Memberships that waited for a group that could not be made are planned anew with their people, behind the new one.
+    bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(orphans)))
+    return superseded
+
+
+def _waits_for(item: Unfinished, groups: set[tuple[str, str]]) -> bool:
+    """Whether an item is a membership in one of some groups, given by (target, object key)."""
+    return any(
+        item.target == target and item.object_key == membership_key(item.subject, group.removeprefix(group_key("")))
+        for target, group in groups
+    )
 
 
 def _note_people(connection: Connection, made: Planned) -> None:

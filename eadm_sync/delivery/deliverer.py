@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind, Operation, Outcome, Target
-from connectors.errors import ConnectorError, Stale
+from connectors.errors import ConnectorError, Rejected, Stale
 from eadm_sync.clock import Clock, today
 from eadm_sync.delivery.guards import deletion_is_due, still_disabled
 from eadm_sync.delivery.operations import Confirmed, operation
@@ -28,6 +28,9 @@ from eadm_sync.state.outcomes import AuditEntry, Confirmations, append_audit, co
 from exportqueue import Item, Result
 
 _encode = msgspec.msgpack.Encoder().encode
+
+Refusal = Stale | Rejected
+"""Why a deletion is not asked of the target."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,9 @@ class Deliverer:
             groups={key: group for (target, key), group in groups.items() if target == self.name},
         )
 
-    def _refused(self, connection: Connection, changes: dict[int, Change], confirmed: Confirmed) -> dict[int, Stale]:
-        """Deletions that must not be carried out (any more), by item."""
-        refused: dict[int, Stale] = {}
+    def _refused(self, connection: Connection, changes: dict[int, Change], confirmed: Confirmed) -> dict[int, Refusal]:
+        """Deletions that must not be carried out (any more), or cannot be looked at again, by item."""
+        refused: dict[int, Refusal] = {}
         day = today(self.clock, self.time_zone)
         for item_id, change in changes.items():
             account = confirmed.accounts.get(change.person or "")
@@ -136,7 +139,7 @@ class Deliverer:
             try:
                 deletion_is_due(connection, change.person or "", account, settings=self.settings, today=day)
                 still_disabled(self.target, account)
-            except Stale as error:
+            except (Stale, Rejected) as error:
                 refused[item_id] = error
         return refused
 

@@ -69,6 +69,7 @@ class Inputs:
         vault: Seals sensitive values.
         everybody: Evaluate all people, not only those that changed or are due (the rules changed).
         touched: Units and class groups whose record changed: whoever belongs to one is evaluated.
+        being_made: (target, key) of groups whose creation is in the queue: it is not planned a second time.
         running: Subjects with changes that are being delivered right now; they are postponed.
         waiting: How many changes of former runs are in the queue.
         limit_of: The brake of a slice, or None.
@@ -82,6 +83,7 @@ class Inputs:
     vault: Sealer
     everybody: bool
     touched: frozenset[str]
+    being_made: frozenset[tuple[str, str]]
     running: frozenset[str]
     waiting: int
     limit_of: Callable[[str, Kind, str], Limit | None]
@@ -108,7 +110,7 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
         problems=tuple(maker.problems),
         evaluated=len(ids),
         due=maker.due,
-        postponed=postponed,
+        postponed=(*postponed, *maker.postponed),
         waiting=inputs.waiting,
     )
 
@@ -126,7 +128,8 @@ class _Maker:
         self.counts: Counter[Slice] = Counter()
         self.problems: list[Problem] = []
         self.due: dict[str, date | None] = {}
-        self.groups: dict[tuple[str, str], DesiredGroup] = {}
+        self.groups: dict[tuple[str, str], tuple[DesiredGroup, str]] = {}
+        self.postponed: list[str] = []
         self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal)
         self._sensitive = {(rule.target, name) for rule in inputs.ruleset.accounts for name in rule.sensitive}
 
@@ -138,10 +141,17 @@ class _Maker:
             self._add_person(person, known.get(person.id) or Known())
 
     def group_frames(self) -> Iterator[GroupFrame]:
-        """What has to be done to the groups that somebody evaluated shall be in; call it once, at the end."""
+        """What has to be done to the groups that somebody evaluated shall be in; call it once, at the end.
+
+        A group that is being made is left as it was planned, since memberships in the queue wait for it. Whether it
+        is to be changed is seen when its first member here is looked at again.
+        """
         known = load_groups(self.connection)
-        for key in sorted(self.groups):
-            changes = diff_group(self.groups[key], known.get(key))
+        for key, (group, member) in sorted(self.groups.items()):
+            if key not in known and key in self.inputs.being_made:
+                self.postponed.append(member)
+                continue
+            changes = diff_group(group, known.get(key))
             if changes:
                 count(self.counts, changes)
                 yield GroupFrame(f"{key[0]}:{key[1]}", changes)
@@ -156,7 +166,7 @@ class _Maker:
             self.due[person.id] = self.today  # looked at again by every run, until the rules offer a free one
             return
         for group in desired.groups:
-            self.groups.setdefault((group.target, group.key), group)
+            self.groups.setdefault((group.target, group.key), (group, person.id))
         self.due[person.id] = first_after(
             self.today, (stand.next_change, *retirement_days(known, desired, self.settings))
         )

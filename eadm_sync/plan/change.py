@@ -53,7 +53,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
             case Kind.GROUP:
                 return group_key(self.group or "")
             case Kind.MEMBERSHIP:
-                return f"membership:{self.person}:{self.group}"
+                return membership_key(self.person or "", self.group or "")
             case Kind.LICENCE:
                 return f"licence:{self.person}:{self.sku}"
 
@@ -71,6 +71,11 @@ def account_key(person_id: str) -> str:
 def group_key(key: str) -> str:
     """Object key of a group."""
     return f"group:{key}"
+
+
+def membership_key(person_id: str, group: str) -> str:
+    """Object key of a person's membership in a group."""
+    return f"membership:{person_id}:{group}"
 
 
 class GroupFrame(msgspec.Struct, frozen=True, tag="group", omit_defaults=True):

@@ -71,7 +71,7 @@ class Plan(msgspec.Struct):
         problems: People whom the rules cannot serve.
         evaluated: How many people were looked at; the others cannot have changed.
         due: Person id → the next day on which time alone can change something, for everybody evaluated.
-        postponed: People left for the next run, because changes of theirs are being delivered right now.
+        postponed: People to be looked at again by the next run, because changes that concern them are under way.
         waiting: Changes of former runs that are still in the export queue.
     """
 
