@@ -138,7 +138,7 @@ def compile_condition(text: str, scope: Scope, where: Origin, namespace: Namespa
     namespace = namespace or Namespace()
     typed = check_condition(text, scope, where, namespace)
     test = to_function(typed.code, scope.parameters, namespace)
-    constant = typed.constant if isinstance(typed.constant, bool) else None
+    constant: bool | None = None if typed.reads else test(*(None for _ in scope.parameters))
     return Condition(text, constant, frozenset(typed.reads), typed.sensitive, test, typed, scope, namespace)
 
 

@@ -57,7 +57,7 @@ def _field(checker: Checker, node: nodes.Node, base: Typed, word: str) -> Typed:
         if not base.type.fields:
             raise checker.refused(node, f"{base.path or 'this'} is {base.type.name}: it has no fields")
         hint = close_match(word, base.type.fields, f"{base.path}." if base.path else "")
-        hint = hint or f"there are {', '.join(list(base.type.fields)[:12])}"
+        hint = hint or f"there are {', '.join(list(base.type.fields)[:20])}"
         raise checker.refused(node, f"unknown field '{base.path}.{word}'", hint, len(word), skip=1)
     code = known.access(base.code, checker.namespace.bind)
     path = f"{base.path}.{word}"

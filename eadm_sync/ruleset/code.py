@@ -69,7 +69,9 @@ def value_code(typed: Typed, kind: str | None, namespace: Namespace) -> ast.expr
     """Code of an attribute's value; text that renders to nothing is None, a list is a sorted set."""
     if typed.type is LIST:
         return call(namespace.bind("as_set", as_set))(typed.code)
-    if kind == "bool" and typed.type is BOOL:
+    if typed.type is BOOL and (kind == "bool" or isinstance(typed.constant, bool)):
+        return typed.code
+    if kind is None and isinstance(typed.constant, int):
         return typed.code
     if kind == "int" and typed.type is NUMBER:
         return when_there(typed, namespace, call(namespace.bind("whole", int)))

@@ -7,7 +7,8 @@ so they are gathered first; rules are compiled after them, in order of file name
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -36,16 +37,27 @@ from eadm_sync.ruleset.tables import Table, read_table
 from eadm_sync.ruleset.vocabulary import Vocabulary
 
 _Rule = TypeVar("_Rule", bound=Rule)
+_SECTIONS = frozenset({"conditions", "tables", "identifiers", "accounts", "groups", "licences"})
 _SHARED = ("conditions", "tables", "identifiers")
 
 
 @dataclass(frozen=True)
 class _File:
-    """One file that reads as a ruleset file."""
+    """One file that reads as a ruleset file.
+
+    Attributes:
+        path: Where it is.
+        document: Its values with their places.
+        content: What it says; of a file with a wrong structure, what is well formed in it.
+        positions: Where rules of such a file stand in their section, if not in their own order.
+        excused: Names of its conditions that are left out.
+    """
 
     path: Path
     document: Document
     content: RulesetFile
+    positions: Mapping[str, Sequence[int]]
+    excused: frozenset[str]
 
 
 def load_ruleset(paths: Sequence[Path], vocabulary: Vocabulary) -> Ruleset:
@@ -63,8 +75,15 @@ def load_ruleset(paths: Sequence[Path], vocabulary: Vocabulary) -> Ruleset:
     loader = _Loader(files, vocabulary, problems)
     ruleset = loader.ruleset()
     if ruleset is None or problems:
-        raise ConfigError(tuple(dict.fromkeys(problems)))
+        raise ConfigError(_in_order(problems))
     return ruleset
+
+
+def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Problems file by file, each from top to bottom, and each once."""
+    files = {name: place for place, name in enumerate(dict.fromkeys(problem.file for problem in problems))}
+    unique = dict.fromkeys(problems)
+    return tuple(sorted(unique, key=lambda problem: (files[problem.file], problem.line, problem.column)))
 
 
 def _files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
@@ -88,18 +107,57 @@ def _shown(path: Path) -> str:
 
 
 def _read(path: Path, problems: list[Problem]) -> _File | None:
+    """One file; what is wrong with its structure is left out, so that the rest is checked all the same."""
     try:
         document = load_yaml_file(path, _shown(path))
     except ConfigError as error:
         problems += error.problems
         return None
     try:
-        return _File(path, document, RulesetFile.model_validate(document.data))
+        return _File(path, document, RulesetFile.model_validate(document.data), {}, frozenset())
     except ValidationError as error:
         collector = ProblemCollector(document)
         collector.add_invalid(error, RulesetFile, document.data)
         problems += sorted(collector.problems, key=lambda problem: (problem.line, problem.column))
+        return _rest(path, document, error)
+
+
+def _rest(path: Path, document: Document, error: ValidationError) -> _File | None:
+    """The part of a file that is well formed, for finding what else is wrong; None where nothing is left."""
+    if not isinstance(document.data, dict):
         return None
+    data: dict[str, Any] = deepcopy(document.data)
+    left_out: dict[str, set[int | str]] = {}
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        section, *steps = fault["loc"]
+        if fault["type"] == "extra_forbidden" and steps:
+            _drop(data, fault["loc"])
+        elif steps and section in _SECTIONS:
+            left_out.setdefault(str(section), set()).add(steps[0])
+        else:
+            data.pop(str(section), None)
+    positions: dict[str, list[int]] = {}
+    for section, dropped in left_out.items():
+        given = data[section]
+        if isinstance(given, dict):
+            data[section] = {word: entry for word, entry in given.items() if word not in dropped}
+        else:
+            positions[section] = [number for number in range(len(given)) if number not in dropped]
+            data[section] = [given[number] for number in positions[section]]
+    data.setdefault("ruleset", "unnamed")
+    try:
+        content = RulesetFile.model_validate(data)
+    except ValidationError:
+        return None
+    excused = frozenset(word for word in left_out.get("conditions", ()) if isinstance(word, str))
+    return _File(path, document, content, positions, excused)
+
+
+def _drop(data: Any, loc: Sequence[int | str]) -> None:
+    """Removes the key at the end of a path."""
+    for step in loc[:-1]:
+        data = data[step]
+    data.pop(loc[-1], None)
 
 
 class _Loader:
@@ -193,6 +251,8 @@ class _Loader:
     def _conditions(self, compiler: Compiler) -> None:
         """Compiles named conditions, each after those that it names."""
         waiting = {word: (file, texts) for file in self._files for word, texts in file.content.conditions.items()}
+        for word in (word for file in self._files for word in file.excused):
+            compiler.excuse(word)
         names = {word: _named_in(texts) for word, (_, texts) in waiting.items()}
         while waiting:
             ready = [word for word in waiting if not names[word] & waiting.keys()]
@@ -221,7 +281,8 @@ class _Loader:
         rules: list[_Rule] = []
         for file in self._files:
             names: set[str] = set()
-            for position, given in enumerate(getattr(file.content, section)):
+            entries = getattr(file.content, section)
+            for position, given in zip(file.positions.get(section, range(len(entries))), entries, strict=True):
                 entry = Entry(file.document, (section, position), f"{file.content.ruleset}/{given.rule}")
                 if given.rule in names:
                     self._note(file, (section, position, "rule"), f"the rule '{given.rule}' stands there twice")

@@ -1,0 +1,233 @@
+"""Ruleset files put together: all problems at once, names shared between files, versions and fingerprints."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eadm_sync.errors import ConfigError
+from eadm_sync.ruleset import LifecycleSettings, Ruleset, Vocabulary, load_ruleset
+
+Load = Callable[..., Ruleset]
+Refused = Callable[..., list[str]]
+
+THERE_ARE = "(there are kind, unit, title, fraction, start, end, primary, leave, classes, source, id, extra)"
+ACCOUNT = """
+ruleset: staff
+accounts:
+  - rule: one
+    target: ad
+    when: {when}
+    attributes:
+      name: "{{{{ person.given_name }}}}"
+"""
+
+
+def test_problems_of_all_files_come_at_once(refused: Refused):
+    """Each problem stands at its line and column, with what would be right."""
+    problems = refused(
+        """\
+        ruleset: one
+        accounts:
+          - rule: r
+            target: add
+            when:
+              - affiliation.kind == 'employe'
+              - affiliation.percent > 1
+            attribute: {}
+        """,
+        """\
+        ruleset: two
+        accounts:
+          - rule: r
+            target: ad
+            when: "affiliation.fracton > 1"
+            attributes:
+              name: "a {{ person.name }}"
+              titel: x
+        """,
+    )
+
+    assert problems == [
+        "a.yaml:4:13: accounts[0].target: unknown target 'add' (there are ad, google)",
+        "a.yaml:6:29: accounts[0].when[0]: affiliation.kind is never 'employe' (did you mean 'employee'?)",
+        "a.yaml:7:21: accounts[0].when[1]: unknown field 'affiliation.percent' " + THERE_ARE,
+        "a.yaml:8:5: accounts[0].attribute: unknown setting 'attribute' (did you mean 'attributes'?)",
+        "b.yaml:5:24: accounts[0].when: unknown field 'affiliation.fracton' (did you mean 'affiliation.fraction'?)",
+        "b.yaml:7:26: accounts[0].attributes.name: unknown field 'person.name' (did you mean 'person.username'?)",
+        "b.yaml:8:7: accounts[0].attributes.titel: unknown attribute 'titel' (did you mean 'title'?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (ACCOUNT.format(when="affiliation.kind == 'employe'"), "6:31: accounts[0].when: affiliation.kind is never"),
+        (ACCOUNT.format(when="'false'"), "accounts[0].when: this rule never holds"),
+        (ACCOUNT.format(when="[affiliation.primary, 1 == 2]"), "never holds"),
+        (ACCOUNT.format(when="'1 > 2 or false'"), "never holds"),
+        ("ruleset: a\naccounts:\n  - {rule: r, target: nope}\n", "unknown target 'nope' (there are ad, google)"),
+        ("ruleset: a\nlicences:\n  - {rule: r, target: google, sku: x}\n", "has no licences"),
+        ("ruleset: a\ngroups:\n  - {rule: r, target: google, name: x, container: y}\n", "has no containers"),
+        ("ruleset: a\ngroups:\n  - {rule: r, target: ad, name: x, for_each: unti}\n", "for_each"),
+        ("ruleset: a\nconditions: {person: affiliation.primary}\n", "'person' is a word of the language"),
+        ("ruleset: a\nconditions: {a: b, b: a}\n", "names itself"),
+        ("ruleset: a\nconditions: {a: a}\n", "names itself"),
+        ("ruleset: a\nruleset: b\n", "a.yaml:2:1"),  # equal keys
+        ("ruleset: a\nlifecycle: {retention_days: -1}\n", "lifecycle.retention_days"),
+        ("ruleset: a\nlifecycle: {retention_days: ten}\n", "must be a whole number"),
+        ("ruleset: a\naffiliation_order: [employee, boss]\n", "no affiliation is of kind 'boss'"),
+        ("ruleset: a\ntables: {t: ../t.csv}\n", "must stand below"),
+        ("ruleset: a\ntables: {t: nosuch.csv}\n", "cannot be read"),
+        ("ruleset: a\nidentifiers: {u: {candidates: ['{{ person.id }}']}}\n", "no candidate reads 'n'"),
+        ("ruleset: a\nidentifiers: {u: {candidates: ['{{ n }}'], unique_in: [ad.nam]}}\n", "no attribute 'nam'"),
+        ("ruleset: a\nidentifiers: {u: {candidates: ['{{ person.national_id }}{{ n }}']}}\n", "sensitive field"),
+        ("", "must be a mapping"),
+        ("- a\n- b\n", "a.yaml"),
+        ("ruleset: a\nx: &a [1]\ny: *a\n", "a.yaml"),  # aliases, the stuff of YAML bombs
+        ("ruleset: !!python/object/apply:os.system [id]\n", "a.yaml"),  # tags
+        ("ruleset: a\naccounts: 5\n", "must be a list"),
+    ],
+)
+def test_slips_are_found_at_load(refused: Refused, text: str, says: str):
+    """What cannot be meant is refused before anything runs."""
+    assert says in "\n".join(refused(text))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "says"),
+    [
+        ("{name: x, hidden: 'yes'}", "must be true or false"),
+        ("{name: x, hidden: '{{ person.given_name }}'}", "must be true or false, this is text"),
+        ("{name: x, title: true}", "must be text"),
+        ("{name: x, title: 5}", "must be text"),
+        ("{name: x, title: '{{ affiliation.unit.path }}'}", "must be text, this is a list"),
+        ("{name: x, title: '{{ affiliation.unit }}'}", "must be text, this is a unit"),
+        ("{name: x, level: '{{ affiliation.title }}'}", "must be a whole number"),
+        ("{name: x, title: abcdefghijk}", "longer than the 10 characters"),
+        ("{name: x, proxies: ['{{ person.email }}']}", "constant texts"),
+        ("{name: x, title: null}", "is empty"),
+        ("{title: x}", "no rule sets 'name'"),
+    ],
+)
+def test_attributes_are_checked_against_the_target(refused: Refused, attributes: str, says: str):
+    """The target says which attributes there are, their types and lengths."""
+    text = f"ruleset: a\naccounts:\n  - rule: r\n    target: ad\n    attributes: {attributes}\n"
+
+    assert says in "\n".join(refused(text))
+
+
+def test_conditions_and_tables_are_shared_between_files(load: Load):
+    """A later file's condition serves an earlier one, through another condition."""
+    ruleset = load(
+        ACCOUNT.format(when="strong"),
+        """\
+        ruleset: words
+        conditions:
+          strong: [weak, "cities[affiliation.title].city is defined"]
+          weak: affiliation.primary
+        tables: {cities: t.csv}
+        """,
+        tables={"t.csv": "title;city\nLærer;Oslo\n"},
+    )
+
+    assert ruleset.accounts[0].id == "staff/one"
+    assert "cities[affiliation.title].city" in ruleset.accounts[0].reads
+    assert set(ruleset.conditions) == {"strong", "weak"}
+
+
+def test_a_wrong_condition_is_told_once(refused: Refused):
+    """Who names a condition that is wrong is not blamed for it."""
+    problems = refused(
+        "ruleset: w\nconditions: {bad: affiliation.x == 'a', worse: bad}\n", ACCOUNT.format(when="worse")
+    )
+
+    assert len(problems) == 1
+    assert problems[0].startswith("a.yaml:2:31")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "says"),
+    [
+        ("ruleset: a", "ruleset: a", "b.yaml:1:10: ruleset: 'a' stands in two files"),
+        (
+            "ruleset: a\nconditions: {c: affiliation.primary}",
+            "ruleset: b\nconditions: {c: affiliation.primary}",
+            "two files",
+        ),
+        ("ruleset: a\nlifecycle: {}", "ruleset: b\nlifecycle: {}", "lifecycle stands in two files"),
+        (
+            "ruleset: a\nconditions: {c: affiliation.primary}",
+            "ruleset: b\nidentifiers: {c: {candidates: ['{{n}}']}}",
+            "too",
+        ),
+    ],
+)
+def test_names_are_given_once(refused: Refused, first: str, second: str, says: str):
+    """The same name in two files would leave it to their order which one counts."""
+    assert says in "\n".join(refused(first, second))
+
+
+def test_a_rule_that_always_comes_first_makes_others_unreachable(refused: Refused):
+    """Behind an exclusive rule without a condition no other can hold."""
+    problems = refused(
+        "ruleset: a\nlicences:\n"
+        "  - {rule: r1, target: ad, sku: x, exclusive: e}\n"
+        "  - {rule: r2, target: ad, sku: y, exclusive: e, when: affiliation.primary}\n"
+    )
+
+    assert problems == ["a.yaml:4:1: the rule 'a/r2' can never hold: 'a/r1' always comes first"]
+
+
+def test_a_group_may_not_hold_what_differs_between_members(refused: Refused, load: Load):
+    """Group attributes read what decides the group, never the person."""
+    head = "ruleset: a\ngroups:\n  - rule: r\n    target: ad\n    name: 'G-{{{{ affiliation.unit.code }}}}'\n"
+    group = head + "    attributes: {{note: '{}'}}\n"
+
+    problems = refused(group.format("{{ affiliation.title }}"))
+
+    assert "'affiliation.title' can differ between members of one group" in problems[0]
+    assert load(group.format("{{ affiliation.unit.parent.name }} {{ target.base_dn }}")).groups[0].shared == "home"
+
+
+def test_version_follows_content_and_not_place(load: Load):
+    """The version changes with a file's or a table's content."""
+    text = "ruleset: a\ntables: {t: t.csv}\n"
+    first = load(text, tables={"t.csv": "a,b\n1,2\n"}).version
+
+    assert load(text, tables={"t.csv": "a,b\n1,2\n"}).version == first
+    assert load(text, tables={"t.csv": "a,b\n1,3\n"}).version != first
+    assert load(text + "\n", tables={"t.csv": "a,b\n1,2\n"}).version != first
+
+
+def test_fingerprint_changes_with_what_a_rule_uses_and_nothing_else(load: Load):
+    """A comment or another rule leaves a rule's fingerprint; a condition it names does not."""
+    words = "ruleset: w\nconditions: {{strong: affiliation.{}}}\n"
+    rule = ACCOUNT.format(when="strong")
+    before = load(rule, words.format("primary")).accounts[0].fingerprint
+
+    assert load("# comment\n" + rule, words.format("primary")).accounts[0].fingerprint == before
+    assert load(rule, words.format("leave is defined")).accounts[0].fingerprint != before
+
+
+def test_lifecycle_has_defaults(load: Load):
+    """What no file says stands as documented."""
+    assert load("ruleset: a\n").lifecycle == LifecycleSettings()
+    assert load("ruleset: a\nlifecycle: {grace_days: 7}\n").lifecycle == LifecycleSettings(grace_days=7)
+
+
+def test_empty_folder_is_no_ruleset(tmp_path: Path, vocabulary: Vocabulary):
+    """A folder without rules would give nobody anything, and that is never meant."""
+    with pytest.raises(ConfigError, match="holds no ruleset"):
+        load_ruleset([tmp_path], vocabulary)
+
+
+def test_positions_are_those_of_the_file_in_every_style(refused: Refused):
+    """Quotes, escapes and folded blocks do not move what is pointed at."""
+    problems = refused(
+        "ruleset: a\nconditions:\n  plain: person.x == 'a'\n"
+        "  quoted: 'person.given_name == ''a'' and person.y == ''b'''\n"
+        "  folded: >-\n    affiliation.primary\n    and person.z == 'c'\n"
+    )
+
+    assert [problem.split(" ")[0] for problem in problems] == ["a.yaml:3:17:", "a.yaml:4:50:", "a.yaml:7:16:"]

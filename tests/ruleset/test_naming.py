@@ -1,0 +1,61 @@
+"""The names a pattern offers: order, numbers, lengths, forbidden words."""
+
+from collections.abc import Callable
+from itertools import islice
+
+from eadm_sync.model import Affiliation, Person, Unit
+from eadm_sync.ruleset import Organisation, Ruleset, candidates
+from eadm_sync.ruleset.naming import LAST_NUMBER
+
+PATTERN = """
+ruleset: a
+identifiers:
+  user:
+    candidates:
+      - "{{ person.given_name | slug }}"
+      - "{{ person.given_name | slug }}{{ n }}x"
+    max_length: 6
+    forbidden: [Admin]
+  place:
+    candidates: ["{{ affiliation.unit.code }}-{{ n }}"]
+"""
+HERE = Affiliation("hr:1", "hr", "employee", "12")
+
+
+def offered(ruleset: Ruleset, given_name: str, count: int = 3, name: str = "user") -> list[str]:
+    """The first names that are offered."""
+    organisation = Organisation([Unit("12", "Skole")])
+    return list(islice(candidates(ruleset.identifiers[name], Person("hr:1", given_name), HERE, organisation), count))
+
+
+def test_patterns_are_tried_in_order_and_numbers_count_up(load: Callable[..., Ruleset]):
+    """The plain name first, then n from 2 on."""
+    assert offered(load(PATTERN), "Åse") == ["ase", "ase2x", "ase3x"]
+
+
+def test_names_are_cut_before_their_number(load: Callable[..., Ruleset]):
+    """However long the name, the number stays, so that names never run out."""
+    assert offered(load(PATTERN), "Alexander", 10)[:2] == ["alexan", "alex2x"]
+    assert offered(load(PATTERN), "Alexander", 10)[-1] == "ale10x"
+
+
+def test_forbidden_names_are_left_out_whatever_their_case(load: Callable[..., Ruleset]):
+    """`Admin` forbids `admin`, and what is made of it with a number is another name."""
+    assert offered(load(PATTERN), "ADMIN", 1) == ["admi2x"]
+
+
+def test_who_has_no_name_gets_none(load: Callable[..., Ruleset]):
+    """A bare number is nobody's name; what stands beside the number here is part of it."""
+    assert offered(load(PATTERN), "") == ["2x", "3x", "4x"]
+
+
+def test_patterns_read_the_unit(load: Callable[..., Ruleset]):
+    """The affiliation's unit is resolved in the organisation."""
+    assert offered(load(PATTERN), "Kari", 2, "place") == ["12-2", "12-3"]
+
+
+def test_patterns_end(load: Callable[..., Ruleset]):
+    """There is a last number, and no name comes twice."""
+    names = offered(load(PATTERN), "Kari", 10 * LAST_NUMBER)
+
+    assert len(names) == len(set(names)) == LAST_NUMBER
