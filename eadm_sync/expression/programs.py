@@ -69,7 +69,6 @@ class Condition:
         constant: True or False where nothing in it varies, else None.
         fields: What it reads.
         sensitive: Whether it reads a sensitive field.
-        test: (*scope's parameters) -> bool. Pure; never raises for values of the declared types.
         typed: Its checked form, to be built into other code of the same namespace.
         scope: What it was compiled in.
         namespace: What its code can reach.
@@ -80,11 +79,18 @@ class Condition:
     constant: bool | None
     fields: frozenset[str]
     sensitive: bool
-    test: Callable[..., bool]
     typed: Typed = field(repr=False)
     scope: Scope = field(repr=False)
     namespace: Namespace = field(repr=False)
     parts: tuple[Condition, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def test(self) -> Callable[..., bool]:
+        """(*scope's parameters) -> bool. Pure; never raises for values of the declared types.
+
+        Compiled when first asked for: most conditions only ever run as a part of other code.
+        """
+        return to_function(self.typed.code, self.scope.parameters, self.namespace)
 
     def trace(self, *values: object) -> tuple[Clause, ...]:
         """What each clause says of these values, in the order of writing; every one is tried, none is skipped."""
@@ -137,9 +143,8 @@ def compile_condition(text: str, scope: Scope, where: Origin, namespace: Namespa
     """
     namespace = namespace or Namespace()
     typed = check_condition(text, scope, where, namespace)
-    test = to_function(typed.code, scope.parameters, namespace)
-    constant: bool | None = None if typed.reads else test(*(None for _ in scope.parameters))
-    return Condition(text, constant, frozenset(typed.reads), typed.sensitive, test, typed, scope, namespace)
+    constant = None if typed.reads else bool(to_function(typed.code, (), namespace)())
+    return Condition(text, constant, frozenset(typed.reads), typed.sensitive, typed, scope, namespace)
 
 
 def all_of(parts: Sequence[Condition], scope: Scope, namespace: Namespace) -> Condition:
@@ -151,9 +156,8 @@ def all_of(parts: Sequence[Condition], scope: Scope, namespace: Namespace) -> Co
     constants = {part.constant for part in parts}
     constant = False if False in constants else True if constants <= {True} else None
     source = " and ".join(f"({part.source})" for part in parts)
-    test = to_function(code, scope.parameters, namespace)
     fields = frozenset(typed.reads)
-    return Condition(source, constant, fields, typed.sensitive, test, typed, scope, namespace, tuple(parts))
+    return Condition(source, constant, fields, typed.sensitive, typed, scope, namespace, tuple(parts))
 
 
 def check_condition(text: str, scope: Scope, where: Origin, namespace: Namespace) -> Typed:

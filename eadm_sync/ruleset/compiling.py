@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -79,15 +80,23 @@ class Compiler:
         self.problems: list[Problem] = []
         self.namespace = Namespace()
         self.conditions: dict[str, Condition] = {}
+        self._scopes: dict[tuple[str, str | None], Scope] = {}
         self.dependencies: dict[str, object] = {
             **{word: table.digest for word, table in words.tables.items()},
         }
 
     # ------------------------------------------------------------ conditions
 
-    @property
+    @cached_property
     def _named(self) -> Scope:
+        """Holds the very dict that conditions are put into as they are compiled."""
         return replace(condition_scope(self.words), conditions=self.conditions)
+
+    def _scope(self, word: str, target: TargetWords, each: str | None) -> Scope:
+        """The scope of rules of one kind for one target, made once."""
+        if (word, each) not in self._scopes:
+            self._scopes[word, each] = rule_scope(self.words, target, self._named, each=each)
+        return self._scopes[word, each]
 
     def name_condition(self, word: str, document: Document, texts: Sequence[str]) -> None:
         """Compiles a named condition; those it names must have been compiled before."""
@@ -130,7 +139,7 @@ class Compiler:
         """Compiles one account rule; None where something is wrong."""
         before = len(self.problems)
         target = self._target(entry, given.target)
-        scope = rule_scope(self.words, target, self._named)
+        scope = self._scope(given.target, target, None)
         when = self._when(entry, replace(scope, variables=_without(scope, self.words.identifiers)), given.when)
         container = self._container(entry, scope, target, given.container)
         if container and target.account_name and target.account_name not in given.attributes:
@@ -158,7 +167,7 @@ class Compiler:
         """Compiles one group rule; None where something is wrong."""
         before = len(self.problems)
         target = self._target(entry, given.target)
-        scope = rule_scope(self.words, target, self._named, each=given.for_each)
+        scope = self._scope(given.target, target, given.for_each)
         when = self._when(entry, replace(scope, variables=_without(scope, self.words.identifiers)), given.when)
         name = self._template(entry, scope, given.name, "name")
         key = self._template(entry, scope, given.key, "key") if given.key else None
@@ -190,7 +199,7 @@ class Compiler:
         target = self._target(entry, given.target)
         if not target.has_licences:
             self._note(entry, f"the target '{given.target}' has no licences", "target")
-        scope = rule_scope(self.words, target, self._named)
+        scope = self._scope(given.target, target, None)
         when = self._when(entry, replace(scope, variables=_without(scope, self.words.identifiers)), given.when)
         if when is None or len(self.problems) > before:
             return None
