@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import TokenStream
@@ -23,6 +24,11 @@ MAX_LENGTH = 4000
 
 MAX_TOKENS = 1000
 """Most tokens in one text, blanks included; bounds the parser's and the compiler's work."""
+
+_MEMO_SIZE = 4096
+"""Texts whose syntax is remembered: rules repeat each other, and a daemon reads the same files again."""
+
+_NOWHERE = Origin("")
 
 _RawToken = tuple[int, str, str]
 
@@ -58,17 +64,37 @@ def parse_expression(text: str, origin: Origin) -> nodes.Expr:
     Raises:
         ConfigError: It is not one; a token is left over; it is too long.
     """
-    return _parse(list(_tokens(text, "variable", origin)), len(text), origin)
+    try:
+        return _expression(text)
+    except ConfigError:
+        return _parse(list(_tokens(text, "variable", origin)), len(text), origin)  # again, for the problem's place
 
 
-def parse_template(text: str, origin: Origin) -> list[Data | Braced]:
+@lru_cache(maxsize=_MEMO_SIZE)
+def _expression(text: str) -> nodes.Expr:
+    return _parse(list(_tokens(text, "variable", _NOWHERE)), len(text), _NOWHERE)
+
+
+def parse_template(text: str, origin: Origin) -> tuple[Data | Braced, ...]:
     """Reads text with expressions in double braces.
 
     Raises:
         ConfigError: An expression in it is not one, or a brace is never closed.
     """
     if "{" not in text:
-        return [Data(text)]
+        return (Data(text),)
+    try:
+        return _template(text)
+    except ConfigError:
+        return _parts(text, origin)  # again, for the problem's place
+
+
+@lru_cache(maxsize=_MEMO_SIZE)
+def _template(text: str) -> tuple[Data | Braced, ...]:
+    return _parts(text, _NOWHERE)
+
+
+def _parts(text: str, origin: Origin) -> tuple[Data | Braced, ...]:
     parts: list[Data | Braced] = []
     braced: list[_RawToken] | None = None
     opened = 0
@@ -85,7 +111,7 @@ def parse_template(text: str, origin: Origin) -> list[Data | Braced]:
             parts.append(Data(value))
     if braced is not None:
         raise ConfigError((origin.problem(opened, "'{{' is never closed", "close it with '}}'", 2),))
-    return parts
+    return tuple(parts)
 
 
 def names_of(text: str) -> frozenset[str]:
