@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -14,13 +14,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from eadm_sync.config.problems import did_you_mean
-from eadm_sync.config.yaml import Document, Path, dotted
+from eadm_sync.config.yaml import Document, Path
 from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import Condition, Namespace, Origin, Scope, Typed, all_of, check_template, compile_condition
 from eadm_sync.expression.scope import BOOL, LIST, NUMBER, TEXT
 from eadm_sync.expression.typed import method
 from eadm_sync.ruleset.code import build_function, mapping, names_in, text_code, value_code, wrong_constant, wrong_type
 from eadm_sync.ruleset.document import AccountEntry, GroupEntry, IdentifierEntry, LicenceEntry
+from eadm_sync.ruleset.entries import Entry, origin_of, texts_in, value_at
 from eadm_sync.ruleset.rules import AccountRule, Candidate, GroupRule, IdentifierRule, LicenceRule
 from eadm_sync.ruleset.scopes import BASE, GROUP, IDENTIFIER_LOCAL, Words, candidate_scope, condition_scope, rule_scope
 from eadm_sync.ruleset.vocabulary import TargetWords
@@ -32,39 +33,6 @@ _PERSONAL = frozenset({"person", "affiliation", "role", "reveal"})
 
 _ALLOWED_BY_EACH = {"affiliation": "affiliation.unit.", "class": "class_group.", "unit_path": "unit.", "person": "\0"}
 """What a group's attributes may read besides what its key reads: what all members of the group share."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One rule as it stands in its file.
-
-    Attributes:
-        document: The file.
-        path: Where the rule stands in it.
-        id: "<ruleset>/<rule>".
-    """
-
-    document: Document
-    path: Path
-    id: str
-
-    def origin(self, *steps: str | int) -> Origin:
-        """Where an expression of the rule stands."""
-        return origin_of(self.document, (*self.path, *steps))
-
-    def at(self, *steps: str | int) -> Path:
-        """A place within the rule."""
-        return (*self.path, *steps)
-
-
-def origin_of(document: Document, path: Path) -> Origin:
-    """The origin of a text value."""
-
-    def locate(offset: int) -> tuple[int, int]:
-        position = document.position_in(path, offset)
-        return position.line, position.column
-
-    return Origin(document.file, locate, document.line_text, dotted(path))
 
 
 class Compiler:
@@ -118,7 +86,7 @@ class Compiler:
     def _clauses(self, scope: Scope, document: Document, path: Path, texts: Sequence[str]) -> list[Condition] | None:
         """The clauses of a condition, None where one is wrong."""
         parts: list[Condition] = []
-        single = isinstance(_value_at(document.data, path), str)
+        single = isinstance(value_at(document.data, path), str)
         for position, text in enumerate(texts):
             origin = origin_of(document, path if single else (*path, position))
             try:
@@ -175,6 +143,8 @@ class Compiler:
         attributes = self._attributes(entry, scope, target.group_attributes, {}, given.attributes)
         if target.group_name in attributes:
             self._note(entry, f"'{target.group_name}' is what 'name' sets", "attributes", target.group_name)
+        if any(part.sensitive for part in (name, key, *attributes.values()) if part):
+            self._note(entry, "a group cannot be encrypted, so no sensitive field may go into it", "name")
         if name is None or when is None or len(self.problems) > before:
             return None
         attributes = {target.group_name: name, **attributes}
@@ -255,7 +225,10 @@ class Compiler:
             return None
         if not target.has_containers:
             self._note(entry, "this target has no containers", "container")
-        return self._template(entry, scope, text, "container")
+        container = self._template(entry, scope, text, "container")
+        if container is not None and container.sensitive:
+            self._note(entry, "a container cannot be encrypted, so no sensitive field may go into it", "container")
+        return container
 
     def _attributes(
         self,
@@ -367,7 +340,7 @@ class Compiler:
         attributes: Mapping[str, Typed],
     ) -> dict[str, Any]:
         """What every rule has."""
-        texts = [text for text in _texts(given.model_dump()) if text]
+        texts = [text for text in texts_in(given.model_dump()) if text]
         return {
             "id": entry.id,
             "file": entry.document.file,
@@ -387,7 +360,7 @@ class Compiler:
             for word in re.findall(r"[a-z][a-z0-9_]*", waiting.pop()):
                 if word in self.dependencies and word not in used:
                     used[word] = self.dependencies[word]
-                    waiting += _texts(used[word])
+                    waiting += texts_in(used[word])
         target = self.words.vocabulary.targets.get(getattr(given, "target", ""), TargetWords())
         content = [kind, given.model_dump(), used, dict(target.variables), dict(self.words.fold), target.group_name]
         encoded = json.dumps(content, sort_keys=True, ensure_ascii=False).encode()
@@ -424,22 +397,3 @@ def _without(scope: Scope, words: Iterable[str]) -> dict[str, Any]:
     """Variables without the identifiers: whether somebody gets something cannot hang on a name given later."""
     dropped = frozenset(words)
     return {word: variable for word, variable in scope.variables.items() if word not in dropped}
-
-
-def _value_at(data: Any, path: Path) -> Any:
-    for step in path:
-        data = data.get(step) if isinstance(data, dict) else data[step]
-        if data is None:
-            return None
-    return data
-
-
-def _texts(value: object) -> list[str]:
-    """Every text within plain data."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for part in value.values() for text in _texts(part)]
-    if isinstance(value, list | tuple):
-        return [text for part in value for text in _texts(part)]
-    return []

@@ -21,8 +21,9 @@ from eadm_sync.config.yaml import Document, load_yaml_file
 from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import names_of
 from eadm_sync.ruleset.code import build_function
-from eadm_sync.ruleset.compiling import Compiler, Entry
+from eadm_sync.ruleset.compiling import Compiler
 from eadm_sync.ruleset.document import RulesetFile
+from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.rules import (
     AccountRule,
     IdentifierRule,

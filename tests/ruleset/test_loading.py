@@ -82,6 +82,8 @@ def test_problems_of_all_files_come_at_once(refused: Refused):
         ("ruleset: a\nidentifiers: {u: {candidates: ['{{ person.id }}']}}\n", "no candidate reads 'n'"),
         ("ruleset: a\nidentifiers: {u: {candidates: ['{{ n }}'], unique_in: [ad.nam]}}\n", "no attribute 'nam'"),
         ("ruleset: a\nidentifiers: {u: {candidates: ['{{ person.national_id }}{{ n }}']}}\n", "sensitive field"),
+        ("ruleset: a\ngroups: [{rule: r, target: ad, name: '{{ person.national_id }}'}]\n", "no sensitive field"),
+        ("ruleset: a\naccounts: [{rule: r, target: google, container: '{{ person.national_id }}'}]\n", "no sensitive"),
         ("", "must be a mapping"),
         ("- a\n- b\n", "a.yaml"),
         ("ruleset: a\nx: &a [1]\ny: *a\n", "a.yaml"),  # aliases, the stuff of YAML bombs
