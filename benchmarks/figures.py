@@ -1,0 +1,190 @@
+"""The figures by id: what is run, against what, and what is aimed at."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks.installation import DATABASES, Installations, run, shell
+from benchmarks.measuring import Cost, cost, interleaved, middle
+
+ITEMS = 100_000
+Work = Callable[[], Cost]
+A_PERSON = "hr:001001"  # the first that every town has
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a figure should stay under; None where nothing is said.
+
+    Attributes:
+        ratio: To the floor.
+        seconds: By the clock on the wall, for a hundred thousand people.
+        peak_mib: Of memory.
+    """
+
+    ratio: float | None = None
+    seconds: float | None = None
+    peak_mib: float | None = None
+
+    def __str__(self) -> str:
+        bounds = ((self.ratio, "×"), (self.seconds, " s"), (self.peak_mib, " MiB"))
+        return ", ".join(f"≤ {bound:g}{unit}" for bound, unit in bounds if bound is not None)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure; medians.
+
+    Attributes:
+        id: As in the issues.
+        what: What was run.
+        floor: What it is compared with.
+        ours: Its cost.
+        floor_cost: The floor's cost.
+        runs: Seconds of each run, and of each run of the floor.
+        aim: What is aimed at.
+    """
+
+    id: str
+    what: str
+    floor: str
+    ours: Cost
+    floor_cost: Cost
+    runs: tuple[tuple[float, ...], tuple[float, ...]]
+    aim: Aim
+
+    @property
+    def of_people(self) -> bool:
+        """Whether everybody in the town went through it."""
+        return self.id in {"P1", "P2", "P4"}
+
+    @property
+    def ratio(self) -> float:
+        """Ours to the floor."""
+        return self.ours.seconds / self.floor_cost.seconds
+
+    @property
+    def met(self) -> bool:
+        """Whether every bound of the aim is kept."""
+        figures = (self.ratio, self.ours.seconds, self.ours.peak_mib)
+        bounds = (self.aim.ratio, self.aim.seconds, self.aim.peak_mib)
+        return all(bound is None or figure <= bound for figure, bound in zip(figures, bounds, strict=True))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where figures are taken.
+
+    Attributes:
+        installations: The town.
+        repeats: Runs of each, whose median counts.
+    """
+
+    installations: Installations
+    repeats: int
+
+    def row(self, id_: str, what: str, floor: str, aim: Aim, by_turns: tuple[Work, Work]) -> Row:
+        """Measures floor and ours by turns."""
+        floors, ours = interleaved(*by_turns, self.repeats)
+        return _row(id_, what, floor, aim, floors, ours)
+
+
+def _row(id_: str, what: str, floor: str, aim: Aim, floors: Sequence[Cost], ours: Sequence[Cost]) -> Row:
+    runs = tuple(each.seconds for each in ours), tuple(each.seconds for each in floors)
+    return Row(id_, what, floor, middle(ours), middle(floors), runs, aim)
+
+
+def unchanged(bench: Bench) -> Iterator[Row]:
+    """P1."""
+    town = bench.installations
+    synced, remembered = town.synced, town.remembered
+    yield bench.row(
+        "P1",
+        "sync, nothing changed",
+        "csv.reader, typed records, a hash each, compared with those in SQLite",
+        Aim(ratio=2.0, seconds=2.0, peak_mib=150),
+        (partial(run, "benchmarks.floors", "unchanged", str(synced), str(remembered)), partial(town.sync, synced)),
+    )
+
+
+def first_plan(bench: Bench) -> Iterator[Row]:
+    """P2; not before rules by hand and engine have been found to agree."""
+    town = bench.installations
+    folder = town.fresh
+    run("benchmarks.agreement", str(folder))
+    yield bench.row(
+        "P2",
+        "first plan, three targets",
+        "the same rules by hand in Python, a hash each",
+        Aim(ratio=3.0, seconds=8.0, peak_mib=250),
+        (partial(run, "benchmarks.floors", "plan", str(folder)), partial(town.plan, folder)),
+    )
+
+
+def first_sync(bench: Bench) -> Iterator[Row]:
+    """P4; ours goes before the floor, which inserts the rows that it leaves."""
+    town = bench.installations
+
+    def floor() -> Cost:
+        databases = [str(town.synced / "var" / name) for name in DATABASES]
+        return run("benchmarks.floors", "insert", str(town.synced), *databases)
+
+    ours, floors = interleaved(town.sync_first, floor, bench.repeats)
+    what, against = "first sync, delivered to three embedded targets", "P2's floor, and bulk inserts of the same rows"
+    yield _row("P4", what, against, Aim(ratio=3.0), floors, ours)
+
+
+def changed(bench: Bench) -> Iterator[Row]:
+    """P5."""
+    town = bench.installations
+    synced = town.synced
+    what, floor = "sync, 1 000 people changed", "sync, nothing changed"
+    yield bench.row("P5", what, floor, Aim(ratio=1.3), (partial(town.sync, synced), town.sync_changed))
+
+
+def queue(bench: Bench) -> Iterator[Row]:
+    """P7."""
+    for ours, bare, what, floor in (
+        ("enqueue", "insert", "in, two prerequisites each", "bulk insert of the same rows"),
+        ("drain", "bare-drain", "out, a worker in batches of 100", "a table without order, leases and dependencies"),
+    ):
+        yield bench.row(
+            "P7",
+            f"{ITEMS:,} queue items {what}",
+            floor,
+            Aim(ratio=2.5),
+            (
+                partial(run, "benchmarks.queueing", bare, str(ITEMS)),
+                partial(run, "benchmarks.queueing", ours, str(ITEMS)),
+            ),
+        )
+
+
+def starts(bench: Bench) -> Iterator[Row]:
+    """P10."""
+    synced = bench.installations.synced
+    for command, seconds in (("--help",), 0.3), (("status",), None), (("explain", A_PERSON), 0.5):
+        yield bench.row(
+            "P10",
+            f"eadm-sync {' '.join(command)}",
+            "python -c 'import typer'",
+            Aim(seconds=seconds),
+            (
+                partial(cost, (sys.executable, "-c", "import typer")),
+                partial(shell, *command, folder=None if command == ("--help",) else synced),
+            ),
+        )
+
+
+FIGURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "P2": first_plan,
+    "P4": first_sync,
+    "P1": unchanged,
+    "P5": changed,
+    "P7": queue,
+    "P10": starts,
+}
+"""In the order in which they are taken: what one leaves, the next uses."""

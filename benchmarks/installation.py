@@ -1,0 +1,80 @@
+"""The installations that are measured, made when they are first needed, in one temporary folder."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks.measuring import Cost, cost
+
+DATABASES = ("eadm-sync.db", "ad.db", "entra.db", "google.db")
+_SCRIPT = Path(sys.executable).with_name("eadm-sync")
+
+
+class Installations:
+    """Copies of one town: never synced, synced, and with changed people."""
+
+    def __init__(self, folder: Path, people: int) -> None:
+        self.people = people
+        self._folder = folder
+
+    @cached_property
+    def fresh(self) -> Path:
+        """Never synced."""
+        folder = self._folder / "fresh"
+        run("benchmarks.town", str(folder), str(self.people))
+        return folder
+
+    @property
+    def synced(self) -> Path:
+        """Synced to the end, and then left alone."""
+        folder = self._folder / "synced"
+        if not folder.exists():
+            self.sync_first()
+        return folder
+
+    def sync_first(self) -> Cost:
+        """The first sync of a new copy, which is `synced` from then on."""
+        folder = self._folder / "synced"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.fresh, folder)
+        return self.sync(folder)
+
+    def sync_changed(self) -> Cost:
+        """A sync of a copy of `synced` in which a thousand people have changed."""
+        folder = self._folder / "changed"
+        shutil.copytree(self.synced, folder)
+        run("benchmarks.town", str(folder))
+        spent = self.sync(folder)
+        shutil.rmtree(folder)
+        return spent
+
+    @staticmethod
+    def sync(folder: Path) -> Cost:
+        """What `eadm-sync sync` costs."""
+        return run("benchmarks.driver", "sync", str(folder / "config.yaml"))
+
+    @staticmethod
+    def plan(folder: Path) -> Cost:
+        """What `eadm-sync plan` costs."""
+        return run("benchmarks.driver", "plan", str(folder / "config.yaml"))
+
+    @cached_property
+    def remembered(self) -> Path:
+        """Where the floor of an unchanged run finds the hashes of last time."""
+        database = self._folder / "floor.db"
+        run("benchmarks.floors", "remember", str(self.fresh), str(database))
+        return database
+
+
+def run(module: str, *arguments: str) -> Cost:
+    """Runs one of our modules."""
+    return cost((sys.executable, "-m", module, *arguments))
+
+
+def shell(*arguments: str, folder: Path | None = None) -> Cost:
+    """Runs the installed command; with a folder, on the installation there."""
+    where = ("--config", str(folder / "config.yaml")) if folder else ()
+    return cost((str(_SCRIPT), *arguments, *where))
