@@ -127,6 +127,7 @@ def _plan(
         being_made=queued.being_made,
         running=queued.running,
         waiting=queued.waiting,
+        words=context.vocabulary.targets,
         limit_of=lambda target, kind, action: _limit(context, target, kind, action),
         progress=lambda done, total: progress("evaluating people", done, total),
     )

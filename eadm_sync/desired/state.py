@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import msgspec
 
 Value = str | bool | int | list[str] | None
@@ -68,3 +70,12 @@ class Desired(msgspec.Struct, frozen=True):
     groups: tuple[DesiredGroup, ...] = ()
     memberships: tuple[DesiredMembership, ...] = ()
     licences: tuple[DesiredLicence, ...] = ()
+
+    def without(self, targets: Container[str]) -> Desired:
+        """The same, but for some targets."""
+        return Desired(
+            tuple(account for account in self.accounts if account.target not in targets),
+            tuple(group for group in self.groups if group.target not in targets),
+            tuple(membership for membership in self.memberships if membership.target not in targets),
+            tuple(licence for licence in self.licences if licence.target not in targets),
+        )

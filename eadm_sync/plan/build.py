@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -20,7 +20,7 @@ from eadm_sync.plan.change import GroupFrame, PersonFrame, Value
 from eadm_sync.plan.diff import diff_group, diff_person, retirement_days
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
 from eadm_sync.plan.spool import Spool
-from eadm_sync.ruleset import Organisation, Ruleset
+from eadm_sync.ruleset import Organisation, Ruleset, TargetWords
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_groups, load_known
 
@@ -72,6 +72,7 @@ class Inputs:
         being_made: (target, key) of groups whose creation is in the queue: it is not planned a second time.
         running: Subjects with changes that are being delivered right now; they are postponed.
         waiting: How many changes of former runs are in the queue.
+        words: What each target's accounts must and can hold.
         limit_of: The brake of a slice, or None.
         progress: Called with (people done, people in all).
     """
@@ -86,6 +87,7 @@ class Inputs:
     being_made: frozenset[tuple[str, str]]
     running: frozenset[str]
     waiting: int
+    words: Mapping[str, TargetWords]
     limit_of: Callable[[str, Kind, str], Limit | None]
     progress: Callable[[int, int], None] = field(default=lambda _done, _all: None)
 
@@ -130,6 +132,7 @@ class _Maker:
         self.due: dict[str, date | None] = {}
         self.groups: dict[tuple[str, str], tuple[DesiredGroup, str]] = {}
         self.postponed: list[str] = []
+        self._reached: dict[tuple[str, str, str], int] = {}
         self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal)
         self._sensitive = {(rule.target, name) for rule in inputs.ruleset.accounts for name in rule.sensitive}
 
@@ -163,13 +166,13 @@ class _Maker:
             desired = self._desired(person, stand)
         except NoFreeCandidate as error:
             self.problems.append(Problem(person.id, str(error)))
-            self.due[person.id] = self.today  # looked at again by every run, until the rules offer a free one
+            self.due[person.id] = self.today  # looked at, and told of, by every run until it is put right
             return
+        desired, known, is_served = self._without_impossible(person.id, desired, known)
         for group in desired.groups:
             self.groups.setdefault((group.target, group.key), (group, person.id))
-        self.due[person.id] = first_after(
-            self.today, (stand.next_change, *retirement_days(known, desired, self.settings))
-        )
+        due = first_after(self.today, (stand.next_change, *retirement_days(known, desired, self.settings)))
+        self.due[person.id] = due if is_served else self.today
         changes = diff_person(
             person.id, desired, known, stand, seal=self._seal, settings=self.settings, today=self.today
         )
@@ -178,6 +181,21 @@ class _Maker:
             count(self.counts, changes)
             name = f"{person.given_name} {person.family_name}".strip()
             self.frames.append(PersonFrame(person.id, name, stand.stage, allocated, changes))
+
+    def _without_impossible(self, person_id: str, desired: Desired, known: Known) -> tuple[Desired, Known, bool]:
+        """Leaves out targets in which the person's account could not be made as the rules say, whatever is there now.
+
+        What already stands in such a target is neither changed nor taken away.
+        """
+        faults = {
+            account.target: fault
+            for account in desired.accounts
+            if (fault := self.inputs.words[account.target].fault(account.attributes)) is not None
+        }
+        if not faults:
+            return desired, known, True
+        self.problems += [Problem(person_id, f"{target}: {fault}") for target, fault in sorted(faults.items())]
+        return desired.without(faults), known.without(faults), False
 
     def _desired(self, person: Person, stand: Standing) -> Desired:
         if not stand.counting:
@@ -188,7 +206,9 @@ class _Maker:
     def _identify(self, name: str, person: Person, affiliation: Affiliation) -> str:
         identifier = self.inputs.ruleset.identifiers[name]
         organisation = self.inputs.organisation
-        return self.identifiers.of(person.id, name, lambda: candidates(identifier, person, affiliation, organisation))
+        return self.identifiers.of(
+            person.id, name, lambda: candidates(identifier, person, affiliation, organisation, self._reached)
+        )
 
     def _reveal(self, sealed: Sealed) -> str:
         return self.inputs.vault.open(sealed, "national_id")

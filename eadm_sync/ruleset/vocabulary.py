@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from eadm_sync.ruleset.rules import Value
+
 
 @dataclass(frozen=True, slots=True)
 class TargetWords:
@@ -31,6 +33,17 @@ class TargetWords:
     max_lengths: Mapping[str, int] = field(default_factory=dict)
     has_containers: bool = True
     has_licences: bool = True
+
+    def fault(self, attributes: Mapping[str, Value]) -> str | None:
+        """Why an account with these attributes cannot be made: an empty one that it needs, or one that is too long."""
+        for name in (self.account_name, *sorted(self.required)):
+            if name is not None and attributes.get(name) in (None, ""):
+                return f"'{name}' would be empty"
+        for name, most in self.max_lengths.items():
+            value = attributes.get(name)
+            if isinstance(value, str) and len(value) > most:
+                return f"'{name}' would have {len(value)} characters, at most {most} are possible"
+        return None
 
 
 @dataclass(frozen=True, slots=True)

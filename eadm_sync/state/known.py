@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import date
 
 import msgspec
@@ -62,6 +62,14 @@ class Known(msgspec.Struct):
     accounts: dict[str, KnownAccount] = {}
     memberships: dict[tuple[str, str], tuple[str, str]] = {}
     licences: dict[tuple[str, str], str] = {}
+
+    def without(self, targets: Container[str]) -> Known:
+        """The same, but for some targets."""
+        return Known(
+            {target: account for target, account in self.accounts.items() if target not in targets},
+            {(target, group): held for (target, group), held in self.memberships.items() if target not in targets},
+            {(target, sku): rule for (target, sku), rule in self.licences.items() if target not in targets},
+        )
 
 
 def encode_attributes(attributes: Attributes) -> bytes:

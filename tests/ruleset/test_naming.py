@@ -59,3 +59,16 @@ def test_patterns_end(load: Callable[..., Ruleset]):
     names = offered(load(PATTERN), "Kari", 10 * LAST_NUMBER)
 
     assert len(names) == len(set(names)) == LAST_NUMBER
+
+
+def test_a_number_that_was_offered_once_is_passed_over_where_the_caller_says_so(load: Callable[..., Ruleset]):
+    """The next person with the same name begins behind the last number that anybody was offered."""
+    rule, reached = load(PATTERN).identifiers["user"], {}
+
+    first, second = (
+        list(islice(candidates(rule, Person(f"hr:{number}", "Kari"), HERE, Organisation(), reached), 3))
+        for number in range(2)
+    )
+
+    assert first == ["kari", "kari2x", "kari3x"]
+    assert second == ["kari", "kari4x", "kari5x"]
