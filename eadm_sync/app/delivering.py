@@ -68,7 +68,7 @@ def deliver_all(
         database: The state.
         progress: Told how it gets on.
         patience_seconds: How long to wait for changes that are to be tried again.
-        sleep: Waits some seconds.
+        sleep: Waits some seconds; `context.clock` has to move meanwhile.
     """
     names = tuple(context.loaded.settings.targets)
     with database.read() as connection:
@@ -99,7 +99,7 @@ def _deliver(
             if alone:
                 _recover(context, database, name)
             _make_good(database, name, target)
-            worker = _worker(context, database, name, target)
+            worker = _worker(context, database, name, target, sleep)
             drained = _drain(worker, name, progress, patience_seconds, sleep)
             owing = _owing(database, name)
         if owing is not None:
@@ -123,7 +123,7 @@ def _owing(database: Database, name: str) -> int | None:
         return unsettled(connection, (name,)).get(name)
 
 
-def _worker(context: Context, database: Database, name: str, target: Target) -> Worker:
+def _worker(context: Context, database: Database, name: str, target: Target, sleep: Callable[[float], None]) -> Worker:
     deliverer = Deliverer(
         database=database,
         name=name,
@@ -143,6 +143,7 @@ def _worker(context: Context, database: Database, name: str, target: Target) -> 
         batch_size=target.capabilities.batch_size,
         lease_seconds=_LEASE_SECONDS,
         name=f"{socket.gethostname()}:{os.getpid()}",
+        sleep=sleep,
     )
 
 

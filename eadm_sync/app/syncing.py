@@ -175,11 +175,24 @@ def _supersede(context: Context, connection: Connection, made: Planned) -> int:
         if item.state is State.DEAD and (item.target, item.object_key) in groups
     }
     orphans = {item.subject for item in queued if dead and _waits_for(item, dead)} - made.plan.due.keys()
-    subjects = {item.subject for item in queued} & (made.plan.due.keys() | orphans | {subject for _, subject in groups})
+    subjects = {item.subject for item in queued} & (made.plan.due.keys() | orphans)
     superseded = context.queue.supersede(connection, subjects).dropped
+    superseded += _drop(context, connection, groups & {(item.target, item.object_key) for item in queued})
     # Memberships that waited for a group that could not be made are planned anew with their people, behind the new one.
     bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(orphans)))
     return superseded
+
+
+def _drop(context: Context, connection: Connection, groups: set[tuple[str, str]]) -> int:
+    """Drops queued changes of groups, given by (target, object key); a namesake in another target keeps its own."""
+    unstarted = (State.WAITING, State.READY, State.DEAD)
+    ids = [
+        item.id
+        for target, subject in sorted(groups)
+        for state in unstarted
+        for item in context.queue.list(connection, target=target, state=state, subject=subject)
+    ]
+    return len(context.queue.drop(connection, ids, "superseded by a newer plan"))
 
 
 def _waits_for(item: Unfinished, groups: set[tuple[str, str]]) -> bool:
