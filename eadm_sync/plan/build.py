@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from connectors.contract import Kind
 from eadm_sync.desired import Desired, DesiredGroup, Evaluator, candidates, winning_order
+from eadm_sync.desired import Value as PlainValue
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import Standing, first_after, standing
 from eadm_sync.model import Affiliation, Person, Sealed
@@ -134,7 +135,8 @@ class _Maker:
         self.postponed: list[str] = []
         self._reached: dict[tuple[str, str, str], int] = {}
         self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal)
-        self._sensitive = {(rule.target, name) for rule in inputs.ruleset.accounts for name in rule.sensitive}
+        # AccountRule.sensitive is the union over all rules of a target.
+        self._sensitive = {rule.target: rule.sensitive for rule in inputs.ruleset.accounts if rule.sensitive}
 
     def add(self, ids: Sequence[str]) -> None:
         """Evaluates some people."""
@@ -213,10 +215,15 @@ class _Maker:
     def _reveal(self, sealed: Sealed) -> str:
         return self.inputs.vault.open(sealed, "national_id")
 
-    def _seal(self, target: str, attribute: str, value: Value) -> Value:
-        if (target, attribute) in self._sensitive and isinstance(value, str):
-            return self.inputs.vault.seal(value, attribute)
-        return value
+    def _seal(self, target: str, attributes: dict[str, PlainValue]) -> Mapping[str, Value]:
+        sensitive = self._sensitive.get(target)
+        if sensitive is None:
+            return attributes
+        seal = self.inputs.vault.seal
+        return {
+            name: seal(value, name) if name in sensitive and isinstance(value, str) else value
+            for name, value in attributes.items()
+        }
 
 
 def _to_evaluate(inputs: Inputs, connection: Connection) -> set[str]:

@@ -7,13 +7,14 @@ from datetime import date
 
 from connectors.contract import Action, Kind
 from eadm_sync.desired import Desired, DesiredAccount, DesiredGroup
+from eadm_sync.desired import Value as PlainValue
 from eadm_sync.lifecycle import Settings, Stage, Standing, delete_on
 from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change, Value
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
-Seal = Callable[[str, str, Value], Value]
-"""(target, attribute, value) → the value, sealed where the attribute is a sensitive one."""
+Seal = Callable[[str, dict[str, PlainValue]], Mapping[str, Value]]
+"""(target, attributes) → the same, with sensitive values sealed."""
 
 
 def diff_person(
@@ -92,9 +93,7 @@ def _create(person_id: str, account: DesiredAccount, standing: Standing, seal: S
         Action.CREATE,
         person=person_id,
         attributes={
-            name: (None, seal(account.target, name, value))
-            for name, value in account.attributes.items()
-            if value is not None
+            name: (None, value) for name, value in seal(account.target, account.attributes).items() if value is not None
         },
         container=(None, account.container),
         enabled=standing.enabled,
@@ -106,8 +105,7 @@ def _create(person_id: str, account: DesiredAccount, standing: Standing, seal: S
 def _adjust(
     person_id: str, account: DesiredAccount, existing: KnownAccount, standing: Standing, seal: Seal
 ) -> Iterator[Change]:
-    sealed = {name: seal(account.target, name, value) for name, value in account.attributes.items()}
-    differing = _differing(sealed, existing.attributes)
+    differing = _differing(seal(account.target, account.attributes), existing.attributes)
     moved = (existing.container, account.container) if _moves(existing.container, account.container) else None
     if differing or moved is not None:
         yield Change(

@@ -41,7 +41,7 @@ def has(*, enabled: bool = True, deactivated_on: date | None = None, **attribute
 def diff(desired: Desired, known: Known, stand: Standing = ACTIVE) -> tuple[Change, ...]:
     """The changes for one person, nothing being sensitive."""
     return diff_person(
-        "hr:1", desired, known, stand, seal=lambda _target, _name, value: value, settings=Days(), today=TODAY
+        "hr:1", desired, known, stand, seal=lambda _target, attributes: attributes, settings=Days(), today=TODAY
     )
 
 
