@@ -8,7 +8,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from connectors.contract import Action, Kind, Operation, Outcome, Target
 from connectors.errors import ConnectorError, Rejected, Stale
@@ -17,7 +17,7 @@ from eadm_sync.delivery.guards import deletion_is_due, still_disabled
 from eadm_sync.delivery.operations import Confirmed, operation
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import StateError
-from eadm_sync.lifecycle import Settings
+from eadm_sync.lifecycle import Settings, delete_on
 from eadm_sync.plan.change import Change
 from eadm_sync.plan.plan import Basis
 from eadm_sync.state import bulk, tables
@@ -105,7 +105,9 @@ class Deliverer:
         for one in delivered:
             by_version.setdefault(self._ruleset_version(connection, one.item.plan_id), []).append(one)
         for version, portion in by_version.items():
-            confirm(connection, self.name, _confirmations(portion, self.name, day), version)
+            confirmed = _confirmations(portion, self.name, day)
+            confirm(connection, self.name, confirmed, version)
+            self._await_retention(connection, confirmed)
         append_audit(connection, (self._audit_entry(one, now) for one in delivered))
         count_confirmed(connection, self.name, len(delivered))
 
@@ -158,6 +160,19 @@ class Deliverer:
         elif change.kind is Kind.GROUP:
             before = confirmed.groups.get(change.group or "")
         return Delivered(item, change, before, anchor)
+
+    def _await_retention(self, connection: Connection, confirmed: Confirmations) -> None:
+        """Has people looked at again on the day their account may be deleted: only now is that day certain."""
+        days = [
+            {"person": person_id, "day": delete_on(account.deactivated_on, self.settings).isoformat()}
+            for person_id, account in confirmed.accounts
+            if account.deactivated_on is not None
+        ]
+        if days:
+            people = tables.people
+            later = people.c.due.is_(None) | (people.c.due > bindparam("day"))
+            update = people.update().where(people.c.id == bindparam("person"), later)
+            connection.execute(update.values(due=bindparam("day")), days)
 
     def _mark_stale(self, connection: Connection, results: Sequence[Result]) -> None:
         """People whose plan was overtaken are looked at again by the next run, which replaces the dead letter."""

@@ -202,6 +202,13 @@ class Town:
             file.write(f"{number};1;{unit};7517;Fagarbeider;Fast;100;{start:%d.%m.%Y};;J;\n")
         return f"hr:{number}"
 
+    def working_in(self, unit: str) -> list[str]:
+        """Numbers of those who have all their positions in units whose codes begin so, in order."""
+        with self.file("hr/positions.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter=";"))
+        elsewhere = {row["Ansattnr"] for row in rows if not row["Enhet"].startswith(unit)}
+        return sorted({row["Ansattnr"] for row in rows} - elsewhere)
+
     def a_unit(self) -> str:
         """The code of a unit that somebody works in."""
         with self.file("hr/positions.csv").open(encoding="utf-8", newline="") as file:
@@ -260,7 +267,7 @@ class Town:
     def account(self, person: str, target: str = "ad") -> RemoteObject | None:
         """Somebody's live account in a target."""
         with self.target(target) as opened:
-            found = [one for one in _objects(opened, Kind.ACCOUNT) if one.owner == person and not one.deleted]
+            found = [one for one in _objects(opened, Kind.ACCOUNT) if one.owner == person]
         return found[0] if found else None
 
     def carry_out(self, target: str, operation: Operation) -> None:
@@ -327,7 +334,7 @@ class Town:
 
 
 def _objects(target: Target, kind: Kind) -> Iterator[RemoteObject]:
-    return (one for one in target.read(kind) if isinstance(one, RemoteObject))
+    return (one for one in target.read(kind) if isinstance(one, RemoteObject) and not one.deleted)
 
 
 def _plain(one: RemoteObject) -> tuple[dict[str, Any], str | None, bool | None]:
