@@ -1,1 +1,15 @@
+"""The command line: parse, one call into `app`, render, exit code. Only here is anything printed.
 
+Nothing is imported at the top of any module of this package but Typer and what costs as little: `--help` has to answer
+at once. Commands import what they call when they are called.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """The program `eadm-sync`."""
+    from eadm_sync.cli.failing import run
+    from eadm_sync.cli.program import program
+
+    raise SystemExit(run(program))

@@ -1,0 +1,86 @@
+"""How the program ends when something is wrong: a message that helps, on standard error, and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from eadm_sync.cli.exits import DONE, FAILED, INTERRUPTED
+from eadm_sync.cli.output import clean, note
+from eadm_sync.errors import (
+    AmbiguousName,
+    ConfigError,
+    EadmError,
+    NotFound,
+    PlanOutdated,
+    Problem,
+    StateBusy,
+)
+
+if TYPE_CHECKING:
+    import typer
+
+
+def run(program: typer.Typer) -> int:  # noqa: PLR0911 - one return for each way to end
+    """Runs the program and tells what went wrong; returns the exit code."""
+    import click
+    import typer
+
+    try:
+        code = program(standalone_mode=False)
+    except (click.exceptions.Exit, typer.Exit) as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        note("interrupted: what was accepted is in the queue, nothing else was written")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain once more when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except EadmError as error:
+        tell(error)
+        return FAILED
+    except OSError as error:
+        note(f"error: {clean(error.filename) + ': ' if error.filename else ''}{error.strerror or error}")
+        return FAILED
+    return code if isinstance(code, int) else DONE
+
+
+def tell(error: EadmError) -> None:
+    """Says what went wrong and what would help."""
+    match error:
+        case ConfigError():
+            for problem in error.problems:
+                tell_problem(problem)
+            note(f"{len(error.problems)} problem{'s' if len(error.problems) != 1 else ''} found; nothing was done")
+        case NotFound():
+            near = f"; is it one of {', '.join(map(clean, error.near))}?" if error.near else ""
+            note(f"error: no {error.what} '{clean(error.name)}'{near}")
+        case AmbiguousName():
+            note(f"error: '{clean(error.name)}' can be several; say which:")
+            for candidate in error.candidates:
+                note(f"  {clean(candidate)}")
+        case PlanOutdated():
+            note("error: the plan no longer holds, nothing was done:")
+            for reason in error.reasons:
+                note(f"  - {clean(reason)}")
+        case StateBusy():
+            note(f"error: another run is at work ({clean(error.holder)}); try again when it is done")
+        case _:
+            note(f"error: {clean(error)}")
+
+
+def tell_problem(problem: Problem) -> None:
+    """One problem of a file: place, message, the line with the fault underlined, what would be right."""
+    where = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
+    place = f"{problem.place}: " if problem.place else ""
+    note(f"{clean(where)}: {clean(place)}{clean(problem.message)}")
+    if problem.excerpt is not None and problem.column:
+        note(f"    {clean(problem.excerpt)}")
+        note("    " + " " * (problem.column - 1) + "^" * max(problem.width, 1))
+    if problem.hint:
+        note(f"    {clean(problem.hint)}")

@@ -1,0 +1,108 @@
+"""Printing: tables on a terminal, tab-separated lines in a pipe, JSON where asked for. Nothing in data can escape.
+
+Names come from HR files. Control characters are shown as their escapes, so that no name can move the cursor, colour
+the screen or end a line; Rich markup is never read from data.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+# C0 and C1 controls, DEL, line and paragraph separators, and the marks that turn the direction of writing round.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(value: object) -> str:
+    """Any value as one line of harmless text; None is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(clean, value))
+    return _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value))
+
+
+def on_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def line(text: str = "") -> None:
+    """One line on standard output; the text is the program's own, data in it cleaned by whoever put it there."""
+    sys.stdout.write(f"{text}\n")
+
+
+def note(text: str) -> None:
+    """One line on standard error: what is not the result."""
+    sys.stderr.write(f"{text}\n")
+
+
+def styled(text: str, style: str) -> str:
+    """The text in bold, dim, red, green or yellow on a terminal; plain where output is piped or NO_COLOR is set."""
+    import os
+
+    if not on_terminal() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+
+
+_STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33}
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows under headings: aligned on a terminal, tab-separated and streaming in a pipe."""
+    if not on_terminal():
+        line("\t".join(headings))
+        for row in rows:
+            line("\t".join(map(clean, row)))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(*(Text(heading, style="bold") for heading in headings), box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        made.add_row(*(Text(clean(cell)) for cell in row))
+    Console().print(made)
+
+
+def json_document(value: Any) -> None:
+    """One JSON document."""
+    json.dump(plain(value), sys.stdout, ensure_ascii=False, indent=2)
+    line()
+
+
+def json_list(values: Iterable[Any]) -> None:
+    """A JSON array, streaming: one element a line."""
+    sys.stdout.write("[")
+    for number, value in enumerate(values):
+        sys.stdout.write(",\n" if number else "\n")
+        json.dump(plain(value), sys.stdout, ensure_ascii=False)
+    sys.stdout.write("\n]\n")
+
+
+def plain(value: Any) -> Any:
+    """A value of the engine as JSON can hold it: dates as ISO text, sealed values hidden, bytes left out."""
+    import msgspec
+
+    from eadm_sync.model import Sealed
+
+    if isinstance(value, Sealed):
+        return "***"
+    if isinstance(value, msgspec.Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__ if not _opaque(value, name)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset, Iterator)):
+        return [plain(each) for each in value]
+    return msgspec.to_builtins(value)
+
+
+def _opaque(value: Any, name: str) -> bool:
+    return isinstance(getattr(value, name), bytes)
