@@ -66,7 +66,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(*(Text(heading, style="bold") for heading in headings), box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        made.add_column(Text(heading, style="bold"))
     for row in rows:
         made.add_row(*(Text(clean(cell)) for cell in row))
     Console().print(made)
