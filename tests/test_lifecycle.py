@@ -129,7 +129,7 @@ def test_leap_days_count_like_any_other():
 
 
 def test_the_end_of_the_calendar_is_not_an_error():
-    """ "Until 9999-12-31" is how HR systems say "for ever"."""
+    """A far day is how HR systems say that something is for ever: 9999-12-31."""
     stand = standing(person((date(2020, 1, 1), date.max)), Days(grace_days=99, retention_days=99), date(2026, 1, 1))
 
     assert stand.stage is Stage.ACTIVE
