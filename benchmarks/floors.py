@@ -29,7 +29,7 @@ from benchmarks.records import Human, read_groups, read_humans, read_units
 from benchmarks.town import SOURCES
 
 QUEUE_TABLES = "queue_"
-"""Prefix of the tables that no floor fills: a program without a queue would not have them."""
+"""Prefix of the tables that no floor fills: the same work could be done without a queue, only not safely."""
 
 _CHUNK = 10_000
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures import Row
+from benchmarks.installation import PLAN, SYNC, knows
 from benchmarks.town import PROJECT, SEED
 
 RESULTS = PROJECT / "benchmarks" / "results"
@@ -37,6 +38,7 @@ def write(rows: Sequence[Row], failures: dict[str, str], people: int, repeats: i
         "versions": {name: version(name) for name in PACKAGES},
         "people": people,
         "seed": SEED,
+        "through": {name[0]: "eadm-sync" if knows(name) else "benchmarks.driver" for name in (PLAN, SYNC)},
         "repeats": repeats,
         "rows": [as_json(row) for row in rows],
         "failures": failures,
