@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import Connection, select
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
+from eadm_sync.app.population import stored_organisation
 from eadm_sync.clock import today
 from eadm_sync.desired import Explanation, RuleExplanation, candidates, explain, winning_order
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import Standing, standing
-from eadm_sync.model import Affiliation, ClassGroup, Person, Unit
+from eadm_sync.model import Affiliation, Person
 from eadm_sync.ruleset import Organisation
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_known
 from exportqueue import Item, State
 
 _decode_person = msgspec.msgpack.Decoder(Person).decode
-_decode_unit = msgspec.msgpack.Decoder(Unit).decode
-_decode_class_group = msgspec.msgpack.Decoder(ClassGroup).decode
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ def _explained(context: Context, connection: Connection, person_id: str) -> Expl
     ).one()
     person = _decode_person(row.data)
     stand = standing(person, context.ruleset.lifecycle, today(context.clock, context.loaded.settings.organisation.zone))
-    organisation = _organisation(context, connection)
+    organisation = stored_organisation(context, connection)
     names = _Names(context, connection, organisation, person)
     order = winning_order(stand.counting, context.ruleset.affiliation_order)
     explanation = explain(
@@ -190,23 +188,3 @@ class _Names:
                 self.unnamed.append(name)
             return None
         return self.held[name]
-
-
-def _organisation(context: Context, connection: Connection) -> Organisation:
-    """The organisation as the last accepted import left it, by precedence of the sources."""
-    units: dict[str, Unit] = {}
-    class_groups: dict[str, ClassGroup] = {}
-    for source in context.loaded.settings.sources:
-        for row in connection.execute(_nodes(tables.units, source)):
-            units.setdefault(row.code, _decode_unit(row.data))
-        for row in connection.execute(_nodes(tables.class_groups, source)):
-            class_groups.setdefault(row.code, _decode_class_group(row.data))
-    ids = sorted({unit.manager for unit in units.values() if unit.manager})
-    rows = connection.execute(select(tables.people.c.id, tables.people.c.data).where(tables.people.c.id.in_(ids)))
-    managers = {person_id: _decode_person(data) for person_id, data in rows}
-    return Organisation(units.values(), class_groups.values(), managers)
-
-
-def _nodes(table: Table, source: str) -> Select[Any]:
-    """What one source has of a table of nodes."""
-    return select(table.c.code, table.c.data).where(table.c.source == source)
