@@ -50,6 +50,11 @@ class Identifiers:
         for person_id, name, value in rows:
             self._held.setdefault(person_id, {})[name] = value
 
+    def held(self, person_id: str, name: str) -> str | None:
+        """The identifier that a loaded person has, or None."""
+        held = self._held.get(person_id)
+        return None if held is None else held.get(name)
+
     def of(self, person_id: str, name: str, candidates: Callable[[], Iterable[str]]) -> str:
         """The person's identifier: the one it has, or else the first free candidate, allocated.
 

@@ -149,11 +149,12 @@ class MemoryQueue:
 
     # ---------------------------------------------------------------- operating
 
-    def stats(self, conn: Any) -> Sequence[TargetStats]:
+    def stats(self, conn: Any, *, finished: bool = True) -> Sequence[TargetStats]:
         """As `Queue.stats`."""
         targets = {item.target for item in self._items.values() if item.state in UNFINISHED}
-        targets |= {item.target for item in self._items.values() if self._is_recent(item)} | self._pauses.keys()
-        return [self._stats(target) for target in sorted(targets)]
+        if finished:
+            targets |= {item.target for item in self._items.values() if self._is_recent(item)}
+        return [self._stats(target, finished=finished) for target in sorted(targets | self._pauses.keys())]
 
     def get(self, conn: Any, item_id: int) -> Item:
         """As `Queue.get`."""
@@ -294,7 +295,7 @@ class MemoryQueue:
     def _is_recent(self, item: Item) -> bool:
         return item.state is State.DONE and item.finished_at is not None and item.finished_at >= self._clock() - HOUR
 
-    def _stats(self, target: str) -> TargetStats:
+    def _stats(self, target: str, *, finished: bool) -> TargetStats:
         now = self._clock()
         mine = [item for item in self._items.values() if item.target == target]
         open_ = [item for item in mine if item.state in UNFINISHED]
@@ -311,6 +312,6 @@ class MemoryQueue:
             dead=count[State.DEAD],
             held=held,
             oldest=min((item.created_at for item in open_), default=None),
-            done_last_hour=sum(map(self._is_recent, mine)),
+            done_last_hour=sum(map(self._is_recent, mine)) if finished else 0,
             paused=self._pauses.get(target),
         )

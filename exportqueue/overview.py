@@ -75,15 +75,15 @@ def held_by(conn: sa.Connection, tables: QueueTables, item_id: int) -> list[Item
     return [to_item(row) for row in conn.execute(query)]
 
 
-def stats(conn: sa.Connection, tables: QueueTables, now: datetime) -> list[TargetStats]:
-    """Every target that has unfinished items, items done within the hour, or a pause; by name."""
+def stats(conn: sa.Connection, tables: QueueTables, now: datetime, *, finished: bool = True) -> list[TargetStats]:
+    """Every target that has unfinished items, a pause or, if `finished`, items done within the hour; by name."""
     counted: dict[str, dict[str, Any]] = {}
     for target, state, count, later, retrying, oldest in conn.execute(_by_state(tables, to_micros(now))):
         _count(counted.setdefault(target, {}), state, (count, later, retrying), oldest)
     for target, count in conn.execute(_held(tables)):
         counted[target]["held"] = count
         counted[target]["waiting"] -= count
-    for target, count in conn.execute(_done_since(tables, to_micros(now - HOUR))):
+    for target, count in conn.execute(_done_since(tables, to_micros(now - HOUR))) if finished else ():
         counted.setdefault(target, {})["done_last_hour"] = count
     for target, reason in conn.execute(sa.select(tables.pauses.c.target, tables.pauses.c.reason)):
         counted.setdefault(target, {})["paused"] = reason

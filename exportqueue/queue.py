@@ -201,9 +201,12 @@ class Queue:
 
     # ---------------------------------------------------------------- operating
 
-    def stats(self, conn: sa.Connection) -> Sequence[TargetStats]:
-        """Every target that has unfinished items, recent ones or a pause, by name."""
-        return overview.stats(conn, self.tables, self._clock())
+    def stats(self, conn: sa.Connection, *, finished: bool = True) -> Sequence[TargetStats]:
+        """Every target that has unfinished items, recent ones or a pause, by name.
+
+        Counting what was done takes time after a large run; without `finished` it is left out, and costs nothing.
+        """
+        return overview.stats(conn, self.tables, self._clock(), finished=finished)
 
     def get(self, conn: sa.Connection, item_id: int) -> Item:
         """One item.

@@ -70,7 +70,7 @@ class Deliverable(Protocol):
         """As `Queue.give_back`."""
         ...
 
-    def stats(self, conn: sa.Connection) -> Sequence[TargetStats]:
+    def stats(self, conn: sa.Connection, *, finished: bool = True) -> Sequence[TargetStats]:
         """As `Queue.stats`."""
         ...
 
@@ -368,7 +368,7 @@ class Worker:
 
     def _left(self) -> int:
         with self.engine.begin() as conn:
-            mine = [stats for stats in self.queue.stats(conn) if stats.target == self.target]
+            mine = [stats for stats in self.queue.stats(conn, finished=False) if stats.target == self.target]
         return sum(stats.ready + stats.waiting + stats.running + stats.retrying + stats.held for stats in mine)
 
 

@@ -72,7 +72,7 @@ def deliver_all(
     """
     names = tuple(context.loaded.settings.targets)
     with database.read() as connection:
-        queue = {stats.target: stats for stats in context.queue.stats(connection)}
+        queue = {stats.target: stats for stats in context.queue.stats(connection, finished=False)}
         owing = unsettled(connection, names)
     reports = []
     for name in names:
@@ -177,7 +177,7 @@ def _recover(context: Context, database: Database, name: str) -> None:
 
 def _stats(context: Context, database: Database, name: str) -> TargetStats:
     with database.read() as connection:
-        found = (stats for stats in context.queue.stats(connection) if stats.target == name)
+        found = (stats for stats in context.queue.stats(connection, finished=False) if stats.target == name)
         return next(found, TargetStats(name))
 
 

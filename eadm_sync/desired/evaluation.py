@@ -45,7 +45,8 @@ def winning_order(affiliations: Iterable[Affiliation], order: Sequence[str]) -> 
         start = affiliation.start or date.min
         return not affiliation.primary, ranks.get(affiliation.kind, last), start, affiliation.id
 
-    return sorted(affiliations, key=rank)
+    found = list(affiliations)
+    return found if len(found) < 2 else sorted(found, key=rank)  # noqa: PLR2004 - most people have one
 
 
 def evaluate(

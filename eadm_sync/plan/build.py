@@ -206,6 +206,9 @@ class _Maker:
         return self._evaluator.evaluate(person, order)
 
     def _identify(self, name: str, person: Person, affiliation: Affiliation) -> str:
+        held = self.identifiers.held(person.id, name)
+        if held is not None:
+            return held
         identifier = self.inputs.ruleset.identifiers[name]
         organisation = self.inputs.organisation
         return self.identifiers.of(

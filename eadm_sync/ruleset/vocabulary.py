@@ -36,8 +36,10 @@ class TargetWords:
 
     def fault(self, attributes: Mapping[str, Value]) -> str | None:
         """Why an account with these attributes cannot be made: an empty one that it needs, or one that is too long."""
-        for name in (self.account_name, *sorted(self.required)):
-            if name is not None and attributes.get(name) in (None, ""):
+        if self.account_name is not None and not attributes.get(self.account_name):
+            return f"'{self.account_name}' would be empty"
+        for name in self.required:
+            if attributes.get(name) in (None, ""):
                 return f"'{name}' would be empty"
         for name, most in self.max_lengths.items():
             value = attributes.get(name)
