@@ -8,6 +8,7 @@ given. Prints how it ended and after how many seconds.
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import signal
@@ -55,6 +56,6 @@ def watch(folder: str, moment: str, kill_after: str) -> str:
 
 
 if __name__ == "__main__":
-    structlog.configure(logger_factory=structlog.WriteLoggerFactory(Path(os.devnull).open("w", encoding="utf-8")))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))  # stdout is for answers
     for line in sys.stdin:
         print(watch(*line.rstrip("\n").split("\t")), flush=True)  # noqa: T201 - the answer

@@ -151,9 +151,7 @@ def test_a_broken_first_import_creates_nobody_it_cannot_read(town: Town):
 
 def test_one_bad_row_costs_one_row(settled: Town):
     """A row that cannot be read goes to quarantine; its person stays, everybody else is served."""
-    settled.edit(
-        "hr/positions.csv", lambda row: {**row, "Fra": "32.13.2026"} if row["Ansattnr"] == "001028" else row
-    )
+    settled.edit("hr/positions.csv", lambda row: {**row, "Fra": "32.13.2026"} if row["Ansattnr"] == "001028" else row)
     joiner = settled.hire("009001", "Åse", "Ødegård")
 
     report = settled.sync()

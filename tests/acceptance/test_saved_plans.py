@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -47,7 +46,7 @@ def test_two_plans_of_the_same_are_the_same_plan(settled: Town):
     assert first == second
 
 
-def test_the_same_plan_is_made_in_another_process_and_order(town: Town, tmp_path: Path):
+def test_the_order_of_rows_makes_no_other_plan(town: Town):
     """Rows in another order are the same people."""
     first = town.plan()
     path = town.file("hr/persons.csv")
