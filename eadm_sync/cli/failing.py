@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eadm_sync.cli.exits import DONE, FAILED, INTERRUPTED
 from eadm_sync.cli.output import clean, note
@@ -24,17 +24,20 @@ if TYPE_CHECKING:
 
 def run(program: typer.Typer) -> int:  # noqa: PLR0911 - one return for each way to end
     """Runs the program and tells what went wrong; returns the exit code."""
-    import click
     import typer
 
+    # Newer releases of Typer carry Click inside them, older ones import it: Click's base of all usage errors is found
+    # through a class that both offer.
+    wrong_command_line: type[Any] = typer.BadParameter.__mro__[2]
     try:
         code = program(standalone_mode=False)
-    except (click.exceptions.Exit, typer.Exit) as stop:
+        sys.stdout.flush()  # a reader that has gone is noticed here, not when the interpreter closes the stream
+    except typer.Exit as stop:
         return stop.exit_code
-    except click.ClickException as error:
+    except wrong_command_line as error:
         error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+        return int(error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
         note("interrupted: what was accepted is in the queue, nothing else was written")
         return INTERRUPTED
     except BrokenPipeError:
