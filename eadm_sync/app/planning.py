@@ -11,8 +11,9 @@ from datetime import date
 import msgspec
 from sqlalchemy import Connection, select
 
-from connectors.contract import Kind
+from connectors.contract import Action, Kind
 from eadm_sync.app.context import Context
+from eadm_sync.app.naming import known_name
 from eadm_sync.clock import today
 from eadm_sync.errors import SourceError
 from eadm_sync.importing import Hold as ImportHold
@@ -78,9 +79,12 @@ def planned(
     """A plan for today, valid inside the `with` block.
 
     Raises:
+        NotFound: A hold that is to be released cannot be, by any name of a source or target.
         ConfigError: The rules are wrong.
         StateError: The state cannot be read.
     """
+    for name in sorted(released):
+        known_name("hold", name, possible_holds(context))
     day = today(context.clock, context.loaded.settings.organisation.zone)
     with database.read() as connection:
         imported = read_import(
@@ -132,6 +136,15 @@ def _plan(
         progress=lambda done, total: progress("evaluating people", done, total),
     )
     return build(inputs, connection)
+
+
+def possible_holds(context: Context) -> frozenset[str]:
+    """The name of every hold that there can be in this installation."""
+    settings = context.loaded.settings
+    imports = (f"{source}.{brake}" for source in settings.sources for brake in ("vanished", "incomplete", "units"))
+    slices = (f"{target}.{kind}.{action}" for target in settings.targets for kind in Kind for action in Action)
+    skus = (f"{rule.target}.licence.{rule.sku}" for rule in context.ruleset.licences)
+    return frozenset((*imports, *slices, *skus))
 
 
 def _limit(context: Context, target: str, kind: Kind, action: str) -> Limit | None:

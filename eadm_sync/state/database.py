@@ -37,14 +37,26 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent view of the state; any attempt to write through it fails."""
-        with self.engine.connect().execution_options(eadm_read_only=True) as connection, connection.begin():
+        """One consistent view of the state; any attempt to write through it fails.
+
+        Raises:
+            StateError: The database fails.
+        """
+        with (
+            _as_state_error(),
+            self.engine.connect().execution_options(eadm_read_only=True) as connection,
+            connection.begin(),
+        ):
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction; commits at its end, rolls back on an exception."""
-        with self.engine.begin() as connection:
+        """One transaction; commits at its end, rolls back on an exception.
+
+        Raises:
+            StateError: The database fails: the disk is full, somebody else holds it for too long.
+        """
+        with _as_state_error(), self.engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -98,6 +110,15 @@ class Database:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def _as_state_error() -> Iterator[None]:
+    """The driver's errors in our words; the statement and its parameters are left out, since they hold people."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise StateError(f"the state database failed: {error.orig}") from error
 
 
 _ADVISORY_KEY = 0x6561646D  # "eadm": one planning run per database

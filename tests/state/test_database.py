@@ -8,7 +8,6 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData
-from sqlalchemy.exc import OperationalError
 
 from eadm_sync.errors import StateBusy, StateError
 from eadm_sync.state import bulk, tables
@@ -56,7 +55,7 @@ def test_a_reader_cannot_write(tmp_path: Path):
     with (
         open_for_reading(URL, tmp_path, complete()) as database,
         database.read() as connection,
-        pytest.raises(OperationalError, match="readonly"),
+        pytest.raises(StateError, match="readonly"),
     ):
         connection.execute(tables.meta.insert(), {"name": "a", "value": "b"})
 
