@@ -2,8 +2,150 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from eadm_sync.cli.exits import DONE
+from eadm_sync.cli.options import CONFIG, Config
+from eadm_sync.cli.output import clean, json_document, line, note
+
+
+class Schema(StrEnum):
+    """What there is a JSON Schema of."""
+
+    CONFIG = "config"
+    RULESET = "ruleset"
+
+
+def init(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where; made if it is not there.", show_default=False)
+    ] = Path(),
+) -> int:
+    """Write a commented configuration and ruleset to begin with, and a fresh key file.
+
+    What it writes runs as it stands, on a few invented people. Nothing is overwritten: if one of the files is there
+    already, nothing is written at all.
+
+    Example: eadm-sync init our-town
+
+    Exit codes: 0 written, 1 something is there already or the folder cannot be written.
+    """
+    from eadm_sync.app.starting import start
+
+    started = start(directory)
+    for path in started.files:
+        line(clean(path))
+    line(f"{clean(started.key_file)}  (keep a copy in a safe place: without it what is encrypted is lost)")
+    note("")
+    note("Next:" if directory == Path() else f"Next, in {clean(directory)}:")
+    note("  eadm-sync check     is everything right?")
+    note("  eadm-sync plan      what would be done?")
+    note("  eadm-sync sync      do it")
+    return DONE
+
+
+def key(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="The new key file. Default: the configuration's.", show_default=False),
+    ] = None,
+    config: Config = CONFIG,
+) -> int:
+    """Make a fresh key file, readable by its owner only. An existing one is never overwritten.
+
+    Sensitive values are encrypted with it. Keep a copy in a safe place: without it they are lost.
+
+    Example: eadm-sync key
+
+    Exit codes: 0 written, 1 it is there already or cannot be written.
+    """
+    from eadm_sync.config.keys import write_key_file
+
+    if file is None:
+        from eadm_sync.cli.installation import installation
+
+        loaded = installation(config).loaded
+        file = loaded.path(loaded.settings.state.key_file)
+    made = write_key_file(file)
+    line(f"{clean(file)}  (key {made.id}; keep a copy in a safe place)")
+    return DONE
+
+
+def schema(what: Annotated[Schema, typer.Argument(help="Of which file.")]) -> int:
+    """Print the JSON Schema of the configuration or of rulesets, for editors that complete and check.
+
+    Name it in the first line of a file: # yaml-language-server: $schema=config.schema.json
+
+    Example: eadm-sync schema config > config.schema.json
+
+    Exit codes: 0 printed.
+    """
+    from eadm_sync.app.starting import schema as schema_of
+
+    json_document(schema_of(what))
+    return DONE
+
+
+def sample(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where; made if it is not there.")],
+    people: Annotated[int, typer.Option(min=1, help="Human beings on the first day.")],
+    seed: Annotated[int, typer.Option(help="Any whole number; the same one gives the same files.")] = 1,
+    days: Annotated[int, typer.Option(min=0, help="Days after the first, each with an export of its own.")] = 0,
+) -> int:
+    """Write an invented Norwegian municipality: HR as CSV, school as OneRoster. Nobody in it is real.
+
+    Without --days in hr/ and school/; with it in day-000/, day-001/, ..., and events.csv says what happened on each.
+    Nothing is overwritten.
+
+    Example: eadm-sync sample town --people 1000 --days 30
+
+    Exit codes: 0 written, 1 something is there already or the folder cannot be written.
+    """
+    from eadm_sync.cli.progress import watched
+    from eadm_sync.sample import write
+
+    with watched() as progress:
+        try:
+            written = write(
+                directory,
+                people=people,
+                seed=seed,
+                days=days,
+                progress=lambda done, total: progress("writing files", done, total),
+            )
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+    line(
+        f"{written.people} people in {clean(directory)}: {written.employees} in HR ({written.externals} external), "
+        f"{written.pupils} pupils, {written.teachers} teachers, {written.units} units, "
+        f"{written.class_groups} class groups; {len(written.files)} files"
+        + (f", {written.events} events in {days} days" if days else "")
+    )
+    return DONE
+
+
+def migrate(config: Config = CONFIG) -> int:
+    """Create the state database, or bring it to this version of the program. Everything in it is kept.
+
+    `sync` does so by itself; commands that only read ask for it.
+
+    Example: eadm-sync migrate
+
+    Exit codes: 0 done, 1 it cannot be opened, or a newer program made it.
+    """
+    from eadm_sync.app.starting import migrate as migrate_state
+    from eadm_sync.cli.installation import installation
+
+    revision = migrate_state(installation(config))
+    line(f"the state database is of version {revision}")
+    return DONE
 
 
 def register(program: typer.Typer) -> None:
     """Adds the commands of this theme."""
+    for command in (init, key, schema, sample, migrate):
+        program.command()(command)
