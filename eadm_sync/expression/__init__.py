@@ -20,6 +20,7 @@ from eadm_sync.expression.programs import (
     check_template,
     compile_condition,
     compile_template,
+    to_function,
 )
 from eadm_sync.expression.scope import Field, Scope, Type, Variable, record_scope
 from eadm_sync.expression.typed import Namespace, Typed
@@ -46,4 +47,5 @@ __all__ = [
     "compile_template",
     "names_of",
     "record_scope",
+    "to_function",
 ]

@@ -12,7 +12,7 @@ from typing import Protocol
 from eadm_sync.importing.merging import PersonRecord, contradictions
 from eadm_sync.importing.records import Quarantined, SourcePerson, decode_person
 from eadm_sync.importing.staging import Staged
-from eadm_sync.importing.store import Claim, StoredRecord
+from eadm_sync.importing.store import Claim, StoredRecord, chunks
 
 Place = tuple[str, str]
 """A record's source and key."""
@@ -106,24 +106,28 @@ class Linker:
 
     def check_people(self, person_ids: Iterable[str]) -> None:
         """Lists the people whose present records cannot all be true."""
-        for person_id in person_ids:
-            records = self.records_of(person_id)
-            for name in contradictions(records):
-                first, *others = (own_id(each.record.source, each.record.key) for each in records)
-                source, _, key = first.partition(":")
-                self._contradict(source, key, name, f"differs from that in {', '.join(others)}, the same human being")
+        for chunk in chunks(person_ids):
+            stored = self._store.records_of(chunk)
+            for person_id in chunk:
+                self._check_person(self._records(person_id, stored.get(person_id, ())))
 
-    def records_of(self, person_id: str) -> list[PersonRecord]:
-        """All records of one person: the staged ones as they are now, the others as stored. In no particular order."""
+    def _check_person(self, records: Sequence[PersonRecord]) -> None:
+        for name in contradictions(records):
+            first, *others = (own_id(each.record.source, each.record.key) for each in records)
+            source, _, key = first.partition(":")
+            self._contradict(source, key, name, f"differs from that in {', '.join(others)}, the same human being")
+
+    def _records(self, person_id: str, stored: Iterable[StoredRecord]) -> list[PersonRecord]:
+        """All records of one person: the staged ones as they are now, the others as stored; by source, then key."""
         records = {}
-        for each in self._store.records_of([person_id]).get(person_id, ()):
+        for each in stored:
             records[each.source, each.key] = PersonRecord(decode_person(each.data), each.absent_since)
         source, _, key = person_id.partition(":")
         for place in (*records, (source, key), *self.joined.get(person_id, ())):
             staged = self._staged.get(place[0])
             if staged is not None and place[1] in staged and self.person_of(*place) == person_id:
                 records[place] = PersonRecord(staged.person(place[1]))
-        return [records[place] for place in sorted(records)]
+        return [records[place] for place in sorted(records)] if len(records) > 1 else list(records.values())
 
     def _all(self, *, new: bool | None = None) -> Iterator[tuple[str, str, list[tuple[str, bytes]]]]:
         """(source, key, links) of the staged records: all, only new, or only known ones; by precedence, then key."""
@@ -174,7 +178,8 @@ class Linker:
         if "national_id" in kinds:
             return True
         record = self._staged[source].person(key)
-        return all(_may_be_one(record, other.record) for other in self.records_of(person_id))
+        stored = self._store.records_of([person_id]).get(person_id, ())
+        return all(_may_be_one(record, other.record) for other in self._records(person_id, stored))
 
     def _contradict(self, source: str, key: str, name: str, reason: str) -> None:
         self.contradictions.append(Quarantined(source, "contradiction", "", 0, key, name, reason))
