@@ -54,8 +54,8 @@ def test_a_reader_cannot_write(tmp_path: Path):
 
     with (
         open_for_reading(URL, tmp_path, complete()) as database,
-        database.read() as connection,
         pytest.raises(StateError, match="readonly"),
+        database.read() as connection,
     ):
         connection.execute(tables.meta.insert(), {"name": "a", "value": "b"})
 
