@@ -6,7 +6,7 @@ import contextlib
 import getpass
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from connectors.contract import Capabilities, Kind, Source, Target
 from eadm_sync.clock import Clock
 from eadm_sync.config.keys import read_keys
 from eadm_sync.config.loading import Loaded, load_settings
+from eadm_sync.expression import Origin
 from eadm_sync.ruleset import Ruleset, TargetWords, Vocabulary, load_ruleset
+from eadm_sync.ruleset.entries import origin_of
 from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading, open_for_writing
@@ -112,6 +114,11 @@ class Context:
             assert open_source is not None  # noqa: S101 - as make_target
             made[name] = open_source(settings.options, self.loaded.base_dir)
         return made
+
+    def origin(self, path: tuple[str | int, ...]) -> Origin:
+        """Where a text of the configuration is written; lines that seem to hold a secret are not shown."""
+        document = self.loaded.document
+        return replace(origin_of(document, path), line_text=document.excerpt)
 
     @cached_property
     def queue(self) -> Queue:

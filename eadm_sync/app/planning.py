@@ -96,6 +96,7 @@ def planned(
             today=day,
             released=released,
             progress=lambda source, rows: progress(f"reading {source}", rows, None),
+            locate=context.origin,
         )
         plan = _plan(context, connection, imported, day, released, progress)
         with contextlib.closing(plan.people):

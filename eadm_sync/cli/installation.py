@@ -18,11 +18,21 @@ def installation(config: Path) -> Context:
     from eadm_sync.app.context import open_context
     from eadm_sync.cli.logs import configure
     from eadm_sync.clock import SystemClock
+
+    require(config)
+    context = open_context(config, SystemClock())
+    configure(context.loaded.settings.logging, context.loaded.base_dir)
+    return context
+
+
+def require(config: Path) -> None:
+    """Nothing, if there is such a file.
+
+    Raises:
+        ConfigError: There is none; says what helps.
+    """
     from eadm_sync.errors import ConfigError, Problem
 
     if not config.exists():
         hint = "make one with 'eadm-sync init', or name another with --config"
         raise ConfigError((Problem(str(config), 0, 0, "there is no such file", hint=hint),))
-    context = open_context(config, SystemClock())
-    configure(context.loaded.settings.logging, context.loaded.base_dir)
-    return context

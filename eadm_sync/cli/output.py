@@ -15,6 +15,9 @@ from typing import Any
 # C0 and C1 controls, DEL, line and paragraph separators, and the marks that turn the direction of writing round.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
+# Those of them that JSON leaves as they are.
+_UNESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
 
 def clean(value: object) -> str:
     """Any value as one line of harmless text; None is empty."""
@@ -76,8 +79,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def json_document(value: Any) -> None:
     """One JSON document."""
-    json.dump(plain(value), sys.stdout, ensure_ascii=False, indent=2)
-    line()
+    line(_json(value, indent=2))
 
 
 def json_list(values: Iterable[Any]) -> None:
@@ -85,8 +87,14 @@ def json_list(values: Iterable[Any]) -> None:
     sys.stdout.write("[")
     for number, value in enumerate(values):
         sys.stdout.write(",\n" if number else "\n")
-        json.dump(plain(value), sys.stdout, ensure_ascii=False)
+        sys.stdout.write(_json(value))
     sys.stdout.write("\n]\n")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """JSON text that a terminal can show, too: what JSON itself leaves unescaped is escaped."""
+    text = json.dumps(plain(value), ensure_ascii=False, indent=indent)
+    return _UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def plain(value: Any) -> Any:

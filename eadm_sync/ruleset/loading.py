@@ -80,6 +80,14 @@ def load_ruleset(paths: Sequence[Path], vocabulary: Vocabulary) -> Ruleset:
     return ruleset
 
 
+def structure_problems(paths: Sequence[Path]) -> tuple[Problem, ...]:
+    """What is wrong with ruleset files whatever the configuration says: syntax, keys, kinds of values."""
+    problems: list[Problem] = []
+    for path in _files(paths, problems):
+        _read(path, problems)
+    return _in_order(problems)
+
+
 def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     """Problems file by file, each from top to bottom, and each once."""
     files = {name: place for place, name in enumerate(dict.fromkeys(problem.file for problem in problems))}
@@ -301,7 +309,7 @@ class _Loader:
             if rule.exclusive in taken:
                 message = f"the rule '{rule.id}' can never hold: '{taken[rule.exclusive]}' always comes first"
                 self._problems.append(Problem(rule.file, rule.line, 1, message))
-            elif rule.when.constant is True:
+            elif rule.when.constant is True and not rule.has_dates:
                 taken[rule.exclusive] = rule.id
 
     def _refuse_unset(self, accounts: Sequence[AccountRule]) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from eadm_sync.cli.exits import DONE
-from eadm_sync.cli.options import CONFIG, Config
-from eadm_sync.cli.output import clean, json_document, line, note
+from eadm_sync.cli.exits import DONE, FAILED
+from eadm_sync.cli.options import CONFIG, As, Config, Format
+from eadm_sync.cli.output import clean, json_document, line, note, styled, table
 
 
 class Schema(StrEnum):
@@ -73,6 +73,45 @@ def key(
     made = write_key_file(file)
     line(f"{clean(file)}  (key {made.id}; keep a copy in a safe place)")
     return DONE
+
+
+def check(
+    offline: Annotated[bool, typer.Option("--offline", help="Leave sources and targets alone.")] = False,
+    config: Config = CONFIG,
+    as_: As = Format.TABLE,
+) -> int:
+    """Check everything: configuration, rulesets, key file, state, sources, targets.
+
+    All problems of all files are told at once, with the line at fault. Then each source is opened and its mapping held
+    against the columns it has, and each target is asked whether it lets us in. Nothing is changed.
+
+    Example: eadm-sync check --offline
+
+    Exit codes: 0 everything is right, 1 something is wrong.
+    """
+    from eadm_sync.app.checking import check as check_all
+    from eadm_sync.cli.failing import tell_problem
+    from eadm_sync.cli.installation import require
+    from eadm_sync.clock import SystemClock
+
+    require(config)
+    report = check_all(config, SystemClock(), offline=offline)
+    if as_ is Format.JSON:
+        json_document({"right": report.is_right, "problems": report.problems, "parts": report.parts})
+        return DONE if report.is_right else FAILED
+    for problem in report.problems:
+        tell_problem(problem)
+    table(
+        ("", "part", "name", "what"),
+        (
+            ("ok" if part.fault is None else "failed", part.kind, part.name, part.fault or part.detail)
+            for part in report.parts
+        ),
+    )
+    if offline:
+        note("sources and targets were not opened")
+    line(styled("everything is right", "green") if report.is_right else styled("something is wrong", "red"))
+    return DONE if report.is_right else FAILED
 
 
 def schema(what: Annotated[Schema, typer.Argument(help="Of which file.")]) -> int:
@@ -147,5 +186,5 @@ def migrate(config: Config = CONFIG) -> int:
 
 def register(program: typer.Typer) -> None:
     """Adds the commands of this theme."""
-    for command in (init, key, schema, sample, migrate):
+    for command in (init, key, check, schema, sample, migrate):
         program.command()(command)

@@ -1,0 +1,160 @@
+"""Is everything right? Configuration and rulesets first, all problems of all files; then every part by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from connectors.contract import Source
+from connectors.errors import ConnectorError
+from eadm_sync.app.context import Context, open_context
+from eadm_sync.clock import Clock
+from eadm_sync.config.keys import read_keys
+from eadm_sync.config.settings import Settings
+from eadm_sync.config.yaml import load_yaml_file
+from eadm_sync.errors import ConfigError, Problem, StateError
+from eadm_sync.importing.mapping import compile_mapping
+from eadm_sync.ruleset.loading import structure_problems
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One part of an installation after it was looked at.
+
+    Attributes:
+        kind: `configuration`, `rulesets`, `key file`, `state`, `source` or `target`.
+        name: Its name, or the file.
+        fault: What is wrong, or None.
+        detail: What else there is to say, or "".
+    """
+
+    kind: str
+    name: str
+    fault: str | None = None
+    detail: str = ""
+
+
+class CheckReport(msgspec.Struct, frozen=True):
+    """What was found.
+
+    Attributes:
+        problems: What is wrong in files that administrators write.
+        parts: Every part that could be looked at, in order.
+    """
+
+    problems: tuple[Problem, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems and all(part.fault is None for part in self.parts)
+
+
+Look = Callable[[], str]
+"""Looks at one part and says what there is to say; raises what is wrong with it."""
+
+
+def check(config: Path, clock: Clock, *, offline: bool = False) -> CheckReport:
+    """Looks at a whole installation; changes nothing.
+
+    Args:
+        config: The configuration file.
+        clock: The time.
+        offline: Whether to leave sources and targets alone; mappings are then not held against the sources' columns.
+    """
+    try:
+        context = open_context(config, clock)
+    except ConfigError as error:
+        return _without_configuration(config, error.problems)
+    problems: list[Problem] = []
+    parts = [
+        _part(kind, name, look, problems)
+        for kind, name, look in (*_at_home(context, config), *(() if offline else _outside(context)))
+    ]
+    return CheckReport(tuple(problems), tuple(parts))
+
+
+def _without_configuration(config: Path, problems: tuple[Problem, ...]) -> CheckReport:
+    """The problems of a configuration that does not hold, and those that its rulesets have whatever it says."""
+    parts = [Part("configuration", str(config), _many(len(problems), "problem"))]
+    ruleset_problems = structure_problems(_ruleset_paths(config))
+    if ruleset_problems:
+        parts.append(Part("rulesets", "", _many(len(ruleset_problems), "problem")))
+    return CheckReport((*problems, *ruleset_problems), tuple(parts))
+
+
+def _ruleset_paths(config: Path) -> tuple[Path, ...]:
+    """Where the rulesets of a configuration that does not hold stand, as far as it says so."""
+    try:
+        data = load_yaml_file(config).data
+    except ConfigError:
+        return ()
+    named = data.get("rulesets", Settings.model_fields["rulesets"].default) if isinstance(data, dict) else ()
+    paths = named if isinstance(named, (list, tuple)) else ()
+    return tuple(path for one in paths if (path := config.parent / str(one)).exists())
+
+
+def _at_home(context: Context, config: Path) -> Iterator[tuple[str, str, Look]]:
+    settings = context.loaded.settings
+    path_of_keys = context.loaded.path(settings.state.key_file)
+
+    def rulesets() -> str:
+        ruleset = context.ruleset
+        rules = len(ruleset.accounts) + len(ruleset.groups) + len(ruleset.licences)
+        return f"{_many(rules, 'rule')} in {_many(len(ruleset.files), 'file')}"
+
+    def key_file() -> str:
+        return _many(len(read_keys(path_of_keys)), "key")
+
+    def state() -> str:
+        with context.reading() as database:
+            return "" if database.exists else "not there yet: the first sync makes it"
+
+    yield "configuration", str(config), str
+    yield "rulesets", ", ".join(map(str, settings.rulesets)), rulesets
+    yield "key file", str(path_of_keys), key_file
+    yield "state", settings.state.url.partition(":")[0], state
+
+
+def _outside(context: Context) -> Iterator[tuple[str, str, Look]]:
+    for name, source in context.make_sources().items():
+        yield "source", name, partial(_look_at_source, context, name, source)
+    for name in context.loaded.settings.targets:
+        yield "target", name, partial(_look_at_target, context, name)
+
+
+def _look_at_source(context: Context, name: str, source: Source) -> str:
+    """Opens a source and holds its mapping against the columns that it really has."""
+    source.check()
+    settings = context.loaded.settings.sources[name]
+    compile_mapping(
+        settings.map,
+        settings.dates,
+        source.tables,
+        source.columns,
+        lambda path: context.origin(("sources", name, "map", *path)),
+    )
+    return f"tables: {', '.join(source.tables)}"
+
+
+def _look_at_target(context: Context, name: str) -> str:
+    with context.make_target(name) as target:
+        target.check()
+    return ""
+
+
+def _part(kind: str, name: str, look: Look, problems: list[Problem]) -> Part:
+    try:
+        return Part(kind, name, detail=look())
+    except ConfigError as error:
+        problems += sorted(error.problems, key=lambda problem: (problem.file, problem.line, problem.column))
+        return Part(kind, name, _many(len(error.problems), "problem"))
+    except (StateError, ConnectorError) as error:
+        return Part(kind, name, str(error))
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
