@@ -137,7 +137,8 @@ def _explained(context: Context, connection: Connection, person_id: str) -> Expl
         select(tables.people.c.data, tables.people.c.pending).where(tables.people.c.id == person_id)
     ).one()
     person = _decode_person(row.data)
-    stand = standing(person, context.ruleset.lifecycle, today(context.clock, context.loaded.settings.organisation.zone))
+    day = today(context.clock, context.loaded.settings.organisation.zone)
+    stand = standing(person, context.ruleset.lifecycle, day)
     organisation = stored_organisation(context, connection)
     names = _Names(context, connection, organisation, person)
     order = winning_order(stand.counting, context.ruleset.affiliation_order)
@@ -148,6 +149,7 @@ def _explained(context: Context, connection: Connection, person_id: str) -> Expl
         organisation,
         names.of,
         lambda sealed: context.vault.open(sealed, "national_id"),
+        day,
     )
     items = context.queue.list(connection, subject=person_id, limit=_MOST_ITEMS)
     return Explained(

@@ -100,7 +100,7 @@ def planned(
         )
         plan = _plan(context, connection, imported, day, released, progress)
         with contextlib.closing(plan.people):
-            yield Planned(plan, imported, _evaluated_with(context))
+            yield Planned(plan, imported, _evaluated_with(context, day))
 
 
 def _plan(
@@ -127,7 +127,7 @@ def _plan(
         organisation=Organisation(imported.units.values(), imported.class_groups.values(), managers),
         ruleset=context.ruleset,
         vault=context.vault,
-        everybody=_meta(connection, EVALUATED_WITH) != _evaluated_with(context),
+        everybody=_meta(connection, EVALUATED_WITH) != _evaluated_with(context, day),
         touched=imported.organisation_changed | _units_with_changed_managers(connection, imported, managers),
         being_made=queued.being_made,
         running=queued.running,
@@ -202,10 +202,14 @@ def _as_manager(person: Person) -> tuple[str | None, ...]:
     return person.given_name, person.family_name, person.email, person.employee_number
 
 
-def _evaluated_with(context: Context) -> str:
-    """Hash over what evaluation reads beside people and units: when it differs, everybody is evaluated anew."""
+def _evaluated_with(context: Context, day: date) -> str:
+    """Hash over what evaluation reads beside people and units: when it differs, everybody is evaluated anew.
+
+    The rules in force are part of it, so that the first run on or behind a rule's first or last day sees to everybody.
+    """
+    in_force = sorted(context.ruleset.in_force(day))
     variables = {name: target.variables for name, target in context.loaded.settings.targets.items()}
-    parts = msgspec.json.encode([context.ruleset.version, variables], order="deterministic")
+    parts = msgspec.json.encode([context.ruleset.version, in_force, variables], order="deterministic")
     return hashlib.blake2b(parts, digest_size=16).hexdigest()
 
 

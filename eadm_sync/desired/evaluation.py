@@ -5,12 +5,14 @@
   holds. The first such rule in ruleset order gives container and attributes. Every further rule that holds, for that
   affiliation or another, adds attributes that are not set yet.
 - Groups and licences need an account in the same target.
+- A rule that is not in force today gives nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from typing import TypeVar
 
 from eadm_sync.desired.state import (
     Desired,
@@ -22,9 +24,11 @@ from eadm_sync.desired.state import (
 )
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset.organisation import NO_UNIT, ClassNode, Organisation, UnitNode
-from eadm_sync.ruleset.rules import AccountRule, GroupRule, Identify, Reveal, Ruleset
+from eadm_sync.ruleset.rules import AccountRule, GroupRule, Identify, Reveal, Rule, Ruleset
 
 _NOTHING = Desired()
+
+_Rule = TypeVar("_Rule", bound=Rule)
 
 _Seen = tuple[Affiliation, UnitNode, tuple[bool, ...]]
 """An affiliation with its unit, and which rules hold for it."""
@@ -56,9 +60,10 @@ def evaluate(
     organisation: Organisation,
     identify: Identify,
     reveal: Reveal | None = None,
+    today: date | None = None,
 ) -> Desired:
-    """What one person shall have; an `Evaluator` is faster for many. Arguments as there."""
-    return Evaluator(ruleset, organisation, identify, reveal).evaluate(person, affiliations)
+    """What one person shall have; an `Evaluator` is faster for many. Arguments and errors as there."""
+    return Evaluator(ruleset, organisation, identify, reveal, today).evaluate(person, affiliations)
 
 
 class Evaluator:
@@ -69,30 +74,38 @@ class Evaluator:
         organisation: Units and class groups.
         identify: Gives a person's names; it may allocate them. Called only for templates that name one.
         reveal: Deciphers sealed fields; None where no rule reads one.
+        today: The day that rules must be in force on; None where no rule begins or ends.
 
     Raises:
-        ValueError: A rule reads a sealed field and `reveal` is None.
+        ValueError: A rule reads a sealed field and `reveal` is None, or begins or ends and `today` is None.
     """
 
     def __init__(
-        self, ruleset: Ruleset, organisation: Organisation, identify: Identify, reveal: Reveal | None = None
+        self,
+        ruleset: Ruleset,
+        organisation: Organisation,
+        identify: Identify,
+        reveal: Reveal | None = None,
+        today: date | None = None,
     ) -> None:
         if reveal is None and ruleset.reveals:
             raise ValueError("the ruleset reads a sealed field: evaluation needs `reveal`")
+        if today is None and any(rule.has_dates for rule in ruleset.rules):
+            raise ValueError("the ruleset has rules that begin or end: evaluation needs `today`")
         self._match = ruleset.match
         self._units = organisation.units
         self._class_groups = organisation.class_groups
         self._identify = identify
         self._reveal = reveal or _sealed
-        numbered = list(enumerate(ruleset.accounts))
+        numbered = _in_force(ruleset.accounts, 0, today)
         targets = dict.fromkeys(rule.target for rule in ruleset.accounts)
         self._accounts = [
             (target, [(number, rule) for number, rule in numbered if rule.target == target]) for target in targets
         ]
-        self._groups = list(enumerate(ruleset.groups, len(ruleset.accounts)))
+        self._groups = _in_force(ruleset.groups, len(ruleset.accounts), today)
         self._licences = [
             (number, rule, DesiredLicence(rule.target, rule.sku, rule.id))
-            for number, rule in enumerate(ruleset.licences, len(ruleset.accounts) + len(ruleset.groups))
+            for number, rule in _in_force(ruleset.licences, len(ruleset.accounts) + len(ruleset.groups), today)
         ]
         self._shared: dict[tuple[int, str | None], _Given] = {}
 
@@ -230,6 +243,11 @@ class Evaluator:
                 if rule.exclusive:
                     taken.add(rule.exclusive)
         return tuple(found.values())
+
+
+def _in_force(rules: Sequence[_Rule], first_number: int, today: date | None) -> list[tuple[int, _Rule]]:
+    """The rules that count today, each with its place in what the matcher gives."""
+    return [(number, rule) for number, rule in enumerate(rules, first_number) if not today or rule.is_in_force(today)]
 
 
 def _sealed(_value: Sealed) -> str:

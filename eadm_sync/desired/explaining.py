@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from eadm_sync.desired.evaluation import evaluate
 from eadm_sync.desired.state import Desired
@@ -40,11 +41,14 @@ class RuleExplanation:
         target: Name of the target.
         file: Where it is written.
         line: 1-based.
-        holds: Whether it held for some affiliation.
+        holds: Whether it held for some affiliation, on whatever day.
         gives: Whether something of what the person shall have comes from it.
         needs_account: It held, but the person has no account in the target.
         behind: Id of the rule of the same exclusive set that came first, or None.
         attempts: In winning order of the affiliations.
+        in_force: Whether it counts today; one that does not gives nothing.
+        first_day: The first day on which it counts, or None.
+        last_day: The last one, or None.
     """
 
     rule: str
@@ -57,6 +61,9 @@ class RuleExplanation:
     needs_account: bool
     behind: str | None
     attempts: tuple[Attempt, ...]
+    in_force: bool = True
+    first_day: date | None = None
+    last_day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +81,11 @@ def explain(
     organisation: Organisation,
     identify: Identify,
     reveal: Reveal | None = None,
+    today: date | None = None,
 ) -> Explanation:
     """Tries every rule on every affiliation and keeps what each clause saw. Arguments as for `evaluate`."""
-    desired = evaluate(ruleset, person, affiliations, organisation, identify, reveal)
-    explainer = _Explainer(ruleset, person, affiliations, organisation, identify, reveal or _hidden, desired)
+    desired = evaluate(ruleset, person, affiliations, organisation, identify, reveal, today)
+    explainer = _Explainer(ruleset, person, affiliations, organisation, identify, reveal or _hidden, desired, today)
     return Explanation(tuple(explainer.rule(rule) for rule in ruleset.rules), desired)
 
 
@@ -91,6 +99,7 @@ class _Explainer:
         identify: Identify,
         reveal: Reveal,
         desired: Desired,
+        today: date | None,
     ) -> None:
         self._ruleset = ruleset
         self._person = person
@@ -99,14 +108,17 @@ class _Explainer:
         self._functions = (identify, reveal)
         self._accounts = {account.target for account in desired.accounts}
         self._giving = _giving_rules(desired)
+        self._today = today
 
     def rule(self, rule: Rule) -> RuleExplanation:
         """Tries one rule."""
         attempts = tuple(attempt for affiliation in self._affiliations for attempt in self._attempts(rule, affiliation))
         holds = any(attempt.holds for attempt in attempts)
+        in_force = self._today is None or rule.is_in_force(self._today)
+        counts = holds and in_force
         account = rule.target in self._accounts
-        behind = self._behind(rule) if isinstance(rule, LicenceRule) and holds and account else None
-        gives = rule.id in self._giving or (isinstance(rule, AccountRule) and holds and account)
+        behind = self._behind(rule) if isinstance(rule, LicenceRule) and counts and account else None
+        gives = rule.id in self._giving or (isinstance(rule, AccountRule) and counts and account)
         return RuleExplanation(
             rule=rule.id,
             kind="account" if isinstance(rule, AccountRule) else "group" if isinstance(rule, GroupRule) else "licence",
@@ -115,9 +127,12 @@ class _Explainer:
             line=rule.line,
             holds=holds,
             gives=gives,
-            needs_account=holds and not account,
+            needs_account=counts and not account,
             behind=behind,
             attempts=attempts,
+            in_force=in_force,
+            first_day=rule.first_day,
+            last_day=rule.last_day,
         )
 
     def _attempts(self, rule: Rule, affiliation: Affiliation) -> Iterator[Attempt]:

@@ -134,7 +134,8 @@ class _Maker:
         self.groups: dict[tuple[str, str], tuple[DesiredGroup, str]] = {}
         self.postponed: list[str] = []
         self._reached: dict[tuple[str, str, str], int] = {}
-        self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal)
+        self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal, self.today)
+        self._keeping = frozenset(rule.id for rule in inputs.ruleset.groups if rule.keeps)
         # AccountRule.sensitive is the union over all rules of a target.
         self._sensitive = {rule.target: rule.sensitive for rule in inputs.ruleset.accounts if rule.sensitive}
 
@@ -176,7 +177,14 @@ class _Maker:
         due = first_after(self.today, (stand.next_change, *retirement_days(known, desired, self.settings)))
         self.due[person.id] = due if is_served else self.today
         changes = diff_person(
-            person.id, desired, known, stand, seal=self._seal, settings=self.settings, today=self.today
+            person.id,
+            desired,
+            known,
+            stand,
+            seal=self._seal,
+            settings=self.settings,
+            today=self.today,
+            keeping=self._keeping,
         )
         allocated = tuple((name, value) for _, name, value in self.identifiers.allocated[allocated_before:])
         if changes or allocated:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import date
 
 from connectors.contract import Action, Kind
@@ -26,8 +26,20 @@ def diff_person(
     seal: Seal,
     settings: Settings,
     today: date,
+    keeping: Container[str] = frozenset(),
 ) -> tuple[Change, ...]:
-    """Every change that brings one person from known to desired state, in the order they are shown."""
+    """Every change that brings one person from known to desired state, in the order they are shown.
+
+    Args:
+        person_id: Whose they are.
+        desired: What the rules give.
+        known: What the targets are known to hold.
+        standing: Where the person stands in the lifecycle.
+        seal: Seals sensitive values.
+        settings: The lifecycle's.
+        today: The local day.
+        keeping: Ids of group rules whose members stay members while the rules give them the account.
+    """
     wanted = {account.target: account for account in desired.accounts}
     changes: list[Change] = []
     for target, account in wanted.items():
@@ -39,7 +51,7 @@ def diff_person(
     for target, existing in known.accounts.items():
         if target not in wanted:
             changes += _retire(person_id, existing, standing, settings, today)
-    changes += _memberships(person_id, desired, known)
+    changes += _memberships(person_id, desired, known, keeping)
     changes += _licences(person_id, desired, known)
     return tuple(changes)
 
@@ -163,7 +175,8 @@ def _retire(
         )
 
 
-def _memberships(person_id: str, desired: Desired, known: Known) -> Iterator[Change]:
+def _memberships(person_id: str, desired: Desired, known: Known, keeping: Container[str]) -> Iterator[Change]:
+    accounts = {account.target for account in desired.accounts}
     wanted = {(row.target, row.group): row for row in desired.memberships}
     for (target, group), row in wanted.items():
         existing = known.memberships.get((target, group))
@@ -179,7 +192,8 @@ def _memberships(person_id: str, desired: Desired, known: Known) -> Iterator[Cha
                 reason="given by a rule",
             )
     for (target, group), (role, rule) in known.memberships.items():
-        if (target, group) not in wanted:
+        stays = (target, group) in wanted or (rule in keeping and target in accounts)
+        if not stays:
             yield Change(
                 target,
                 Kind.MEMBERSHIP,

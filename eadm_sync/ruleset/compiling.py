@@ -95,8 +95,14 @@ class Compiler:
                 self.problems += error.problems
         return parts if len(parts) == len(texts) else None
 
-    def _when(self, entry: Entry, scope: Scope, texts: Sequence[str] | None) -> list[Condition] | None:
-        parts = self._clauses(scope, entry.document, entry.at("when"), texts or ())
+    def _when(
+        self, entry: Entry, scope: Scope, given: AccountEntry | GroupEntry | LicenceEntry
+    ) -> list[Condition] | None:
+        """The clauses of a rule, which names no identifier; its days are looked at too."""
+        if given.first_day and given.last_day and given.last_day < given.first_day:
+            self._note(entry, f"this rule never holds: it begins on {given.first_day}, after its last day", "until")
+        scope = replace(scope, variables=_without(scope, self.words.identifiers))
+        parts = self._clauses(scope, entry.document, entry.at("when"), given.when or ())
         if parts and any(part.constant is False for part in parts):
             self._note(entry, "this rule never holds", "when")
         return parts
@@ -108,7 +114,7 @@ class Compiler:
         before = len(self.problems)
         target = self._target(entry, given.target)
         scope = self._scope(given.target, target, None)
-        when = self._when(entry, replace(scope, variables=_without(scope, self.words.identifiers)), given.when)
+        when = self._when(entry, scope, given)
         container = self._container(entry, scope, target, given.container)
         if container and target.account_name and target.account_name not in given.attributes:
             hint = "only a rule that does gives an account; this one adds attributes"
@@ -136,7 +142,7 @@ class Compiler:
         before = len(self.problems)
         target = self._target(entry, given.target)
         scope = self._scope(given.target, target, given.for_each)
-        when = self._when(entry, replace(scope, variables=_without(scope, self.words.identifiers)), given.when)
+        when = self._when(entry, scope, given)
         name = self._template(entry, scope, given.name, "name")
         key = self._template(entry, scope, given.key, "key") if given.key else None
         container = self._container(entry, scope, target, given.container)
@@ -159,6 +165,7 @@ class Compiler:
             for_each=given.for_each,
             each_when=all_of(each, scope, self.namespace) if each else None,
             role=given.role,
+            keeps=given.mode == "add-only",
             shared=_shared(parts),
             make=self._function(entry, GROUP, self._group_code(target, key, container, attributes), parts),
         )
@@ -170,7 +177,7 @@ class Compiler:
         if not target.has_licences:
             self._note(entry, f"the target '{given.target}' has no licences", "target")
         scope = self._scope(given.target, target, None)
-        when = self._when(entry, replace(scope, variables=_without(scope, self.words.identifiers)), given.when)
+        when = self._when(entry, scope, given)
         if when is None or len(self.problems) > before:
             return None
         condition = all_of(when, scope, self.namespace)
@@ -350,6 +357,8 @@ class Compiler:
             "reads": frozenset(path for typed in [condition.typed, *parts] for path in typed.reads),
             "sensitive": frozenset(word for word, typed in attributes.items() if typed.sensitive),
             "fingerprint": self.fingerprint(type(given).__name__, given, texts),
+            "first_day": given.first_day,
+            "last_day": given.last_day,
         }
 
     def fingerprint(self, kind: str, given: BaseModel, texts: Sequence[str]) -> str:
@@ -362,7 +371,14 @@ class Compiler:
                     used[word] = self.dependencies[word]
                     waiting += texts_in(used[word])
         target = self.words.vocabulary.targets.get(getattr(given, "target", ""), TargetWords())
-        content = [kind, given.model_dump(), used, dict(target.variables), dict(self.words.fold), target.group_name]
+        content = [
+            kind,
+            given.model_dump(mode="json"),
+            used,
+            dict(target.variables),
+            dict(self.words.fold),
+            target.group_name,
+        ]
         encoded = json.dumps(content, sort_keys=True, ensure_ascii=False).encode()
         return blake2b(encoded, digest_size=16).hexdigest()
 

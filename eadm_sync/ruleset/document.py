@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr, WithJsonSchema
@@ -57,6 +58,15 @@ def _attribute(value: Any) -> Any:
     return value
 
 
+def _day(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("must be a date: YYYY-MM-DD")  # noqa: TRY004 - pydantic reports ValueError only
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError("must be a date: YYYY-MM-DD") from None
+
+
 Text = Annotated[StrictStr, Field(min_length=1)]
 Texts = Annotated[
     list[Text],
@@ -73,6 +83,7 @@ AttributeValue = Annotated[
         {"anyOf": [{"type": ["string", "boolean", "integer"]}, {"type": "array", "items": {"type": "string"}}]}
     ),
 ]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 Days = Annotated[StrictInt, Field(ge=0, le=36_500)]
 
 When = Annotated[
@@ -84,29 +95,37 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class AccountEntry(_Entry):
-    """An account for everybody who has an affiliation for which `when` holds."""
+class _RuleEntry(_Entry):
+    """What every rule can say."""
 
     rule: RuleName
     target: Text = Field(description="Name of the target, as in the configuration.")
+    first_day: Day | None = Field(
+        None, alias="from", description="First day on which the rule is in force; always where left out."
+    )
+    last_day: Day | None = Field(
+        None, alias="until", description="Last day on which it is, included; until further notice where left out."
+    )
     when: When = None
+
+
+class AccountEntry(_RuleEntry):
+    """An account for everybody who has an affiliation for which `when` holds."""
+
     container: Text | None = Field(None, description="Template of where the account stands.")
     attributes: dict[StrictStr, AttributeValue] = Field(
         {}, description="Template of each attribute. What renders to nothing leaves the attribute empty."
     )
 
 
-class GroupEntry(_Entry):
+class GroupEntry(_RuleEntry):
     """Groups, one for each name that the template gives, with those as members for whom `when` holds."""
 
-    rule: RuleName
-    target: Text = Field(description="Name of the target, as in the configuration.")
     for_each: Literal["affiliation", "class", "person", "unit_path"] = Field(
         "affiliation",
         description="What gives a group: each affiliation, each class group, the person once, "
         "or the affiliation's unit and each unit above it.",
     )
-    when: When = None
     name: Text = Field(description="Template of the group's name.")
     key: Text | None = Field(
         None, description="Template of what the group is known by when its name changes; the name where left out."
@@ -116,15 +135,17 @@ class GroupEntry(_Entry):
         {}, description="Template of each further attribute; only what is the same for all members can be read."
     )
     role: Literal["member", "owner", "manager"] = Field("member", description="Role of the members in the group.")
+    mode: Literal["exact", "add-only"] = Field(
+        "exact",
+        description="Whether members for whom `when` no longer holds are taken out (exact), or stay for as long as "
+        "the rules give them an account (add-only).",
+    )
 
 
-class LicenceEntry(_Entry):
+class LicenceEntry(_RuleEntry):
     """A licence for everybody who has an account in the target and an affiliation for which `when` holds."""
 
-    rule: RuleName
-    target: Text = Field(description="Name of the target, as in the configuration.")
     sku: Text = Field(description="The product, as the target calls it.")
-    when: When = None
     exclusive: Text | None = Field(
         None, description="Of the rules with this word, the first that holds gives its licence and the others do not."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 from eadm_sync.expression import Condition
 from eadm_sync.model import Affiliation, Person, Sealed
@@ -44,6 +45,8 @@ class Rule:
         reads: Every field it reads, in its condition and its templates.
         sensitive: Attributes that a sensitive field goes into; of account rules, in any rule of the target.
         fingerprint: Hash of all that shapes it: equal fingerprints give equal results for equal people.
+        first_day: The first day on which it is in force; None: always.
+        last_day: The last one, included; None: until further notice.
     """
 
     id: str
@@ -54,6 +57,17 @@ class Rule:
     reads: frozenset[str]
     sensitive: frozenset[str] = frozenset()
     fingerprint: str
+    first_day: date | None = None
+    last_day: date | None = None
+
+    @property
+    def has_dates(self) -> bool:
+        """Whether it begins or ends."""
+        return self.first_day is not None or self.last_day is not None
+
+    def is_in_force(self, today: date) -> bool:
+        """Whether it counts on a day; a rule that does not gives nothing, as if it were not there."""
+        return (self.first_day or date.min) <= today <= (self.last_day or date.max)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,6 +94,7 @@ class GroupRule(Rule):
         for_each: `affiliation`, `class`, `person` or `unit_path`.
         each_when: What else must hold for one unit or class group; `when` has what can be said before.
         role: Role of the members.
+        keeps: Whether who is a member stays one, for as long as the rules give the account (`mode: add-only`).
         shared: What decides the group where the person does not, so that it is rendered once: "" (nothing),
             `home`, `unit` or `class_group`; None where something of the person goes into it.
         make: Renders key, container and attributes.
@@ -88,6 +103,7 @@ class GroupRule(Rule):
     for_each: str
     each_when: Condition | None
     role: str
+    keeps: bool
     shared: str | None
     make: GroupMaker = field(repr=False)
 
@@ -209,3 +225,7 @@ class Ruleset:
     def rules(self) -> tuple[Rule, ...]:
         """All rules: accounts, groups, licences."""
         return (*self.accounts, *self.groups, *self.licences)
+
+    def in_force(self, today: date) -> frozenset[str]:
+        """Ids of the rules that count on a day."""
+        return frozenset(rule.id for rule in self.rules if rule.is_in_force(today))

@@ -219,6 +219,38 @@ def test_exclusive_licences(rules: Callable[[str], Ruleset], affiliations: list[
     assert [licence.sku for licence in desired(rules(LICENCES), *affiliations).licences] == skus
 
 
+DATED = """
+accounts: [{rule: all, target: ad, attributes: {name: x}}]
+licences:
+  - {rule: soon, target: ad, sku: S, from: 2026-09-01, until: 2026-09-30}
+"""
+
+
+@pytest.mark.parametrize(
+    ("day", "skus"),
+    [
+        (date(2026, 8, 31), []),  # the day before the first
+        (date(2026, 9, 1), ["S"]),
+        (date(2026, 9, 30), ["S"]),
+        (date(2026, 10, 1), []),  # the day behind the last
+    ],
+)
+def test_rules_count_from_their_first_to_their_last_day(rules: Callable[[str], Ruleset], day: date, skus: list[str]):
+    """Both days are included, and an explanation says why a rule that holds gives nothing."""
+    explanation = explain(rules(DATED), KARI, [WORK], ORGANISATION, no_names, today=day)
+
+    assert [licence.sku for licence in explanation.desired.licences] == skus
+    (rule,) = [one for one in explanation.rules if one.kind == "licence"]
+    assert (rule.holds, rule.gives, rule.in_force) == (True, bool(skus), bool(skus))
+    assert (rule.first_day, rule.last_day) == (date(2026, 9, 1), date(2026, 9, 30))
+
+
+def test_rules_with_days_need_to_be_told_the_day(rules: Callable[[str], Ruleset]):
+    """Rather no evaluation than one on which a rule that has ended still counts."""
+    with pytest.raises(ValueError, match="today"):
+        Evaluator(rules(DATED), ORGANISATION, no_names)
+
+
 def test_no_affiliation_no_account(rules: Callable[[str], Ruleset]):
     """Who has no affiliation that counts has nothing."""
     assert desired(rules(LICENCES)) == Desired()

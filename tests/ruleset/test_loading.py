@@ -1,6 +1,7 @@
 """Ruleset files put together: all problems at once, names shared between files, versions and fingerprints."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,13 @@ def test_problems_of_all_files_come_at_once(refused: Refused):
         ("ruleset: a\nidentifiers: {u: {candidates: ['{{ person.national_id }}{{ n }}']}}\n", "sensitive field"),
         ("ruleset: a\ngroups: [{rule: r, target: ad, name: '{{ person.national_id }}'}]\n", "no sensitive field"),
         ("ruleset: a\naccounts: [{rule: r, target: google, container: '{{ person.national_id }}'}]\n", "no sensitive"),
+        ("ruleset: a\nlicences: [{rule: r, target: ad, sku: x, from: 01.09.2026}]\n", "must be a date: YYYY-MM-DD"),
+        ("ruleset: a\nlicences: [{rule: r, target: ad, sku: x, until: 20260901}]\n", "must be a date: YYYY-MM-DD"),
+        (
+            "ruleset: a\nlicences: [{rule: r, target: ad, sku: x, from: 2026-09-02, until: 2026-09-01}]\n",
+            "licences[0].until: this rule never holds: it begins on 2026-09-02, after its last day",
+        ),
+        ("ruleset: a\ngroups: [{rule: r, target: ad, name: x, mode: add}]\n", "groups[0].mode"),
         ("", "must be a mapping"),
         ("- a\n- b\n", "a.yaml"),
         ("ruleset: a\nx: &a [1]\ny: *a\n", "a.yaml"),  # aliases, the stuff of YAML bombs
@@ -179,6 +187,18 @@ def test_a_rule_that_always_comes_first_makes_others_unreachable(refused: Refuse
     )
 
     assert problems == ["a.yaml:4:1: the rule 'a/r2' can never hold: 'a/r1' always comes first"]
+
+
+def test_a_rule_that_ends_makes_no_other_unreachable(load: Load):
+    """Behind an exclusive rule that holds until a day, the next one's time comes."""
+    ruleset = load(
+        "ruleset: a\nlicences:\n"
+        "  - {rule: r1, target: ad, sku: x, exclusive: e, until: 2026-12-31}\n"
+        "  - {rule: r2, target: ad, sku: y, exclusive: e}\n"
+    )
+
+    assert ruleset.in_force(date(2026, 12, 31)) == {"a/r1", "a/r2"}
+    assert ruleset.in_force(date(2027, 1, 1)) == {"a/r2"}
 
 
 def test_a_group_may_not_hold_what_differs_between_members(refused: Refused, load: Load):
