@@ -212,8 +212,10 @@ def test_a_group_that_was_refused_is_made_when_it_is_planned_anew(small_town: To
     small_town.edit("hr/persons.csv", lambda row: {**row, "Mobil": "1"} if row["Ansattnr"] == someone else row)
 
     small_town.sync()
+    after = small_town.items()
     last = small_town.sync()
 
+    assert after == []  # nobody was let into a group that was not there yet
     assert last.is_complete
     assert small_town.content("ad")["memberships"] == settled_small.content("ad")["memberships"]
     small_town.assert_settled()

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from connectors.contract import Action, Kind
-from eadm_sync.errors import PlanOutdated
+from eadm_sync.app.syncing import sync
+from eadm_sync.errors import PlanOutdated, StateBusy
 from eadm_sync.plan.saved import NotAPlan
 from eadm_sync.state import tables
 
@@ -188,10 +189,42 @@ def test_a_saved_plan_is_for_its_owners_eyes(settled: Town):
     assert settled.save().stat().st_mode & 0o777 == 0o600
 
 
+def test_a_plan_is_not_accepted_when_a_worker_delivered_meanwhile(settled: Town):
+    """While somebody read the plan, the targets changed under it: nothing is written, and the next run is sound."""
+    settled.next_day()
+    settled.sync(deliver=False)
+    settled.end_positions(["001028"], FIRST_DAY - timedelta(days=1))
+
+    def read_while_delivering(_: object) -> bool:
+        settled.deliver()
+        return True
+
+    with pytest.raises(PlanOutdated, match="changes were delivered to ad, entra since the plan was made"):
+        sync(settled.context, read_while_delivering)
+
+    assert settled.items() == []
+    account = settled.account("hr:001028")
+    assert account
+    assert account.enabled
+    assert settled.sync().is_complete
+    settled.assert_settled()
+
+
+def test_a_second_run_beside_the_first_is_refused(settled: Town):
+    """Two plans at once could give two people one username; the book of runs has both."""
+
+    def while_another_starts(_: object) -> bool:
+        with pytest.raises(StateBusy, match="process"):
+            settled.sync()
+        return True
+
+    assert sync(settled.context, while_another_starts).is_complete
+
+    assert sorted(row.status for row in settled.rows(tables.runs)) == ["done", "done", "failed"]
+
+
 def test_a_plan_that_is_declined_does_nothing(settled: Town):
     """No is an answer: only the book of runs has a new line."""
-    from eadm_sync.app.syncing import sync  # noqa: PLC0415 - the only test that answers no
-
     settled.next_day()
     before = settled.contents()
 
