@@ -44,11 +44,13 @@ class Context:
         loaded: The configuration and where it stands.
         clock: The time.
         actor: Who is at work, for runs and audit.
+        author: Who answers for the rules, for the audit; None: the actor.
     """
 
     loaded: Loaded
     clock: Clock
     actor: str
+    author: str | None = None
 
     @cached_property
     def vault(self) -> Vault:

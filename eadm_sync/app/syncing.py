@@ -13,6 +13,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.delivering import TargetReport, deliver_all
 from eadm_sync.app.planning import EVALUATED_WITH, Planned, Progress, planned, silent
 from eadm_sync.app.runs import Run, recorded
+from eadm_sync.app.versions import note_ruleset
 from eadm_sync.delivery.enqueueing import items
 from eadm_sync.errors import PlanOutdated
 from eadm_sync.identifiers import store
@@ -152,7 +153,7 @@ def _accept(context: Context, connection: Connection, made: Planned, report: Syn
             "summary": msgspec.json.encode({f"{t}.{k}.{a}": number for (t, k, a), number in plan.counts.items()}),
         },
     )
-    _note_ruleset(context, connection, now)
+    note_ruleset(context, connection, report.run_id, context.author)
     bulk.upsert(connection, tables.meta, ("name", "value"), [(EVALUATED_WITH, made.evaluated_with)])
     append_audit(
         connection,
@@ -216,17 +217,6 @@ def _allocated(made: Planned) -> Iterator[tuple[str, str, str]]:
     for frame in made.plan.people:
         for name, value in frame.identifiers:
             yield frame.person, name, value
-
-
-def _note_ruleset(context: Context, connection: Connection, now: str) -> None:
-    """Keeps every ruleset version that was ever applied."""
-    files = msgspec.json.encode({file.path: file.text for file in context.ruleset.files})
-    bulk.upsert(
-        connection,
-        tables.ruleset_versions,
-        ("version", "applied_at", "actor", "files"),
-        [(context.ruleset.version, now, context.actor, files)],
-    )
 
 
 def _describe(run: Run, report: SyncReport, made: Planned) -> None:

@@ -1,0 +1,297 @@
+"""What came to be how: versions of a rule, the audit of a person, account or group, and from an access to its rule."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, select
+
+from eadm_sync.app.context import Context
+from eadm_sync.app.naming import find_person, known_name
+from eadm_sync.app.versions import APPLIED, Applied, Definition, definitions, files_of, text_diff
+from eadm_sync.errors import AmbiguousName, NotFound
+from eadm_sync.plan.change import Change, PersonFrame, account_key, group_key, membership_key
+from eadm_sync.plan.plan import Basis
+from eadm_sync.plan.saved import as_json
+from eadm_sync.state import tables
+
+_decode_applied = msgspec.msgpack.Decoder(Applied).decode
+_decode_change = msgspec.msgpack.Decoder(Change).decode
+_decode_basis = msgspec.json.Decoder(Basis).decode
+
+
+class RuleVersion(msgspec.Struct, frozen=True):
+    """One version in which a rule's text, or that of a condition or identifier that it names, changed.
+
+    Attributes:
+        version: The ruleset's version.
+        at: When it came into force, ISO text in UTC.
+        author: Who applied it.
+        run: The run that did, or None where it is not known any more.
+        change: `added`, `edited` or `removed`.
+        file: Where the rule stands in this version, or stood in the former one if it was removed.
+        line: 1-based, as `file`.
+        diff: Unified difference to the former version.
+    """
+
+    version: str
+    at: str
+    author: str
+    run: str | None
+    change: str
+    file: str
+    line: int
+    diff: str
+
+
+class AuditRow(msgspec.Struct, frozen=True):
+    """One line of the audit; `detail` holds what changed, sensitive values as '***'."""
+
+    id: int
+    at: str
+    run: str | None
+    actor: str
+    target: str | None
+    kind: str
+    action: str
+    object: str
+    person: str | None
+    detail: dict[str, Any]
+
+
+class Access(msgspec.Struct, frozen=True):
+    """How a person came to an account, a group or a licence.
+
+    Attributes:
+        person: The person's id.
+        kind: `account`, `membership` or `licence`.
+        target: Name of the target.
+        name: The target, the group's key or the product.
+        rule: Id of the rule that gives it.
+        version: The ruleset version that gave it, or None where the audit does not say.
+        file: Where the rule stood in that version, or None.
+        line: 1-based, as `file`.
+        text: The rule as it was in that version.
+        given: The line of the audit that says that it was given, or None where it is gone.
+        changes: The rule's versions up to that one, the earliest first.
+    """
+
+    person: str
+    kind: str
+    target: str
+    name: str
+    rule: str
+    version: str | None
+    file: str | None
+    line: int | None
+    text: str
+    given: AuditRow | None
+    changes: tuple[RuleVersion, ...]
+
+
+def history_of_rule(context: Context, name: str) -> Iterator[RuleVersion]:
+    """The versions in which a rule changed, the earliest first, streaming.
+
+    Args:
+        context: The installation.
+        name: "<ruleset>/<rule>", or the bare name of a rule, condition or identifier.
+
+    Raises:
+        NotFound, AmbiguousName: No version, or several rulesets, have one of this name.
+    """
+    with _reading(context) as connection:
+        yield from _versions_of(connection, _full_name(connection, name))
+
+
+def _full_name(connection: Connection, name: str) -> str:
+    """The name with its ruleset."""
+    known: set[str] = set()
+    for (version,) in connection.execute(select(tables.ruleset_versions.c.version)).all():
+        known |= definitions(files_of(connection, version)).keys()
+    if name in known:
+        return name
+    called = sorted(one for one in known if one.partition("/")[2] == name)
+    if len(called) > 1:
+        raise AmbiguousName("rule", name, tuple(called))
+    return called[0] if called else known_name("rule", name, known)
+
+
+def _versions_of(connection: Connection, name: str) -> Iterator[RuleVersion]:
+    columns = tables.audit.c
+    rows = connection.execute(
+        select(columns.at, columns.actor, columns.run_id, columns.object)
+        .where(columns.kind == APPLIED)
+        .order_by(columns.id)
+    ).all()
+    before: Definition | None = None
+    for at, author, run_id, version in rows:
+        now = definitions(files_of(connection, version)).get(name)
+        shown = now or before
+        if shown is not None and (before and before.whole) != (now and now.whole):
+            change = "added" if before is None else "removed" if now is None else "edited"
+            diff = text_diff(before.whole if before else "", now.whole if now else "", shown.file)
+            yield RuleVersion(version, at, author, run_id, change, shown.file, shown.line, diff)
+        before = now
+
+
+# ---------------------------------------------------------------- the audit
+
+
+def history_of_person(context: Context, name: str) -> Iterator[AuditRow]:
+    """All that was done for a person, the earliest first, streaming.
+
+    Raises:
+        NotFound, AmbiguousName: As `find_person`.
+    """
+    columns = tables.audit.c
+    with _reading(context) as connection:
+        yield from _audit(connection, _lines().where(columns.person_id == find_person(connection, name)))
+
+
+def history_of_account(context: Context, name: str, target: str | None = None) -> Iterator[AuditRow]:
+    """All that was done to the accounts of a person, given by anchor or person; of one target where it is named.
+
+    Raises:
+        NotFound, AmbiguousName: The target, or the person, is not known so.
+    """
+    columns, accounts = tables.audit.c, tables.known_accounts.c
+    with _reading(context) as connection:
+        person = connection.scalar(select(accounts.person_id).where(accounts.anchor == name))
+        person = person or find_person(connection, name)
+        query = _lines().where(columns.person_id == person, columns.object == account_key(person))
+        if target is not None:
+            query = query.where(columns.target == known_name("target", target, context.loaded.settings.targets))
+        yield from _audit(connection, query)
+
+
+def history_of_group(context: Context, key: str) -> Iterator[AuditRow]:
+    """All that was done to a group and its memberships.
+
+    Raises:
+        NotFound: No known group has this key.
+    """
+    columns, groups = tables.audit.c, tables.known_groups.c
+    with _reading(context) as connection:
+        known_keys = set(connection.scalars(select(groups.key)))
+        known = known_name("group", key if key in known_keys else key.casefold(), known_keys)
+        memberships = columns.object.endswith(membership_key("", known).removeprefix("membership:"), autoescape=True)
+        of_group = (columns.object == group_key(known)) | ((columns.kind == "membership") & memberships)
+        yield from _audit(connection, _lines().where(of_group))
+
+
+def _lines() -> Select[Any]:
+    return select(tables.audit).order_by(tables.audit.c.id)
+
+
+def _audit(connection: Connection, query: Select[Any]) -> Iterator[AuditRow]:
+    for row in connection.execution_options(yield_per=500).execute(query):
+        yield _audit_row(row)
+
+
+def _audit_row(row: Row[Any]) -> AuditRow:
+    detail: dict[str, Any]
+    if row.kind == APPLIED:
+        detail = msgspec.to_builtins(_decode_applied(row.detail))
+    elif row.kind == "hold":
+        detail = {"reason": row.detail.decode()}
+    else:
+        detail = as_json(PersonFrame("", "", "", (), (_decode_change(row.detail),)))["changes"][0]
+        detail.pop("held")
+    return AuditRow(
+        row.id, row.at, row.run_id, row.actor, row.target, row.kind, row.action, row.object, row.person_id, detail
+    )
+
+
+# ---------------------------------------------------------------- from an access to its rule
+
+
+def history_of_access(context: Context, person: str, what: str) -> tuple[Access, ...]:
+    """How a person came to an account (named by its target), a group (by key) or a licence (by product).
+
+    Returns:
+        One for each target in which the person has it.
+
+    Raises:
+        NotFound, AmbiguousName: The person is not known so, or has nothing that is called so.
+    """
+    with _reading(context) as connection:
+        person_id = find_person(connection, person)
+        found = [row for row in _accesses(connection, person_id) if what.casefold() == row[2].casefold()]
+        if not found:
+            names = {name for _, _, name, _, _ in _accesses(connection, person_id)}
+            raise NotFound(f"account, group or licence of {person_id}", what, tuple(sorted(names)[:5]))
+        return tuple(_access(connection, person_id, *row) for row in found)
+
+
+def _accesses(connection: Connection, person_id: str) -> Iterator[tuple[str, str, str, str, str]]:
+    """(kind, target, name, rule, object key) of all that a person is known to have."""
+    accounts, groups, licences = (
+        tables.known_accounts.c,
+        tables.known_memberships.c,
+        tables.known_licences.c,
+    )
+    for target, rule in connection.execute(
+        select(accounts.target, accounts.rule).where(accounts.person_id == person_id)
+    ):
+        yield "account", target, target, rule, account_key(person_id)
+    for target, key, rule in connection.execute(
+        select(groups.target, groups.group_key, groups.rule).where(groups.person_id == person_id)
+    ):
+        yield "membership", target, key, rule, membership_key(person_id, key)
+    for target, sku, rule in connection.execute(
+        select(licences.target, licences.sku, licences.rule).where(licences.person_id == person_id)
+    ):
+        yield "licence", target, sku, rule, f"licence:{person_id}:{sku}"
+
+
+def _access(
+    connection: Connection, person_id: str, kind: str, target: str, name: str, rule: str, object_key: str
+) -> Access:
+    columns = tables.audit.c
+    query = select(tables.audit).where(
+        columns.person_id == person_id,
+        columns.target == target,
+        columns.object == object_key,
+        columns.action == "create",
+    )
+    row = connection.execute(query.order_by(columns.id.desc()).limit(1)).first()
+    given = None if row is None else _audit_row(row)
+    version = _version_of(connection, given)
+    definition = None if version is None else definitions(files_of(connection, version)).get(rule)
+    return Access(
+        person=person_id,
+        kind=kind,
+        target=target,
+        name=name,
+        rule=rule,
+        version=version,
+        file=definition.file if definition else None,
+        line=definition.line if definition else None,
+        text=definition.text if definition else "",
+        given=given,
+        changes=tuple(_until(_versions_of(connection, rule), given)),
+    )
+
+
+def _version_of(connection: Connection, given: AuditRow | None) -> str | None:
+    """The ruleset version of the run that gave something."""
+    if given is None or given.run is None:
+        return None
+    basis = connection.scalar(select(tables.plans.c.basis).where(tables.plans.c.run_id == given.run).limit(1))
+    return None if basis is None else _decode_basis(basis).ruleset
+
+
+def _until(versions: Iterator[RuleVersion], given: AuditRow | None) -> Iterator[RuleVersion]:
+    """Versions that were in force when something was given; all of them where that is not known."""
+    for one in versions:
+        if given is None or one.at <= given.at:
+            yield one
+
+
+@contextlib.contextmanager
+def _reading(context: Context) -> Iterator[Connection]:
+    with context.reading() as database, database.read() as connection:
+        yield connection

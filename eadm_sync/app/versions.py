@@ -1,0 +1,170 @@
+"""Every ruleset version that was applied: kept once, with each time it came into force, by whom, and the difference."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from eadm_sync.app.context import Context
+from eadm_sync.config.yaml import Document, load_yaml
+from eadm_sync.state import bulk, tables
+from eadm_sync.state.outcomes import AuditEntry, append_audit
+
+APPLIED = "ruleset"
+"""Kind of the audit's lines on rulesets, and the name in `meta` of the version in force."""
+
+_RULES = ("accounts", "groups", "licences")
+_NAMED = ("conditions", "identifiers")
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What the audit keeps of a version that came into force.
+
+    Attributes:
+        former: The version before it, or None for the first.
+        diff: Unified difference between their files; empty where only a table differs.
+    """
+
+    former: str | None
+    diff: str
+
+
+def note_ruleset(context: Context, connection: Connection, run_id: str, author: str | None = None) -> None:
+    """Keeps the ruleset that a run applies, and writes into the audit that it came into force if it just did.
+
+    A version keeps the time and author of its first time; each later return to it is a line in the audit.
+
+    Args:
+        context: The installation.
+        connection: The transaction that accepts the run's plan.
+        run_id: The run.
+        author: Who answers for the rules; None: whoever is at work.
+    """
+    version = context.ruleset.version
+    former = _in_force(connection)
+    if version == former:
+        return
+    now, who = context.clock.now().isoformat(), author or context.actor
+    files = {file.path: file.text for file in context.ruleset.files}
+    columns = tables.ruleset_versions.c
+    if connection.scalar(select(columns.version).where(columns.version == version)) is None:
+        row = (version, now, who, msgspec.json.encode(files))
+        bulk.insert(connection, tables.ruleset_versions, ("version", "applied_at", "actor", "files"), [row])
+    before = {} if former is None else files_of(connection, former)
+    detail = msgspec.msgpack.encode(Applied(former, files_diff(before, files)))
+    append_audit(connection, [AuditEntry(now, run_id, who, None, APPLIED, "apply", version, None, detail)])
+    bulk.upsert(connection, tables.meta, ("name", "value"), [(APPLIED, version)])
+
+
+def _in_force(connection: Connection) -> str | None:
+    """The version that was applied last."""
+    in_force: str | None = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == APPLIED))
+    if in_force is not None:
+        return in_force
+    columns = tables.ruleset_versions.c
+    latest: str | None = connection.scalar(select(columns.version).order_by(columns.applied_at.desc()).limit(1))
+    return latest
+
+
+def files_of(connection: Connection, version: str) -> dict[str, str]:
+    """Path → text of a version's files; empty where it is not kept."""
+    columns = tables.ruleset_versions.c
+    stored = connection.scalar(select(columns.files).where(columns.version == version))
+    return {} if stored is None else msgspec.json.decode(stored, type=dict[str, str])
+
+
+def files_diff(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """Unified difference between two sets of files."""
+    return "".join(
+        text_diff(old.get(path, ""), new.get(path, ""), path)
+        for path in sorted(old.keys() | new.keys())
+        if old.get(path) != new.get(path)
+    )
+
+
+def text_diff(old: str, new: str, path: str) -> str:
+    """Unified difference between two texts; empty where there is none."""
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), path, path, lineterm="")
+    return "".join(f"{line}\n" for line in lines)
+
+
+# ---------------------------------------------------------------- the text of one rule
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What one version says of a rule, condition or identifier.
+
+    Attributes:
+        name: "<ruleset>/<rule>" for a rule; else the bare name.
+        file: Path as it was then.
+        line: 1-based line of its first line.
+        text: Its own lines.
+        whole: Its lines with those of every condition and identifier that it names, directly or through others.
+    """
+
+    name: str
+    file: str
+    line: int
+    text: str
+    whole: str
+
+
+def definitions(files: Mapping[str, str]) -> dict[str, Definition]:
+    """Every rule, condition and identifier in a version's files, by name."""
+    found: dict[str, Definition] = {}
+    for path, text in files.items():
+        document = load_yaml(text, path)
+        for name, place in _places(document):
+            first, last = _lines(document, place)
+            own = "\n".join(document.line_text(line) for line in range(first, last + 1)) + "\n"
+            found[name] = Definition(name, path, first, own, own)
+    return {name: _with_named(one, found) for name, one in found.items()}
+
+
+def _places(document: Document) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Names with their places."""
+    data = document.data or {}
+    for section in _RULES:
+        for number, entry in enumerate(data.get(section) or ()):
+            yield f"{data['ruleset']}/{entry['rule']}", (section, number)
+    for section in _NAMED:
+        for name in data.get(section) or {}:
+            yield name, (section, name)
+
+
+def _lines(document: Document, place: tuple[str | int, ...]) -> tuple[int, int]:
+    """First and last line of an entry; comments and blank lines behind it belong to what follows."""
+    first = document.position(place, key=True).line
+    margin = _margin(document.line_text(first))
+    last = line = first
+    while line < document.text.count("\n") + 1:
+        line += 1
+        text = document.line_text(line)
+        if not text.strip() or text.lstrip().startswith("#"):
+            continue
+        if _margin(text) <= margin:
+            break
+        last = line
+    return first, last
+
+
+def _margin(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def _with_named(one: Definition, known: Mapping[str, Definition]) -> Definition:
+    """A definition with everything that it names."""
+    used: dict[str, str] = {}
+    waiting = [one.text]
+    while waiting:
+        for word in re.findall(r"[a-z][a-z0-9_]*", waiting.pop()):
+            if word in known and word not in used and word != one.name:
+                used[word] = known[word].text
+                waiting.append(known[word].text)
+    return Definition(one.name, one.file, one.line, one.text, one.text + "".join(used[word] for word in sorted(used)))
