@@ -14,7 +14,9 @@ import structlog
 from connectors.contract import Target
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
+from eadm_sync.app.naming import known_name
 from eadm_sync.app.planning import Progress, silent
+from eadm_sync.app.runs import recorded
 from eadm_sync.delivery.deliverer import Deliverer
 from eadm_sync.delivery.settling import settle, unsettled
 from eadm_sync.delivery.verdicts import classify
@@ -49,12 +51,35 @@ class TargetReport(msgspec.Struct, frozen=True):
     left: int = 0
     error: str | None = None
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything there was has reached the target."""
+        return not self.left and not self.dead and self.error is None
+
+
+def deliver(context: Context, *, only: str | None = None, progress: Progress = silent) -> tuple[TargetReport, ...]:
+    """Delivers what is queued, as a run of its own in the book of runs; `only` names one target.
+
+    Raises:
+        NotFound: There is no such target.
+        StateError: The state cannot be used.
+    """
+    if only is not None:
+        known_name("target", only, context.loaded.settings.targets)
+    with context.writing() as database, recorded(context, database, "deliver") as run:
+        reports = deliver_all(context, database, progress, only=only)
+        run.report["targets"] = {report.name: msgspec.to_builtins(report) for report in reports}
+        if not all(report.is_complete for report in reports):
+            run.status = "incomplete"
+        return reports
+
 
 def deliver_all(
     context: Context,
     database: Database,
     progress: Progress = silent,
     *,
+    only: str | None = None,
     patience_seconds: float = 0.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[TargetReport, ...]:
@@ -67,10 +92,11 @@ def deliver_all(
         context: The installation.
         database: The state.
         progress: Told how it gets on.
+        only: Name of the target to deliver to, or None for all.
         patience_seconds: How long to wait for changes that are to be tried again.
         sleep: Waits some seconds; `context.clock` has to move meanwhile.
     """
-    names = tuple(context.loaded.settings.targets)
+    names = tuple(name for name in context.loaded.settings.targets if only in {None, name})
     with database.read() as connection:
         queue = {stats.target: stats for stats in context.queue.stats(connection, finished=False)}
         owing = unsettled(connection, names)

@@ -50,8 +50,7 @@ class SyncReport:
     @property
     def is_complete(self) -> bool:
         """Whether everything planned has reached its target and every source was read."""
-        delivered = all(not target.left and not target.dead and target.error is None for target in self.targets)
-        return delivered and not self.failed_sources
+        return all(target.is_complete for target in self.targets) and not self.failed_sources
 
 
 Confirm = Callable[[Planned], bool]
@@ -105,11 +104,13 @@ def apply_saved(
     confirm: Confirm,
     *,
     deliver: bool = True,
+    reason: str | None = None,
     progress: Progress = silent,
 ) -> SyncReport:
     """Applies a saved plan if it still is what would happen: the plan is made anew and has to be the same.
 
-    Nothing that stands in the file is carried out: it is only compared.
+    Nothing that stands in the file is carried out: it is only compared. `reason` says why the holds are let go that
+    the plan was made without; the audit keeps it.
 
     Raises:
         PlanOutdated: It is not the same any more; says everything that moved.
@@ -123,7 +124,8 @@ def apply_saved(
             raise PlanOutdated(moved or ("its changes are not those that would be made now",))
         return confirm(made)
 
-    return sync(context, unchanged, deliver=deliver, released=frozenset(saved.basis.released), progress=progress)
+    released = frozenset(saved.basis.released)
+    return sync(context, unchanged, deliver=deliver, released=released, reason=reason, progress=progress)
 
 
 def _accept(context: Context, connection: Connection, made: Planned, report: SyncReport, reason: str | None) -> None:

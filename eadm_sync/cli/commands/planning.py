@@ -2,8 +2,280 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from eadm_sync.cli.exits import DECLINED, DONE, FAILED, HELD
+from eadm_sync.cli.installation import installation
+from eadm_sync.cli.options import CONFIG, Config, Reason, Release
+from eadm_sync.cli.output import line, note, on_terminal
+
+if TYPE_CHECKING:
+    from eadm_sync.app.planning import Planned
+    from eadm_sync.app.syncing import SyncReport
+    from eadm_sync.cli.showing.preview import Preview
+    from eadm_sync.cli.showing.waiting import Bars
+
+
+class PlanFormat(StrEnum):
+    """How a plan is shown."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+_SHOWN_ON_A_TERMINAL = 50  # people; more than a few screens are read with a pager or in a file
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+NoDeliver = Annotated[
+    bool, typer.Option("--no-deliver", help="Leave the changes in the export queue, for `deliver` or a worker.")
+]
 
 
 def register(program: typer.Typer) -> None:
     """Adds the commands of this theme."""
+    program.command()(plan)
+    program.command()(sync)
+    program.command()(apply)
+    program.command()(deliver)
+
+
+def plan(  # noqa: PLR0913, PLR0917 - one for each option
+    config: Config = CONFIG,
+    target: Annotated[str | None, typer.Option(metavar="TARGET", help="Only changes in this target.")] = None,
+    person: Annotated[
+        str | None, typer.Option(metavar="PERSON", help="Only this person: id, key in a source, username or name.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option(metavar="RULE", help="Only what this rule gives or gave.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Save the whole plan, for review and `apply`.")
+    ] = None,
+    form: Annotated[
+        PlanFormat, typer.Option("--format", "-f", help="Text for people, JSON for programs, or a document to review.")
+    ] = PlanFormat.TABLE,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Show so many people and groups. Default: 50 on a terminal, else all."),
+    ] = None,
+    release: Release = [],  # noqa: B006 - typer copies it
+    reason: Reason = None,
+) -> None:
+    """Show what `sync` would do, and do nothing.
+
+    \b
+    eadm-sync plan
+    eadm-sync plan --target ad --person hr:1001
+    eadm-sync plan --format html > plan.html
+    eadm-sync plan --out plan.jsonl, and when it is approved: eadm-sync apply plan.jsonl
+
+    Exit codes: 0 nothing to do, 2 there are changes, 3 a brake holds some of it, 1 something failed or a source could
+    not be read. They speak of what you narrowed it to; a held or unreadable source always counts.
+    """  # noqa: D301 - click reads the backslash
+    _ = reason  # taken so that a `sync` can be rehearsed as it will be typed
+    from eadm_sync.app.narrowing import known_holds, narrowed, tally
+    from eadm_sync.cli.showing.preview import Preview, config_option
+    from eadm_sync.cli.showing.waiting import Bars
+    from eadm_sync.plan import saved
+
+    context = installation(config)
+    released = known_holds(context, release)
+    with (
+        context.reading() as database,
+        Bars() as bars,
+        narrowed(context, database, target=target, person=person, rule=rule, released=released, progress=bars) as (
+            made,
+            selection,
+        ),
+    ):
+        preview = Preview(made, selection, tally(made.plan, selection), config_option(config))
+        bars.stop()
+        if out is not None:
+            saved.write(made.plan, out, context.clock.now().isoformat())
+        _show(preview, form, limit)
+        _say_what_failed(preview)
+    if out is not None:
+        note(f"saved; apply it with: eadm-sync apply{preview.config} {out}")
+    raise typer.Exit(preview.exit_code)
+
+
+def sync(
+    config: Config = CONFIG,
+    yes: Yes = False,
+    no_deliver: NoDeliver = False,
+    release: Release = [],  # noqa: B006 - typer copies it
+    reason: Reason = None,
+) -> None:
+    """Plan, ask, put the changes into the export queue, deliver them, report.
+
+    \b
+    eadm-sync sync
+    eadm-sync sync --yes --no-deliver
+    eadm-sync sync --release hr.vanished --reason "School closed, confirmed by HR"
+
+    Exit codes: 0 done, 3 done but for what a brake holds, 1 something failed, was refused, is left, or a source could
+    not be read; 4 you said no, nothing was written.
+    """  # noqa: D301 - click reads the backslash
+    from eadm_sync.app import syncing
+    from eadm_sync.app.narrowing import known_holds
+
+    _require_answer(yes=yes)
+    _require_reason(release, reason)
+    context = installation(config)
+    released = known_holds(context, release)
+
+    def run(confirm: Callable[[Planned], bool], bars: Bars) -> SyncReport:
+        return syncing.sync(context, confirm, deliver=not no_deliver, released=released, reason=reason, progress=bars)
+
+    raise typer.Exit(_run(run, config, yes=yes, delivered=not no_deliver))
+
+
+def apply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A plan that `plan --out` saved.")],
+    config: Config = CONFIG,
+    yes: Yes = False,
+    no_deliver: NoDeliver = False,
+    reason: Reason = None,
+) -> None:
+    """Do what a saved plan says, if it still is exactly what would happen.
+
+    \b
+    eadm-sync plan --out plan.jsonl
+    eadm-sync apply plan.jsonl
+
+    The plan is made anew and compared; nothing that stands in the file is carried out. Where anything has moved since,
+    all that moved is said and nothing is done.
+
+    Exit codes: as `sync`; 1 also where the plan no longer holds.
+    """  # noqa: D301 - click reads the backslash
+    from eadm_sync.app import syncing
+    from eadm_sync.plan import saved
+
+    _require_answer(yes=yes)
+    header = saved.read_header(file)
+    _require_reason(list(header.basis.released), reason)
+    context = installation(config)
+
+    def run(confirm: Callable[[Planned], bool], bars: Bars) -> SyncReport:
+        return syncing.apply_saved(context, file, confirm, deliver=not no_deliver, reason=reason, progress=bars)
+
+    raise typer.Exit(_run(run, config, yes=yes, delivered=not no_deliver))
+
+
+def deliver(
+    config: Config = CONFIG,
+    target: Annotated[str | None, typer.Option(metavar="TARGET", help="Only to this target.")] = None,
+) -> None:
+    """Deliver what is in the export queue: after `--no-deliver`, or when a target is back.
+
+    \b
+    eadm-sync deliver
+    eadm-sync deliver --target ad
+
+    Exit codes: 0 everything is delivered, 1 something failed, was refused or is left.
+    """  # noqa: D301 - click reads the backslash
+    from eadm_sync.app.delivering import deliver as deliver_queued
+    from eadm_sync.cli.showing.preview import config_option
+    from eadm_sync.cli.showing.text import show_delivery
+    from eadm_sync.cli.showing.waiting import Bars
+
+    context = installation(config)
+    with Bars() as bars:
+        reports = deliver_queued(context, only=target, progress=bars)
+    show_delivery(reports, config_option(config))
+    raise typer.Exit(DONE if all(report.is_complete for report in reports) else FAILED)
+
+
+# ---------------------------------------------------------------- plan
+
+
+def _show(preview: Preview, form: PlanFormat, limit: int | None) -> None:
+    if limit is None and form is PlanFormat.TABLE and on_terminal():
+        limit = _SHOWN_ON_A_TERMINAL
+    match form:
+        case PlanFormat.TABLE:
+            from eadm_sync.cli.showing.text import show_plan
+
+            show_plan(preview, limit)
+        case PlanFormat.JSON:
+            from eadm_sync.cli.showing.documents import show_json
+
+            show_json(preview, limit)
+        case PlanFormat.MARKDOWN:
+            from eadm_sync.cli.showing.markdown import show_markdown
+
+            show_markdown(preview, limit)
+        case PlanFormat.HTML:
+            from eadm_sync.cli.showing.html import show_html
+
+            show_html(preview, limit)
+
+
+def _say_what_failed(preview: Preview) -> None:
+    """Whoever looks at standard error only, as a scheduler's mail does, hears of failures too."""
+    from eadm_sync.cli.showing.preview import notices
+
+    for notice in notices(preview):
+        if notice.is_failure and not on_terminal():
+            note(f"error: {notice.text}")
+
+
+# ---------------------------------------------------------------- sync and apply
+
+
+def _run(
+    run: Callable[[Callable[[Planned], bool], Bars], SyncReport], config: Path, *, yes: bool, delivered: bool
+) -> int:
+    """Shows, asks, runs, reports; returns the exit code."""
+    from eadm_sync.app.narrowing import Selection, tally
+    from eadm_sync.cli.showing.preview import Preview, config_option
+    from eadm_sync.cli.showing.text import show_report, show_summary
+    from eadm_sync.cli.showing.waiting import Bars
+
+    is_held = False
+
+    def confirm(made: Planned) -> bool:
+        nonlocal is_held
+        is_held = made.is_held
+        everything = Selection()
+        preview = Preview(made, everything, tally(made.plan, everything), config_option(config))
+        bars.stop()
+        show_summary(preview)
+        _say_what_failed(preview)
+        sys.stdout.flush()
+        return yes or not made.plan.changes or _ask("Do this? [y/N] ")
+
+    with Bars() as bars:
+        report = run(confirm, bars)
+    if not report.accepted:
+        line("Nothing was written.")
+        return DECLINED
+    show_report(report, config_option(config), delivered=delivered)
+    if not report.is_complete or report.problems:
+        return FAILED
+    return HELD if is_held else DONE
+
+
+def _ask(question: str) -> bool:
+    """Asks on standard error, so that a redirected report does not swallow the question; anything but yes is no."""
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().casefold() in {"y", "yes", "j", "ja"}
+
+
+def _require_answer(*, yes: bool) -> None:
+    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        note("error: there is no terminal to ask on; look at `plan` first, then give --yes. Nothing was done.")
+        raise typer.Exit(FAILED)
+
+
+def _require_reason(released: list[str], reason: str | None) -> None:
+    if released and not (reason and reason.strip()):
+        note(f'error: say why {", ".join(released)} is let go: --reason "…" is kept in the audit. Nothing was done.')
+        raise typer.Exit(FAILED)

@@ -1,0 +1,1 @@
+"""How plans, reports of runs and explanations look: as text, JSON, Markdown and HTML."""

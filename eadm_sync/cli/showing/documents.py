@@ -1,0 +1,89 @@
+"""Plans as JSON, streaming: a town of a hundred thousand people is never held in memory."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from eadm_sync.app.narrowing import Shown
+from eadm_sync.cli.showing.preview import Preview
+from eadm_sync.importing import Hold as ImportHold
+from eadm_sync.plan.change import GroupFrame, PersonFrame
+from eadm_sync.plan.saved import as_json
+
+_OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def json_text(value: object) -> str:
+    """JSON of a value; characters that a terminal would obey are escaped, which means the same in JSON."""
+    text = msgspec.json.encode(value).decode()
+    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def show_json(preview: Preview, limit: int | None = None) -> None:
+    """One JSON object: what the plan stands on, its summary, then a line for every group and every person."""
+    sys.stdout.write("{\n")
+    for name, value in _head(preview).items():
+        sys.stdout.write(f"{json_text(name)}: {json_text(value)},\n")
+    parts = itertools.groupby(preview.frames(limit), key=lambda shown: isinstance(shown[0], GroupFrame))
+    part = next(parts, None)
+    sys.stdout.write('"groups": [')
+    if part is not None and part[0]:
+        _write(part[1])
+        part = next(parts, None)
+    sys.stdout.write('],\n"people": [')
+    if part is not None:
+        _write(part[1])
+    sys.stdout.write("]\n}\n")
+
+
+def _write(frames: Iterable[Shown]) -> None:
+    for number, (frame, held) in enumerate(frames):
+        out = as_json(frame, held)
+        if isinstance(frame, PersonFrame) and frame.identifiers:
+            out["identifiers"] = dict(frame.identifiers)
+        sys.stdout.write(f"{',' if number else ''}\n{json_text(out)}")
+
+
+def _head(preview: Preview) -> dict[str, Any]:
+    plan, tally = preview.planned.plan, preview.tally
+    return {
+        "hash": plan.hash,
+        "basis": plan.basis,
+        "exit_code": preview.exit_code,
+        "narrowed_to": preview.selection,
+        "summary": [
+            {"target": target, "kind": kind, "action": action, "count": number, "held": tally.held.get(slice_, 0)}
+            for slice_, number in sorted(tally.changes.items())
+            for target, kind, action in [slice_]
+        ],
+        "holds": [*map(_import_hold, preview.planned.import_holds), *preview.holds],
+        "sources": list(_sources(preview)),
+        "problems": [{"person": person, "reason": reason} for person, reason in preview.problems],
+        "postponed": plan.postponed,
+        "waiting": plan.waiting,
+    }
+
+
+def _import_hold(hold: ImportHold) -> dict[str, Any]:
+    return {
+        "name": hold.brake,
+        "source": hold.brake.rpartition(".")[0],
+        "count": hold.vanished,
+        "population": hold.population,
+        "limit": hold.limit,
+        "reason": hold.reason,
+    }
+
+
+def _sources(preview: Preview) -> Iterator[dict[str, Any]]:
+    for report in preview.planned.imported.reports:
+        out = {name: getattr(report, name) for name in report.__struct_fields__}
+        out["hold"], out["units_hold"] = (hold and hold.brake for hold in (report.hold, report.units_hold))
+        out["error"] = None if report.error is None else str(report.error)
+        yield out
