@@ -49,3 +49,7 @@ bench: $(VENV)/.tools ## Measure against floors in the same run (minutes)
 
 clean: ## Remove what was installed and what demos left
 	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: docs
+docs: $(VENV)/.installed ## Write the generated parts of docs/ anew
+	@$(BIN)/python -m docs.generator

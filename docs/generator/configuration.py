@@ -1,0 +1,68 @@
+"""`docs/configuration.md`: every setting, from the schema that editors use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from docs.generator.markdown import section, yaml_block
+from docs.generator.settings import Section, Sections
+from eadm_sync.config.schema import config_schema
+
+UNITS = {
+    "ImportBrake.max_vanished": "people",
+    "ImportBrake.floor": "people",
+    "Limit.max": "changes",
+    "Limit.floor": "changes",
+    "embedded.max_lengths": "characters",
+    "embedded.seats": "seats",
+    "embedded.batch_size": "changes",
+    "Fault.every": "operations",
+    "Fault.operations": "operations",
+    "file.max_lengths": "characters",
+    "file.seats": "seats",
+    "file.batch_size": "changes",
+}
+"""What those numbers count whose names do not tell it."""
+
+HOMES = {
+    "ImportBrake": ("brakes", "imports"),
+    "PlanBrake": ("brakes", "targets"),
+    "Limit": ("brakes", "targets", "<kind>", "<action>"),
+}
+"""Settings that stand in several places, and the one they are told at."""
+
+MEANINGS = {
+    "": "Relative paths are relative to the folder of the configuration file.",
+    "sources.<name>": "One source. The settings of its connector stand beside these.",
+    "targets.<name>": "One target. The settings of its connector stand beside these.",
+}
+"""What is said of sections whose models speak to programmers."""
+
+EXAMPLES = Path(__file__).parent / "examples" / "config"
+
+
+def sections() -> tuple[Section, ...]:
+    """Every section of the configuration."""
+    found = Sections(config_schema(), UNITS, HOMES).order
+    return tuple(replace(one, meaning=MEANINGS.get(one.title, one.meaning)) for one in found)
+
+
+def examples() -> dict[str, str]:
+    """Example configurations, by the title of the section that shows them."""
+    return {_title(path): path.read_text(encoding="utf-8") for path in sorted(EXAMPLES.glob("*.yaml"))}
+
+
+def settings_reference() -> str:
+    """The sections, for the place that the page keeps for them."""
+    shown = examples()
+    return "\n\n".join(
+        section(one, "##", yaml_block(shown[one.title]) if one.title in shown else None) for one in sections()
+    )
+
+
+def _title(path: Path) -> str:
+    """`sources.x+csv.yaml` shows the section `sources.<name>, type csv`: file names take no `<` on every system."""
+    words, _, type_ = path.stem.partition("+")
+    title = "" if words == "top" else words.replace(".x", ".<name>")
+    return f"{title}, type {type_}" if type_ else title
