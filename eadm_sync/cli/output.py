@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 # C0 and C1 controls, DEL, line and paragraph separators, and the marks that turn the direction of writing round.
@@ -17,6 +18,8 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e
 
 # Those of them that JSON leaves as they are.
 _UNESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+_TABLE_ROWS = 500  # a longer list is shown as several tables, so that it begins at once and takes no memory
 
 
 def clean(value: object) -> str:
@@ -58,7 +61,7 @@ _STYLES = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33}
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows under headings: aligned on a terminal, tab-separated and streaming in a pipe."""
+    """Rows under headings: aligned on a terminal (in portions), tab-separated and streaming in a pipe."""
     if not on_terminal():
         line("\t".join(headings))
         for row in rows:
@@ -69,12 +72,28 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
-        made.add_column(Text(heading, style="bold"))
-    for row in rows:
-        made.add_row(*(Text(clean(cell)) for cell in row))
-    Console().print(made)
+    console, remaining = Console(), iter(rows)
+    portion = list(islice(remaining, _TABLE_ROWS))
+    while True:
+        made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for number, heading in enumerate(headings):  # the first names the thing, and has to be copied whole
+            made.add_column(Text(heading, style="bold"), no_wrap=not number, overflow="fold")
+        for row in portion:
+            made.add_row(*(Text(clean(cell)) for cell in row))
+        console.print(made)
+        portion = list(islice(remaining, _TABLE_ROWS))
+        if not portion:
+            return
+
+
+def section(title: str, headings: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str | None = None) -> None:
+    """A titled table behind an empty line; where it has no rows, the word for that, or nothing at all."""
+    if not rows and empty is None:
+        return
+    line()
+    line(styled(title if rows else f"{title}: {empty}", "bold"))
+    if rows:
+        table(headings, rows)
 
 
 def json_document(value: Any) -> None:
