@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -12,8 +13,8 @@ import typer
 
 from eadm_sync.cli.exits import DECLINED, DONE, FAILED, HELD
 from eadm_sync.cli.installation import installation
-from eadm_sync.cli.options import CONFIG, Config, Reason, Release
-from eadm_sync.cli.output import line, note, on_terminal
+from eadm_sync.cli.options import CONFIG, As, Config, Format, Reason, Release
+from eadm_sync.cli.output import json_document, line, note, on_terminal
 
 if TYPE_CHECKING:
     from eadm_sync.app.planning import Planned
@@ -45,6 +46,8 @@ def register(program: typer.Typer) -> None:
     program.command()(sync)
     program.command()(apply)
     program.command()(deliver)
+    program.command()(explain)
+    program.command("why-not")(why_not)
 
 
 def plan(  # noqa: PLR0913, PLR0917 - one for each option
@@ -101,7 +104,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
         _show(preview, form, limit)
         _say_what_failed(preview)
     if out is not None:
-        note(f"saved; apply it with: eadm-sync apply{preview.config} {out}")
+        note(f"saved; apply it with: eadm-sync apply{preview.config} {shlex.quote(str(out))}")
     raise typer.Exit(preview.exit_code)
 
 
@@ -190,6 +193,63 @@ def deliver(
         reports = deliver_queued(context, only=target, progress=bars)
     show_delivery(reports, config_option(config))
     raise typer.Exit(DONE if all(report.is_complete for report in reports) else FAILED)
+
+
+Person = Annotated[
+    str, typer.Argument(metavar="PERSON", help="Id, key in a source, username or other identifier, or full name.")
+]
+
+
+def explain(
+    person: Person,
+    config: Config = CONFIG,
+    form: As = Format.TABLE,
+    every_rule: Annotated[bool, typer.Option("--all", help="Also the rules that do not hold.")] = False,
+) -> None:
+    """Say why somebody has what they have: every rule with its file and line, and every clause with what it saw.
+
+    \b
+    eadm-sync explain hr:1001
+    eadm-sync explain karnor --all
+
+    Speaks of people as the last accepted import left them.
+
+    Exit codes: 0 explained, 1 nobody or several are called that.
+    """  # noqa: D301 - click reads the backslash
+    from eadm_sync.app.explaining import explained
+    from eadm_sync.cli.showing import explanation
+
+    why = explained(installation(config), person)
+    if form is Format.JSON:
+        json_document(explanation.as_data(why))
+        return
+    for text in explanation.lines(why, every_rule=every_rule):
+        line(text)
+
+
+def why_not(
+    person: Person,
+    what: Annotated[str, typer.Argument(metavar="TARGET|GROUP|LICENCE", help="What the person does not have.")],
+    config: Config = CONFIG,
+    form: As = Format.TABLE,
+) -> None:
+    """Say why somebody has no account in a target, is not in a group, or lacks a licence.
+
+    \b
+    eadm-sync why-not hr:1001 ad
+    eadm-sync why-not karnor STANDARDWOFFPACK_FACULTY
+
+    Exit codes: 0 answered, 1 there is no such person or thing.
+    """  # noqa: D301 - click reads the backslash
+    from eadm_sync.app.explaining import why_not as ask_why_not
+    from eadm_sync.cli.showing import explanation
+
+    answer = ask_why_not(installation(config), person, what)
+    if form is Format.JSON:
+        json_document(explanation.why_not_data(answer))
+        return
+    for text in explanation.why_not_lines(answer):
+        line(text)
 
 
 # ---------------------------------------------------------------- plan

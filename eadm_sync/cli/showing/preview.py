@@ -141,15 +141,14 @@ def notices(preview: Preview) -> Iterator[Notice]:
         yield _failed(error)
     yield from (_import_hold(hold, preview.config) for hold in preview.planned.import_holds)
     yield from (_hold(hold, preview.config) for hold in preview.holds)
-    for person, reason in preview.problems:
-        yield Notice(True, f"{clean(person)} cannot be served: {clean(reason)}. Everybody else is.")
+    yield from _unserved(preview.problems)
     plan = preview.planned.plan
     if plan.postponed:
         text = f"{counted(len(plan.postponed), 'person', 'people')} will be looked at by the next run, because changes"
         yield Notice(False, f"{text} that concern them are being delivered just now.")
     if plan.waiting:
         text = f"{counted(plan.waiting, 'change')} of former runs {_are(plan.waiting)} still in the export queue"
-        yield Notice(False, f"{text}; deliver them with", f"eadm-sync deliver{preview.config}")
+        yield Notice(False, f"{text}; deliver what can be with", f"eadm-sync deliver{preview.config}")
 
 
 def nothing_to_do(preview: Preview) -> str:
@@ -160,6 +159,8 @@ def nothing_to_do(preview: Preview) -> str:
         return "Nothing to do but for what is held."
     if preview.planned.failures:
         return "Nothing to do for the sources that could be read."
+    if preview.planned.plan.waiting:
+        return "Nothing to do but to deliver what is in the export queue."
     return "Nothing to do: the targets hold what the rules give."
 
 
@@ -191,6 +192,17 @@ def release_command(hold: str, config: str) -> str:
 
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
+
+
+def _unserved(problems: tuple[tuple[str, str], ...]) -> Iterator[Notice]:
+    for person, reason in problems[:_MOST_PROBLEMS]:
+        yield Notice(True, f"{clean(person)} cannot be served: {clean(reason)}. Everybody else is.")
+    if len(problems) > _MOST_PROBLEMS:
+        more = counted(len(problems) - _MOST_PROBLEMS, "more person", "more people")
+        yield Notice(True, f"{more} cannot be served; see all with --format json.")
+
+
+_MOST_PROBLEMS = 20  # more of one kind say no more than their number
 
 
 def _failed(error: SourceError) -> Notice:
@@ -267,7 +279,7 @@ def title(change: Change) -> str:
 
 def values(change: Change) -> Iterator[tuple[str, str | None, str]]:
     """What differs: (name, old or None where there was nothing, new); sensitive values hidden."""
-    if change.container is not None:
+    if change.container is not None and any(change.container):
         old, new = change.container
         yield "container", None if old is None else shown(old), shown(new)
     for name, (before, after) in change.attributes.items():
