@@ -72,7 +72,10 @@ class ChildRows:
 
     def parse(self, row: str) -> ChildRow:
         """A row from its text."""
-        body, _, place = row.partition(LOCATION)
-        number, *values = body.split(SEPARATOR)
-        file, _, line = place.partition(":")
-        return ChildRow(self._entries[int(number)], tuple(values), self._files[int(file)], int(line))
+        file, _, line = row.partition(LOCATION)[2].partition(":")
+        return ChildRow(*self.content(row), self._files[int(file)], int(line))
+
+    def content(self, row: str) -> tuple[Entry, Values]:
+        """A row's entry and values, from its text."""
+        number, *values = row.partition(LOCATION)[0].split(SEPARATOR)
+        return self._entries[int(number)], tuple(values)

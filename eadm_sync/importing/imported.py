@@ -139,6 +139,10 @@ class Imported:
 
     def _records(self, person_id: str, stored: Sequence[StoredRecord]) -> list[PersonRecord]:
         """A person's records after the import, in precedence."""
+        if not stored and person_id not in self._linker.joined:  # new, and alone: as nearly all are in a first import
+            source, _, key = person_id.partition(":")
+            own = self._is_staged(source, key) and self._linker.person_of(source, key) == person_id
+            return [PersonRecord(self._staged_person(source, key))] if own else []
         places = [(each.source, each.key) for each in stored]
         records = [PersonRecord(self._staged_person(*place)) for place in self._staged_of(person_id, places)]
         for each in stored:
@@ -185,5 +189,5 @@ class Imported:
         """Places of a person's staged records: its own, those that are stored already, those that joined."""
         source, _, key = person_id.partition(":")
         joined = self._linker.joined.get(person_id, ())
-        places = dict.fromkeys([*stored, (source, key), *joined]) if stored or joined else ((source, key),)
+        places = dict.fromkeys([*stored, (source, key), *joined])
         return [place for place in places if self._is_staged(*place) and self._linker.person_of(*place) == person_id]

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -23,31 +22,16 @@ from eadm_sync.expression import (
     record_scope,
     to_function,
 )
-from eadm_sync.importing import national_id
-from eadm_sync.importing.values import (
-    Unconvertible,
-    date_reader,
-    read_flag,
-    read_fraction,
-    read_word,
-    text_reader,
-)
+from eadm_sync.importing.fields import Reader, read_extra, readers
+from eadm_sync.importing.values import Unconvertible
 
 Values = tuple[str, ...]
 Render = Callable[[Values], str]
-Reader = Callable[[str], Any]
 Locate = Callable[[tuple[str | int, ...]], Origin]
 """Where a template of the mapping is written: path below `map:` ("people", 0, "given_name") → its Origin."""
 
 MAX_KEY_LENGTH = 200
 _VERSION = 1  # raise it when the same mapping makes other fields of the same row: all records are read anew then
-_NAME_LENGTH = 200  # the longest names in the National Registry are below 150
-_TEXT_LENGTH = 1_000
-_NATIONAL_ID_LENGTH = 11
-_DISTINCT_TEXTS = 16_384  # units, titles and classes of a large town; a few MiB of memory for each such field
-
-_short = text_reader(_NAME_LENGTH)
-_long = text_reader(_TEXT_LENGTH)
 
 
 class Fault(NamedTuple):
@@ -62,73 +46,8 @@ def nowhere(path: tuple[str | int, ...]) -> Origin:
     return Origin("map", place=".".join(map(str, path)), locate=lambda _offset: (0, 0))
 
 
-def _open(text: str) -> str:
-    """Text that is stored and passed on as it is, where a national id must therefore not stand.
-
-    Raises:
-        Unconvertible: It holds one.
-    """
-    if len(text) >= _NATIONAL_ID_LENGTH and national_id.holds_one(text):
-        raise Unconvertible("holds a national id, which only the field national_id stores encrypted")
-    return text
-
-
-def _optional(text: str) -> str | None:
-    return _open(_short(text)) or None
-
-
-def _extra_text(text: str) -> str:
-    return _open(_long(text))
-
-
 def _filled(texts: Mapping[str, str]) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text}
-
-
-def _mobile(text: str) -> str | None:
-    return _short(text) or None  # a number with its country code can pass for a national id
-
-
-def _class_role(text: str) -> str:
-    word = read_word(text)
-    if word not in {"pupil", "teacher"}:
-        raise Unconvertible("is neither 'pupil' nor 'teacher'")
-    return word
-
-
-def _readers(dates: tuple[str, ...]) -> dict[str, dict[str, Reader]]:
-    """How each mapped field is read, by role. `key`, `code` and `person` are read apart: they must be there."""
-    day = date_reader(dates)
-    alike = dict.fromkeys
-
-    def recurring(read: Reader, *fields: str) -> dict[str, Reader]:
-        return {field: lru_cache(_DISTINCT_TEXTS)(read) for field in fields}
-
-    return {
-        "people": {
-            **alike(("given_name", "family_name"), _short),
-            **alike(("employee_number", "email", "username"), _optional),
-            "mobile": _mobile,
-            "birth_date": day,
-            "national_id": str.strip,
-        },
-        "affiliations": {
-            "kind": read_word,
-            **recurring(_optional, "unit", "title", "leave"),
-            "fraction": read_fraction,
-            "start": day,
-            "end": day,
-            "primary": read_flag,
-        },
-        "units": {"name": _short, **alike(("kind", "parent", "manager"), _optional)},
-        "class_groups": {"name": _short, **alike(("unit", "kind", "grade", "subject"), _optional)},
-        "class_memberships": {
-            **recurring(_short, "class_group"),
-            **recurring(_class_role, "role"),
-            **recurring(_optional, "unit"),
-            **alike(("start", "end"), day),
-        },
-    }
 
 
 _OWNERS = {
@@ -140,7 +59,7 @@ _OWNERS = {
 }
 """The template that says whose a row is, by role, in the order in which roles are read."""
 
-_FIELDS = {role: tuple(readers) for role, readers in _readers(()).items()}
+_FIELDS = {role: tuple(fields) for role, fields in readers(()).items()}
 
 
 @dataclass(frozen=True)
@@ -197,7 +116,7 @@ class Entry:
             extra: dict[str, str] = {}
             for name, render in self.extra:
                 try:
-                    if text := _extra_text(render(values)):
+                    if text := read_extra(render(values)):
                         extra[name] = text
                 except Unconvertible as error:
                     faults.append(Fault(f"extra.{name}", error.reason))
@@ -245,7 +164,7 @@ def compile_mapping(
     Raises:
         ConfigError: Unknown tables and columns, and broken expressions: all of them.
     """
-    compiler = _Compiler(_readers(tuple(dates)), tuple(tables), columns, locate)
+    compiler = _Compiler(readers(tuple(dates)), tuple(tables), columns, locate)
     entries = tuple(
         entry
         for role in _OWNERS
@@ -370,7 +289,7 @@ class _Compiler:
             for name, read in self._readers[role].items()
             if (name,) in texts
         }
-        if extra := {path[1]: code(path, _extra_text) for path in texts if path[0] == "extra"}:
+        if extra := {path[1]: code(path, read_extra) for path in texts if path[0] == "extra"}:
             fields["extra"] = ast.Call(namespace.bind("filled", _filled), [_dict_of(extra)], [])
         made: Callable[[Values], dict[str, Any]] = to_function(_dict_of(fields), scope.parameters, namespace)
         return made

@@ -137,7 +137,8 @@ def _parse_digits(number: str, today: date) -> NationalId | Fault:
 
 def _remainder(number: str, weights: tuple[int, ...]) -> int:
     """The weighted sum of the digits modulo 11. Their ASCII codes are summed: int() of each would cost thrice that."""
-    return (sum(map(mul, weights, number.encode("ascii"))) - ord("0") * sum(weights)) % _MODULUS
+    total: int = sum(map(mul, weights, number.encode("ascii"))) - ord("0") * sum(weights)
+    return total % _MODULUS
 
 
 def _calendar(number: str) -> tuple[bool, int, int, int] | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -17,6 +18,8 @@ from eadm_sync.importing.records import SourcePerson
 from eadm_sync.importing.values import Unconvertible
 from eadm_sync.model import Affiliation, ClassMembership
 from eadm_sync.state.crypto import Vault
+
+_id_of = attrgetter("id")
 
 
 @dataclass
@@ -55,6 +58,45 @@ class PersonMapper:
         self._vault = vault
         self._mask = mask
         self._today = today
+
+    def whole(
+        self, key: str, entry: Entry, values: Values, rows: Iterable[tuple[Entry, Values]]
+    ) -> SourcePerson | None:
+        """The person, as `attempt` and `person` make it, where nothing is wrong; else None, and `attempt` says what is.
+
+        Nearly everybody goes this way, which stops at the first fault instead of keeping account of all.
+        """
+        try:
+            fields = entry.whole(values)
+            if self._judge(fields):
+                return None
+            affiliations = self._whole_affiliations(rows)
+        except Unconvertible:
+            return None
+        if affiliations is None:
+            return None
+        if len(affiliations) > 1:
+            affiliations.sort(key=_id_of)
+        return SourcePerson(source=self._source, key=key, affiliations=tuple(affiliations), **fields)
+
+    def _whole_affiliations(self, rows: Iterable[tuple[Entry, Values]]) -> list[Affiliation] | None:
+        """The affiliations with their classes, where nothing is wrong with them together; else None.
+
+        Raises:
+            Unconvertible: Something is wrong with a row by itself.
+        """
+        source, found = self._source, dict[str, Affiliation]()
+        classes: list[tuple[Entry, Values]] = []
+        for row in rows:
+            entry, values = row
+            if entry.role == "class_memberships":
+                classes.append(row)
+                continue
+            id_ = f"{source}:{self._mask(entry.key(values) if entry.key else '')}"
+            if id_ in found:
+                return None
+            found[id_] = Affiliation(id=id_, source=source, **entry.whole(values))
+        return _whole_classes(found, classes) if classes else list(found.values())
 
     def attempt(self, entry: Entry, values: Values, rows: Sequence[ChildRow]) -> Attempt:
         """Maps everything that can be mapped."""
@@ -110,8 +152,7 @@ class PersonMapper:
         found: dict[str, set[ClassMembership]] = {}
         for row in rows:
             fields, faults = row.entry.convert(row.values)
-            unit = row.values[-1] if row.entry.class_group else fields.pop("unit", None)
-            code = fields.pop("class_group", "")
+            unit, code = _unit_and_code(row.entry, row.values, fields)
             if not faults and not code:
                 faults.append(Fault("class_group", "is empty"))
             owner = None if faults else _best(attempt.affiliations, unit, fields.get("role", ""))
@@ -121,9 +162,7 @@ class PersonMapper:
                 attempt.lost_classes = True
             else:
                 found.setdefault(owner, set()).add(ClassMembership(code=code, **fields))
-        for owner, classes in found.items():
-            whole = attempt.affiliations[owner]
-            attempt.affiliations[owner] = msgspec.structs.replace(whole, classes=_sorted_classes(classes))
+        _enter_classes(attempt.affiliations, found)
 
     def person(self, key: str, attempt: Attempt, former: SourcePerson | None) -> SourcePerson | None:
         """The person, with former parts in place of bad ones; None where neither will do.
@@ -141,14 +180,49 @@ class PersonMapper:
         return SourcePerson(source=self._source, key=key, affiliations=ordered, **attempt.fields)
 
 
+def _unit_and_code(entry: Entry, values: Values, fields: dict[str, Any]) -> tuple[str | None, str]:
+    """Unit and class group of a class membership, taken out of its fields; the class's own unit stands last."""
+    unit = values[-1] if entry.class_group else fields.pop("unit", None)
+    return unit, fields.pop("class_group", "")
+
+
+def _whole_classes(
+    affiliations: dict[str, Affiliation], rows: Sequence[tuple[Entry, Values]]
+) -> list[Affiliation] | None:
+    """The affiliations with the class memberships that fit them best; None where one names no class or fits none.
+
+    Raises:
+        Unconvertible: Something is wrong with a row by itself.
+    """
+    found: dict[str, set[ClassMembership]] = {}
+    for entry, values in rows:
+        fields = entry.whole(values)
+        unit, code = _unit_and_code(entry, values, fields)
+        owner = _best(affiliations, unit, fields.get("role", ""))
+        if not code or owner is None:
+            return None
+        found.setdefault(owner, set()).add(ClassMembership(code=code, **fields))
+    _enter_classes(affiliations, found)
+    return list(affiliations.values())
+
+
+def _enter_classes(affiliations: dict[str, Affiliation], found: dict[str, set[ClassMembership]]) -> None:
+    for owner, classes in found.items():
+        affiliations[owner] = msgspec.structs.replace(affiliations[owner], classes=_sorted_classes(classes))
+
+
 def _best(affiliations: dict[str, Affiliation], unit: str | None, role: str) -> str | None:
     """Id of the affiliation a class membership belongs to: the one at that unit, of that kind, the first."""
     if not affiliations:
         return None
+    if len(affiliations) == 1:
+        return next(iter(affiliations))
     return min(affiliations.values(), key=lambda each: (each.unit != unit, each.kind != role, each.id)).id
 
 
 def _sorted_classes(classes: set[ClassMembership]) -> tuple[ClassMembership, ...]:
+    if len(classes) == 1:
+        return tuple(classes)
     return tuple(sorted(classes, key=lambda each: (each.code, each.role, each.start or date.min, each.end or date.max)))
 
 

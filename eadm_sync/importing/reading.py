@@ -333,7 +333,17 @@ class SourceReader:
     def _map(
         self, entry: Entry, row: Record, values: Values, key: str, rows: list[str], digest: bytes, *, known: bool
     ) -> None:
-        """Maps a record that is new, changed or back, and stages what can be made of it."""
+        """Maps a record that is new, changed or back, and stages it; of a bad one, what can be made of it."""
+        person = None
+        if key not in self._lost:
+            person = self._mapper.whole(key, entry, values, map(self._children.content, rows))
+        if person is not None:
+            self._stage(person, digest, known=known)
+        else:
+            self._salvage(entry, row, values, key, rows, known=known)
+
+    def _salvage(self, entry: Entry, row: Record, values: Values, key: str, rows: list[str], *, known: bool) -> None:
+        """Quarantines what is wrong with a record, and stages the rest of it with former parts in place of bad ones."""
         reading = self._reading
         back = key in self._former.absent
         attempt = self._mapper.attempt(entry, values, [self._children.parse(text) for text in rows])
@@ -342,18 +352,21 @@ class SourceReader:
             reading.quarantine(row, key, name, reason)
         for child, (name, reason) in attempt.row_faults:
             reading.quarantine(child, key, name, reason)
-        former = self._former.people([key]).get(key) if (known or back) and not attempt.sound else None
+        former = self._former.people([key]).get(key) if known or back else None
         person = self._mapper.person(key, attempt, former)
         if person is None or (person == former and not back):
             reading.unchanged += known
-            return
-        reading.staged.add(person, digest if attempt.sound else LOOK_AGAIN)
-        if back:
-            reading.returned.add(key)
+        else:
+            self._stage(person, LOOK_AGAIN, known=known)
+
+    def _stage(self, person: SourcePerson, hash_: bytes, *, known: bool) -> None:
+        self._reading.staged.add(person, hash_)
+        if person.key in self._former.absent:
+            self._reading.returned.add(person.key)
         elif not known:
-            reading.new.add(key)
+            self._reading.new.add(person.key)
         elif not person.affiliations:
-            self._bare.append(key)
+            self._bare.append(person.key)
 
     def _that_had_affiliations(self, keys: list[str]) -> list[str]:
         """Those of `keys` whose stored record has an affiliation."""
