@@ -33,6 +33,11 @@ def clean(value: object) -> str:
     return _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value))
 
 
+def many(number: int, noun: str) -> str:
+    """A number with its noun: "1 change", "2 changes"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def on_terminal() -> bool:
     """Whether standard output is a terminal."""
     return sys.stdout.isatty()

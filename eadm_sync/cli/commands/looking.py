@@ -12,7 +12,7 @@ import typer
 from eadm_sync.cli.exits import DONE
 from eadm_sync.cli.installation import installation
 from eadm_sync.cli.options import CONFIG, As, Config, Format
-from eadm_sync.cli.output import clean, json_document, json_list, line, section, styled, table
+from eadm_sync.cli.output import clean, json_document, json_list, line, many, section, styled, table
 
 if TYPE_CHECKING:
     from eadm_sync.app.listing import AccountDetail, PersonDetail
@@ -105,7 +105,7 @@ def people_show(person: Person, config: Config = CONFIG, as_: As = Format.TABLE)
 def _show_person(found: PersonDetail) -> None:
     person = found.person
     line(styled(f"{clean(person.name)}  {clean(person.id)}", "bold"))
-    _pairs(
+    pairs(
         {
             "stage": person.stage,
             "next change": person.due,
@@ -192,7 +192,7 @@ def _show_account(found: AccountDetail) -> None:
     account = found.account
     line()
     line(styled(f"{clean(account.target)}: {clean(account.account or account.anchor)}", "bold"))
-    _pairs(
+    pairs(
         {
             "person": f"{account.person} {account.name or ''}",
             "enabled": account.enabled,
@@ -208,7 +208,7 @@ def _show_account(found: AccountDetail) -> None:
     section("Licences", ("licence", "rule"), [(one.sku, one.rule) for one in found.licences])
 
 
-def _pairs(values: Mapping[str, object]) -> None:
+def pairs(values: Mapping[str, object]) -> None:
     """Names and values, one pair a line; what is None is left out."""
     for name, value in values.items():
         if value is not None:
@@ -257,7 +257,7 @@ def runs_show(
         return DONE
     run = found.run
     line(styled(f"{clean(run.id)}: {clean(run.command)}, {clean(run.status)}", "bold"))
-    _pairs({"by": run.actor, "started": run.started_at, "finished": run.finished_at})
+    pairs({"by": run.actor, "started": run.started_at, "finished": run.finished_at})
     for name, value in found.report.items():
         _show_part(name.replace("_", " "), value)
     return DONE
@@ -273,7 +273,7 @@ def _show_part(name: str, value: Any) -> None:
         headings = tuple(dict.fromkeys(key for each in value for key in each))
         section(name, headings, [[each.get(key) for key in headings] for each in value])
     elif value not in (None, [], {}):
-        _pairs({name: value})
+        pairs({name: value})
 
 
 @quarantine.command("list")
@@ -318,7 +318,7 @@ def quarantine_show(
         json_document(found)
         return DONE
     line(styled(f"{clean(found.file)}:{found.line}" if found.file else clean(found.source), "bold"))
-    _pairs({name: getattr(found, name) for name in ("id", "source", "kind", "key", "field", "reason", "since")})
+    pairs({name: getattr(found, name) for name in ("id", "source", "kind", "key", "field", "reason", "since")})
     return DONE
 
 
@@ -347,7 +347,7 @@ def status(config: Config = CONFIG, as_: As = Format.TABLE) -> int:
 
 
 def _show_status(found: Status) -> None:
-    _pairs(
+    pairs(
         {
             "people": found.people,
             "looked at by the next run whatever comes": found.pending or None,
@@ -363,7 +363,7 @@ def _show_status(found: Status) -> None:
         ("target", "enabled", "disabled"),
         [(one.target, one.enabled, one.disabled) for one in found.accounts],
     )
-    show_queue(found.queue)
+    section("Export queue", *queue_rows(found.queue), empty="empty")
     advice = list(_advice(found))
     for each in advice:
         line()
@@ -373,11 +373,10 @@ def _show_status(found: Status) -> None:
         line(styled("all is well", "green"))
 
 
-def show_queue(stats: Iterable[Any]) -> None:
-    """The export queue by target."""
+def queue_rows(stats: Iterable[Any]) -> tuple[tuple[str, ...], list[list[object]]]:
+    """Headings and rows that show the export queue by target."""
     fields = ("target", "ready", "waiting", "running", "retrying", "dead", "held", "done_last_hour", "oldest", "paused")
-    headings = tuple(name.replace("_", " ") for name in fields)
-    section("Export queue", headings, [[getattr(one, name) for name in fields] for one in stats], empty="empty")
+    return tuple(name.replace("_", " ") for name in fields), [[getattr(one, name) for name in fields] for one in stats]
 
 
 def _advice(found: Status) -> Iterator[str]:
@@ -387,13 +386,13 @@ def _advice(found: Status) -> Iterator[str]:
     for one in found.queue:
         target = clean(one.target)
         if one.dead:
-            held = f", which hold {one.held} others" if one.held else ""
+            held = f" ({many(one.held, 'change')} held behind)" if one.held else ""
             see = f"'eadm-sync queue list --target {target} --state dead'"
-            yield f"{target} refused {one.dead} changes{held}: see {see}, then 'queue retry' or 'queue drop'"
+            yield f"{target} refused {many(one.dead, 'change')}{held}: see {see}, then 'queue retry' or 'queue drop'"
         if one.paused is not None:
             yield f"{target} is paused ({clean(one.paused)}): 'eadm-sync queue resume {target}' when it may go on"
         elif one.ready or one.retrying:
-            yield f"{one.ready + one.retrying} changes wait for {target}: 'eadm-sync deliver' delivers what is due"
+            yield f"{many(one.ready + one.retrying, 'change')} on the way to {target}: 'eadm-sync deliver' delivers what is due"
     if found.quarantined:
         yield "some of what the sources hold was left out: 'eadm-sync quarantine list' says what and why"
 
