@@ -1,18 +1,32 @@
 """Usernames and the like: given once, kept for good, never shared and never given again to somebody else.
 
-An identifier is free when nobody has it and nothing reserves it, compared without case. What a run allocates is
-taken for the rest of that run, and stored in the transaction that accepts its plan; the run lock keeps two runs from
-allocating at once.
+An identifier is free when nobody has it or had it, nothing reserves it, and no other person's account holds, in the
+attributes of `unique_in`, what it would become there; all compared without case. What a run allocates is taken for the
+rest of that run, and stored in the transaction that accepts its plan; the run lock keeps two runs from allocating at
+once. Accounts that we do not manage are not asked for: a target that has one of the name refuses the account.
+
+A person can have had several values of one identifier (`on_rename: follow`). All stay the person's own; the one that
+was allocated last is the one that counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from eadm_sync.errors import EadmError
+from eadm_sync.model import Affiliation, Person, Sealed
+from eadm_sync.ruleset import Form, IdentifierRule, Organisation, candidates, fits
+from eadm_sync.ruleset.naming import Reached
 from eadm_sync.state import tables
+from eadm_sync.state.known import account_attributes
+
+_CHUNK = 500
+"""People asked for in one query."""
+
+Holds = str | bool | int | list[str] | Sealed | None
+"""What an attribute holds."""
 
 
 class NoFreeCandidate(EadmError):
@@ -31,11 +45,20 @@ class Identifiers:
         allocated: (person id, name, value) in the order of allocation.
     """
 
-    def __init__(self, connection: Connection, digest: Callable[[str, str], bytes]) -> None:
-        """Args: the state; and the vault's keyed hash, by which reservations are found."""
+    def __init__(
+        self,
+        connection: Connection,
+        digest: Callable[[str, str], bytes],
+        rules: Mapping[str, IdentifierRule] | None = None,
+    ) -> None:
+        """Args: the state; the vault's keyed hash, by which reservations are found; the identifiers by name."""
         self._connection = connection
         self._digest = digest
-        self._held: dict[str, dict[str, str]] = {}
+        self._forms = {name: rule.forms for name, rule in (rules or {}).items()}
+        self._following = frozenset(name for name, rule in (rules or {}).items() if rule.follows)
+        self._accounts = AccountValues(connection, [form for forms in self._forms.values() for form in forms])
+        self._held: dict[tuple[str, str], list[str]] = {}
+        self._settled: set[tuple[str, str]] = set()
         self._taken: dict[str, set[str]] = {}
         self._reserved: dict[str, set[bytes]] = {}
         self.allocated: list[tuple[str, str, str]] = []
@@ -44,38 +67,77 @@ class Identifiers:
         """Fetches what these people hold, so that `of` need not ask for each; forgets those loaded before."""
         columns = tables.identifiers.c
         self._held = {}
+        self._settled = set()
         rows = self._connection.execute(
-            select(columns.person_id, columns.name, columns.value).where(columns.person_id.in_(person_ids))
+            select(columns.person_id, columns.name, columns.value)
+            .where(columns.person_id.in_(person_ids))
+            .order_by(columns.allocated_at.desc(), columns.folded)
         )
         for person_id, name, value in rows:
-            self._held.setdefault(person_id, {})[name] = value
+            self._held.setdefault((person_id, name), []).append(value)
 
     def held(self, person_id: str, name: str) -> str | None:
-        """The identifier that a loaded person has, or None."""
-        held = self._held.get(person_id)
-        return None if held is None else held.get(name)
+        """The identifier that a loaded person has and keeps; None where it is to be asked for with `name` or `of`."""
+        key = person_id, name
+        held = self._held.get(key)
+        if not held or (name in self._following and key not in self._settled):
+            return None
+        return held[0]
 
-    def of(self, person_id: str, name: str, candidates: Callable[[], Iterable[str]]) -> str:
-        """The person's identifier: the one it has, or else the first free candidate, allocated.
+    def name(
+        self,
+        rule: IdentifierRule,
+        person: Person,
+        affiliation: Affiliation,
+        organisation: Organisation,
+        reached: Reached | None = None,
+    ) -> str:
+        """The person's identifier as its rule says; `reached` as for `ruleset.candidates`.
 
         Raises:
             NoFreeCandidate: None was free.
         """
-        held = self._held.setdefault(person_id, {})
-        if name in held:
-            return held[name]
-        tried = 0
-        for candidate in candidates():
-            tried += 1
-            if candidate and self.is_free(name, candidate):
-                self._taken[name].add(candidate.casefold())
-                held[name] = candidate
-                self.allocated.append((person_id, name, candidate))
-                return candidate
-        raise NoFreeCandidate(name, tried)
+        return self.of(
+            person.id,
+            rule.name,
+            lambda: candidates(rule, person, affiliation, organisation, reached),
+            (lambda value: fits(rule, person, affiliation, organisation, value)) if rule.follows else None,
+        )
 
-    def is_free(self, name: str, value: str) -> bool:
-        """Whether nobody has it and nothing reserves it."""
+    def of(
+        self,
+        person_id: str,
+        name: str,
+        candidates: Callable[[], Iterable[str]],
+        fits: Callable[[str], bool] | None = None,
+    ) -> str:
+        """The person's identifier: the one it has, or else the first free candidate, allocated.
+
+        With `fits`, one that does not fit is replaced: by the newest that the person had and that fits, or by the first
+        free candidate. What was said once is said again for as long as the person is loaded.
+
+        Raises:
+            NoFreeCandidate: None was free.
+        """
+        key = person_id, name
+        held = self._held.setdefault(key, [])
+        if held and (fits is None or key in self._settled):
+            return held[0]
+        value = next(filter(fits, held), None)
+        if value is None:
+            value = self._first_free(person_id, name, candidates())
+        if value not in held[:1]:
+            held.insert(0, value)
+            self.allocated.append((person_id, name, value))
+        self._settled.add(key)
+        return value
+
+    def note(self, person_id: str, target: str, attributes: Mapping[str, Holds]) -> None:
+        """Keeps in mind what a person's account will hold, so that nobody else is given the same in this run."""
+        self._accounts.note(person_id, target, attributes)
+
+    def is_free(self, name: str, value: str, person_id: str = "") -> bool:
+        """Whether nobody has or had it, nothing reserves it, and nobody else's account holds what it would become."""
         folded = value.casefold()
         if name not in self._taken:
             self._taken[name] = set(self._all_taken(name))
@@ -83,7 +145,18 @@ class Identifiers:
         if folded in self._taken[name]:
             return False
         reserved = self._reserved[name]
-        return not reserved or self._digest(name, folded) not in reserved
+        if reserved and self._digest(name, folded) in reserved:
+            return False
+        return all(self._accounts.is_free(form, value, person_id) for form in self._forms.get(name, ()))
+
+    def _first_free(self, person_id: str, name: str, offered: Iterable[str]) -> str:
+        tried = 0
+        for candidate in offered:
+            tried += 1
+            if candidate and self.is_free(name, candidate, person_id):
+                self._taken[name].add(candidate.casefold())
+                return candidate
+        raise NoFreeCandidate(name, tried)
 
     def _all_taken(self, name: str) -> Iterator[str]:
         columns = tables.identifiers.c
@@ -94,11 +167,79 @@ class Identifiers:
         yield from self._connection.scalars(select(columns.digest).where(columns.name == name))
 
 
+class AccountValues:
+    """Whose accounts hold which values, in the attributes that names have to be free in.
+
+    Known accounts are read once, when the first name is allocated; the run's own are noted as they are planned. Sealed
+    values are passed over: no name is made of a sensitive field.
+    """
+
+    def __init__(self, connection: Connection, forms: Iterable[Form]) -> None:
+        """Args: the state; the forms whose attributes are watched."""
+        self._connection = connection
+        self._attributes: dict[str, set[str]] = {}
+        for form in forms:
+            self._attributes.setdefault(form.target, set()).add(form.attribute)
+        self._owners: dict[tuple[str, str, str], str] = {}
+        self._loaded: set[str] = set()
+
+    def note(self, person_id: str, target: str, attributes: Mapping[str, Holds]) -> None:
+        """Keeps what one account holds. Several people with one value are nobody in particular: it is not free."""
+        for attribute in self._attributes.get(target, ()):
+            for value in _texts(attributes.get(attribute)):
+                key = target, attribute, value.casefold()
+                if self._owners.setdefault(key, person_id) != person_id:
+                    self._owners[key] = ""
+
+    def is_free(self, form: Form, name: str, person_id: str) -> bool:
+        """Whether nobody else's account holds what a name would become."""
+        if form.target not in self._loaded:
+            self._loaded.add(form.target)
+            for owner, attributes in account_attributes(self._connection, form.target):
+                self.note(owner, form.target, attributes)
+        values = _texts(form.render(name))
+        keys = ((form.target, form.attribute, value.casefold()) for value in values)
+        return all(self._owners.get(key, person_id) == person_id for key in keys)
+
+
+def _texts(value: Holds) -> Sequence[str]:
+    """The texts that an attribute holds."""
+    if isinstance(value, str):
+        return (value,)
+    return value if isinstance(value, list) else ()
+
+
 def store(connection: Connection, allocated: Iterable[tuple[str, str, str]], now: str) -> None:
-    """Writes down what a run allocated; the primary key refuses a second owner whatever happened in between."""
+    """Writes down what a run allocated; the primary key refuses a second owner whatever happened in between.
+
+    What a person gets back after having had another counts from now on again.
+    """
     rows = [
         {"name": name, "folded": value.casefold(), "value": value, "person_id": person_id, "allocated_at": now}
         for person_id, name, value in allocated
     ]
-    if rows:
-        connection.execute(tables.identifiers.insert(), rows)
+    had = _had(connection, sorted({row["person_id"] for row in rows}))
+    new = [row for row in rows if (row["person_id"], row["name"], row["folded"]) not in had]
+    again = [
+        {"of": row["name"], "key": row["folded"], "value": row["value"], "allocated_at": now}
+        for row in rows
+        if (row["person_id"], row["name"], row["folded"]) in had
+    ]
+    if new:
+        connection.execute(tables.identifiers.insert(), new)
+    if again:
+        columns = tables.identifiers.c
+        which = (columns.name == bindparam("of"), columns.folded == bindparam("key"))
+        update = tables.identifiers.update().where(*which)
+        connection.execute(update.values(value=bindparam("value"), allocated_at=bindparam("allocated_at")), again)
+
+
+def _had(connection: Connection, person_ids: Sequence[str]) -> set[tuple[str, str, str]]:
+    """(person id, name, folded value) of all that these people have or had."""
+    columns = tables.identifiers.c
+    found: set[tuple[str, str, str]] = set()
+    for start in range(0, len(person_ids), _CHUNK):
+        chosen = columns.person_id.in_(person_ids[start : start + _CHUNK])
+        rows = connection.execute(select(columns.person_id, columns.name, columns.folded).where(chosen))
+        found.update((row.person_id, row.name, row.folded) for row in rows)
+    return found

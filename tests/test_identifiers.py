@@ -54,6 +54,34 @@ def test_what_was_stored_is_found_again(state: Connection):
     assert identifiers.of("hr:2", "username", names("olanor", "olanor2")) == "olanor2"
 
 
+def test_a_name_that_no_longer_fits_is_followed_by_another(state: Connection):
+    """The newest that the person had and that fits, or else the first free one; and once said it is said again."""
+    store(state, [("hr:1", "username", "lie"), ("hr:2", "username", "moe")], "2026-11-20T00:00:00+00:00")
+    store(state, [("hr:1", "username", "dahl")], "2026-11-21T00:00:00+00:00")
+    identifiers = Identifiers(state, VAULT.digest)
+    identifiers.load(["hr:1"])
+
+    assert identifiers.of("hr:1", "username", names("x"), lambda name: name in {"dahl", "lie"}) == "dahl"
+    assert identifiers.of("hr:1", "username", names("x"), lambda _name: False) == "dahl"  # settled for this run
+    identifiers.load(["hr:1"])
+    assert identifiers.of("hr:1", "username", names("x"), lambda name: name == "lie") == "lie"
+    identifiers.load(["hr:1"])
+    assert identifiers.of("hr:1", "username", names("moe", "moe2"), lambda name: name.startswith("moe")) == "moe2"
+    assert identifiers.allocated == [("hr:1", "username", "lie"), ("hr:1", "username", "moe2")]
+
+
+def test_a_name_that_comes_back_counts_again(state: Connection):
+    """What was stored last is what counts, however old it is."""
+    store(state, [("hr:1", "username", "lie")], "2026-11-20T00:00:00+00:00")
+    store(state, [("hr:1", "username", "dahl")], "2026-11-21T00:00:00+00:00")
+    store(state, [("hr:1", "username", "Lie")], "2026-11-22T00:00:00+00:00")
+    identifiers = Identifiers(state, VAULT.digest)
+    identifiers.load(["hr:1", "hr:2"])
+
+    assert identifiers.held("hr:1", "username") == "Lie"
+    assert identifiers.of("hr:2", "username", names("dahl", "lie", "new")) == "new"
+
+
 def test_a_reserved_name_is_never_given(state: Connection):
     """The name of somebody who is forgotten stays out of reach, though nobody can read it."""
     reserved = VAULT.digest("username", "olanor")

@@ -12,7 +12,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.app.population import stored_organisation
 from eadm_sync.clock import today
-from eadm_sync.desired import Explanation, RuleExplanation, candidates, explain, winning_order
+from eadm_sync.desired import Explanation, RuleExplanation, explain, winning_order
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import Standing, standing
 from eadm_sync.model import Affiliation, Person
@@ -173,7 +173,7 @@ class _Names:
     def __init__(self, context: Context, connection: Connection, organisation: Organisation, person: Person) -> None:
         self._context = context
         self._organisation = organisation
-        self._identifiers = Identifiers(connection, context.vault.digest)
+        self._identifiers = Identifiers(connection, context.vault.digest, context.ruleset.identifiers)
         self._identifiers.load([person.id])
         self.held: dict[str, str] = {}
         self.unnamed: list[str] = []
@@ -182,9 +182,7 @@ class _Names:
         """The person's identifier, or None where every candidate is taken."""
         rule = self._context.ruleset.identifiers[name]
         try:
-            self.held[name] = self._identifiers.of(
-                person.id, name, lambda: candidates(rule, person, affiliation, self._organisation)
-            )
+            self.held[name] = self._identifiers.name(rule, person, affiliation, self._organisation)
         except NoFreeCandidate:
             if name not in self.unnamed:
                 self.unnamed.append(name)

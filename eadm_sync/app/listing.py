@@ -193,7 +193,9 @@ def person(context: Context, name: str) -> PersonDetail:
             identifiers={
                 row.name: row.value
                 for row in connection.execute(
-                    select(identifiers.name, identifiers.value).where(identifiers.person_id == person_id)
+                    select(identifiers.name, identifiers.value)
+                    .where(identifiers.person_id == person_id)
+                    .order_by(identifiers.allocated_at)
                 )
             },
             accounts=_details(

@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy import Connection, func, select
 
 from connectors.contract import Kind
-from eadm_sync.desired import Desired, DesiredGroup, Evaluator, candidates, winning_order
+from eadm_sync.desired import Desired, DesiredGroup, Evaluator, winning_order
 from eadm_sync.desired import Value as PlainValue
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import Standing, first_after, standing
@@ -126,7 +126,7 @@ class _Maker:
         self.connection = connection
         self.today = inputs.basis.today
         self.settings = inputs.ruleset.lifecycle
-        self.identifiers = Identifiers(connection, inputs.vault.digest)
+        self.identifiers = Identifiers(connection, inputs.vault.digest, inputs.ruleset.identifiers)
         self.frames = Spool()
         self.counts: Counter[Slice] = Counter()
         self.problems: list[Problem] = []
@@ -171,6 +171,8 @@ class _Maker:
             self.problems.append(Problem(person.id, str(error)))
             self.due[person.id] = self.today  # looked at, and told of, by every run until it is put right
             return
+        for account in desired.accounts:
+            self.identifiers.note(person.id, account.target, account.attributes)
         desired, known, is_served = self._without_impossible(person.id, desired, known)
         for group in desired.groups:
             self.groups.setdefault((group.target, group.key), (group, person.id))
@@ -217,11 +219,8 @@ class _Maker:
         held = self.identifiers.held(person.id, name)
         if held is not None:
             return held
-        identifier = self.inputs.ruleset.identifiers[name]
-        organisation = self.inputs.organisation
-        return self.identifiers.of(
-            person.id, name, lambda: candidates(identifier, person, affiliation, organisation, self._reached)
-        )
+        rule = self.inputs.ruleset.identifiers[name]
+        return self.identifiers.name(rule, person, affiliation, self.inputs.organisation, self._reached)
 
     def _reveal(self, sealed: Sealed) -> str:
         return self.inputs.vault.open(sealed, "national_id")

@@ -1,10 +1,11 @@
 """The ruleset: YAML files read, checked whole, and compiled to frozen rules. Evaluation is in `eadm_sync.desired`."""
 
 from eadm_sync.ruleset.loading import load_ruleset
-from eadm_sync.ruleset.naming import candidates
+from eadm_sync.ruleset.naming import candidates, fits
 from eadm_sync.ruleset.organisation import Organisation
 from eadm_sync.ruleset.rules import (
     AccountRule,
+    Form,
     GroupRule,
     IdentifierRule,
     LicenceRule,
@@ -18,6 +19,7 @@ from eadm_sync.ruleset.vocabulary import TargetWords, Vocabulary
 
 __all__ = [
     "AccountRule",
+    "Form",
     "GroupRule",
     "IdentifierRule",
     "LicenceRule",
@@ -29,6 +31,7 @@ __all__ = [
     "TargetWords",
     "Vocabulary",
     "candidates",
+    "fits",
     "load_ruleset",
     "ruleset_schema",
 ]

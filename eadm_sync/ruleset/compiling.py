@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from hashlib import blake2b
@@ -22,8 +22,17 @@ from eadm_sync.expression.typed import method
 from eadm_sync.ruleset.code import build_function, mapping, names_in, text_code, value_code, wrong_constant, wrong_type
 from eadm_sync.ruleset.document import AccountEntry, GroupEntry, IdentifierEntry, LicenceEntry
 from eadm_sync.ruleset.entries import Entry, origin_of, texts_in, value_at
-from eadm_sync.ruleset.rules import AccountRule, Candidate, GroupRule, IdentifierRule, LicenceRule
-from eadm_sync.ruleset.scopes import BASE, GROUP, IDENTIFIER_LOCAL, Words, candidate_scope, condition_scope, rule_scope
+from eadm_sync.ruleset.rules import AccountRule, Candidate, Form, GroupRule, IdentifierRule, LicenceRule, Value
+from eadm_sync.ruleset.scopes import (
+    BASE,
+    GROUP,
+    IDENTIFIER_LOCAL,
+    Words,
+    candidate_scope,
+    condition_scope,
+    identifier_local,
+    rule_scope,
+)
 from eadm_sync.ruleset.vocabulary import TargetWords
 
 _EACH_ONLY = frozenset({"unit", "class_group", "role"})
@@ -49,6 +58,7 @@ class Compiler:
         self.namespace = Namespace()
         self.conditions: dict[str, Condition] = {}
         self._scopes: dict[tuple[str, str | None], Scope] = {}
+        self._forms: dict[tuple[str, str, str], dict[str, Callable[[str], Value]]] = {}
         self.dependencies: dict[str, object] = {
             **{word: table.digest for word, table in words.tables.items()},
         }
@@ -127,6 +137,7 @@ class Compiler:
         codes = {
             word: value_code(typed, target.attributes.get(word), self.namespace) for word, typed in attributes.items()
         }
+        self._note_forms(given, attributes, codes)
         result = ast.Tuple([self._or_none(container), mapping(codes)], ast.Load())
         condition = all_of(when, scope, self.namespace)
         parts = [condition.typed, *attributes.values(), *([container] if container else [])]
@@ -214,8 +225,33 @@ class Compiler:
         fingerprint = self.fingerprint("identifier", given, given.candidates)
         self.dependencies[word] = fingerprint
         return IdentifierRule(
-            word, entry.document.file, line, candidates, places, given.max_length, forbidden, reads, fingerprint
+            name=word,
+            file=entry.document.file,
+            line=line,
+            candidates=candidates,
+            unique_in=places,
+            max_length=given.max_length,
+            forbidden=forbidden,
+            reads=reads,
+            fingerprint=fingerprint,
+            follows=given.on_rename == "follow",
         )
+
+    def placed(self, rule: IdentifierRule) -> IdentifierRule:
+        """The identifier with what account rules, all of which are compiled by now, make of its names."""
+        forms: list[Form] = []
+        lengths = [] if rule.max_length is None else [rule.max_length]
+        for target, attribute in rule.unique_in:
+            found = [*self._forms.get((rule.name, target, attribute), {}).values()] or [_as_it_is]
+            forms += (Form(target, attribute, render) for render in found)
+            longest = self.words.vocabulary.targets[target].max_lengths.get(attribute)
+            if longest is not None:
+                lengths += (longest - _added_length(render) for render in found)
+        length = min(lengths, default=None)
+        if length is not None and length < 1:
+            message = f"no name is short enough: what rules add to '{rule.name}' fills the attribute already"
+            self.problems.append(Problem(rule.file, rule.line, 1, message))
+        return replace(rule, forms=tuple(forms), max_length=length)
 
     # ------------------------------------------------------------ parts of rules
 
@@ -257,6 +293,18 @@ class Compiler:
                 self._note(entry, f"longer than the {lengths[word]} characters '{word}' takes", "attributes", word)
             found[word] = typed
         return found
+
+    def _note_forms(self, given: AccountEntry, attributes: Mapping[str, Typed], codes: Mapping[str, ast.expr]) -> None:
+        """Keeps what is made of an identifier alone, by its text: many rules make the same."""
+        for attribute, typed in attributes.items():
+            read = [path for path in typed.reads if not path.startswith("target.")]
+            if len(read) != 1 or read[0] not in self.words.identifiers:
+                continue
+            forms = self._forms.setdefault((read[0], given.target, attribute), {})
+            text = given.attributes[attribute]
+            if text not in forms:
+                parameters = (identifier_local(read[0]),)
+                forms[text] = build_function("form", parameters, codes[attribute], (), self.namespace)
 
     def _unknown_attribute(self, entry: Entry, word: str, types: Mapping[str, str]) -> None:
         path = entry.at("attributes", word)
@@ -384,6 +432,17 @@ class Compiler:
 
     def _note(self, entry: Entry, message: str, *steps: str | int, hint: str | None = None) -> None:
         self.problems.append(entry.document.problem(entry.at(*steps), message, hint=hint))
+
+
+def _as_it_is(name: str) -> Value:
+    """What an attribute is taken to hold that no rule makes of the name alone."""
+    return name
+
+
+def _added_length(render: Callable[[str], Value]) -> int:
+    """How many characters a form adds to a name."""
+    value = render("x")
+    return len(value) - 1 if isinstance(value, str) else 0
 
 
 def _constant_value(value: Any) -> Typed:

@@ -158,10 +158,19 @@ class IdentifierEntry(_Entry):
         description="Templates, tried in order; one that reads `n` is tried with 2, 3, 4 … and must be there."
     )
     unique_in: list[Text] = Field(
-        [], description="Where the name must be free, each as `target.attribute`, besides all names given before."
+        [],
+        description="Where the name must be free, each as `target.attribute`, besides all names given before: no other "
+        "person's account that we manage may hold there what a rule would make of the name.",
     )
     max_length: Annotated[StrictInt, Field(ge=1, le=256)] | None = Field(
-        None, description="Longest name, in characters; a longer one is cut before its number."
+        None,
+        description="Longest name, in characters; a longer one is cut before its number. What the attributes of "
+        "`unique_in` can hold is a limit too.",
+    )
+    on_rename: Literal["keep", "follow"] = Field(
+        "keep",
+        description="What happens when the name is none that the patterns would give the person today: it is kept for "
+        "good, or a new one is given (follow). The old one is never given to anybody else.",
     )
     forbidden: list[Text] = Field([], description="Names that are never given, whatever the case of the letters.")
 

@@ -193,6 +193,7 @@ class _Loader:
         licences = self._rules("licences", compiler.licence)
         self._refuse_unreachable(licences)
         self._refuse_unset(accounts)
+        found = {word: compiler.placed(rule) for word, rule in found.items()}
         lifecycle, order = self._lifecycle(), self._order()
         if self._problems:
             return None

@@ -50,6 +50,41 @@ def candidates(
                 yield name
 
 
+def fits(
+    identifier: IdentifierRule, person: Person, affiliation: Affiliation, organisation: Organisation, name: str
+) -> bool:
+    """Whether a name is one of the person's candidates, whatever its number."""
+    folded = name.casefold()
+    if folded in identifier.forbidden:
+        return False
+    unit = organisation.unit(affiliation.unit)
+    numbers = _numbers_in(folded)
+    for candidate in identifier.candidates:
+        text = candidate.render(person, affiliation, unit, _no_name, _no_sealed, _N)
+        head, found, tail = text.partition(_N)
+        if not found:
+            offered = [head[: identifier.max_length].strip()]
+        else:
+            tail = tail.replace(_N, "")
+            offered = [_numbered(head, number, tail, identifier.max_length) for number in numbers if head or tail]
+        if any(one.casefold() == folded for one in offered):
+            return True
+    return False
+
+
+def _numbers_in(text: str) -> set[int]:
+    """Every number of a pattern that stands somewhere in a text: in "a123", 12 and 23 as well as 123."""
+    widths = range(1, len(str(LAST_NUMBER)) + 1)
+    pieces = (text[at : at + width] for width in widths for at in range(len(text) - width + 1))
+    return {int(piece) for piece in pieces if piece.isascii() and piece.isdigit() and int(piece) > 1}
+
+
+def _numbered(head: str, number: int, tail: str, max_length: int | None) -> str:
+    """A name with its number, cut before it where it is too long."""
+    room = None if max_length is None else max(max_length - len(tail) - len(str(number)), 0)
+    return f"{head[:room]}{number}{tail}"[:max_length].strip()
+
+
 def _names(text: str, identifier: IdentifierRule, reached: Reached) -> Iterator[str]:
     max_length = identifier.max_length
     head, found, tail = text.partition(_N)
@@ -62,8 +97,7 @@ def _names(text: str, identifier: IdentifierRule, reached: Reached) -> Iterator[
     key = (identifier.name, head, tail)
     for number in range(reached.get(key, 1) + 1, LAST_NUMBER + 1):
         reached[key] = number
-        room = None if max_length is None else max(max_length - len(tail) - len(str(number)), 0)
-        yield f"{head[:room]}{number}{tail}"[:max_length].strip()
+        yield _numbered(head, number, tail, max_length)
 
 
 def _no_name(_name: str, _person: Person, _affiliation: Affiliation) -> None:

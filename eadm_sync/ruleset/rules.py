@@ -137,6 +137,21 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What an account attribute holds where a rule fills it with a name and nothing else of the person.
+
+    Attributes:
+        target: Name of the target.
+        attribute: The account attribute.
+        render: Name -> value of the attribute.
+    """
+
+    target: str
+    attribute: str
+    render: Callable[[str], Value] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class IdentifierRule:
     """How one kind of name is made.
 
@@ -150,6 +165,8 @@ class IdentifierRule:
         forbidden: Names never given, case folded.
         reads: Every field the candidates read.
         fingerprint: As for rules.
+        follows: Whether who is called otherwise gets another name (`on_rename: follow`).
+        forms: What a name becomes in the attributes of `unique_in`; the name itself where no rule tells.
     """
 
     name: str
@@ -161,6 +178,8 @@ class IdentifierRule:
     forbidden: frozenset[str]
     reads: frozenset[str]
     fingerprint: str
+    follows: bool = False
+    forms: tuple[Form, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,18 @@ def load_known(connection: Connection, person_ids: Sequence[str]) -> dict[str, K
     return found
 
 
+def account_attributes(connection: Connection, target: str) -> Iterator[tuple[str, Attributes]]:
+    """What every known account of one target holds, by person; streaming."""
+    columns = tables.known_accounts.c
+    query = select(columns.person_id, columns.attributes).where(columns.target == target)
+    for person_id, attributes in connection.execution_options(yield_per=_PORTION).execute(query):
+        yield person_id, _decode(attributes)
+
+
+_PORTION = 1_000
+"""Accounts fetched at once: some MiB."""
+
+
 def load_groups(
     connection: Connection, keys: Iterable[tuple[str, str]] | None = None
 ) -> dict[tuple[str, str], KnownGroup]:

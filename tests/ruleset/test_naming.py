@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from itertools import islice
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from eadm_sync.model import Affiliation, Person, Unit
-from eadm_sync.ruleset import Organisation, Ruleset, candidates
+from eadm_sync.ruleset import Organisation, Ruleset, candidates, fits
 from eadm_sync.ruleset.naming import LAST_NUMBER
 
 PATTERN = """
@@ -72,3 +75,67 @@ def test_a_number_that_was_offered_once_is_passed_over_where_the_caller_says_so(
 
     assert first == ["kari", "kari2x", "kari3x"]
     assert second == ["kari", "kari4x", "kari5x"]
+
+
+def fitting(ruleset: Ruleset, given_name: str, name: str) -> bool:
+    """Whether a name fits somebody called so."""
+    return fits(ruleset.identifiers["user"], Person("hr:1", given_name), HERE, Organisation(), name)
+
+
+def test_what_fits_is_what_is_offered(load: Callable[..., Ruleset]):
+    """In whatever case, with whatever number, cut as it would be; and nothing else."""
+    ruleset = load(PATTERN)
+
+    assert all(fitting(ruleset, "Åse", name) for name in ("ase", "ASE", "ase2x", "a9999x"))
+    assert not any(fitting(ruleset, "Åse", name) for name in ("ase1x", "ase02x", "ase2", "ase9999x", "10000x", "kari", ""))
+    assert all(fitting(ruleset, "Alexander", name) for name in ("alexan", "alex2x", "ale10x"))
+    assert not fitting(ruleset, "Admin", "admin")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(name=st.text("abc1290", min_size=1, max_size=8), place=st.integers(0, 400))
+def test_every_name_that_is_offered_fits(load: Callable[..., Ruleset], name: str, place: int):
+    """Names that hold digits themselves are no exception."""
+    ruleset = load(PATTERN)
+
+    assert fitting(ruleset, name, offered(ruleset, name, place + 1)[-1])
+
+
+PLACED = """
+ruleset: a
+identifiers:
+  user: {{candidates: ["{{{{ person.given_name }}}}{{{{ n }}}}"], unique_in: [ad.title, google.mail]}}
+accounts:
+  - rule: one
+    target: ad
+    attributes: {{name: x, title: "{0}"}}
+  - rule: two
+    target: google
+    attributes: {{mail: "{{{{ user }}}}@{{{{ target.domain }}}}", alias: "{{{{ user }}}}{{{{ person.id }}}}"}}
+"""
+
+
+def test_a_name_becomes_what_the_rules_make_of_it(load: Callable[..., Ruleset]):
+    """Forms are those of rules that read the name alone; the attribute's length, less what is added, is a limit."""
+    rule = load(PLACED.format("{{ user }}-{{ target.suffix }}")).identifiers["user"]
+
+    assert [(form.target, form.attribute, form.render("kari")) for form in rule.forms] == [
+        ("ad", "title", "kari-x.no"),
+        ("google", "mail", "kari@g.no"),
+    ]
+    assert rule.max_length == 5
+
+
+def test_what_depends_on_more_than_the_name_is_taken_as_the_name_itself(load: Callable[..., Ruleset]):
+    """What the attribute will hold cannot be told before the name is given."""
+    rule = load(PLACED.format("{{ user }} {{ person.family_name }}")).identifiers["user"]
+
+    assert [form.render("kari") for form in rule.forms] == ["kari", "kari@g.no"]
+    assert rule.max_length == 10
+
+
+def test_a_name_that_could_never_fit_is_refused(refused: Callable[..., list[str]]):
+    """What rules add to the name is longer than the attribute."""
+    (problem,) = refused(PLACED.format("{{ user }} of {{ target.base_dn }} {{ target.suffix }}"))
+
+    assert problem.startswith("a.yaml:4:1: no name is short enough")
