@@ -24,7 +24,7 @@ from eadm_sync.app.halving import Half, Summary
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.population import count_people, middle_person, stored_organisation, stored_people, stored_person
 from eadm_sync.clock import today
-from eadm_sync.desired import Desired, DesiredGroup, Evaluator, candidates, winning_order
+from eadm_sync.desired import Desired, DesiredGroup, Evaluator, winning_order
 from eadm_sync.desired import Value as PlainValue
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import Standing, standing
@@ -192,9 +192,7 @@ class _Side:
         if not self.may_name:
             raise _NeedsName
         rule = self.ruleset.identifiers[name]
-        return self.identifiers.of(
-            person.id, name, lambda: candidates(rule, person, affiliation, self._organisation, self._reached)
-        )
+        return self.identifiers.name(rule, person, affiliation, self._organisation, self._reached)
 
     def stand(self, person: Person, day: date) -> Standing:
         """Where the person stands by this side's lifecycle."""
@@ -284,7 +282,7 @@ class _Comparer:
 
     def _begin(self, connection: Connection, *, may_name: bool) -> None:
         for side in (self._old, self._new):
-            side.identifiers = Identifiers(connection, self.context.vault.digest)
+            side.identifiers = Identifiers(connection, self.context.vault.digest, side.ruleset.identifiers)
             side.may_name = may_name
 
     def _load(self, people: Sequence[Person]) -> None:

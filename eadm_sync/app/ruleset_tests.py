@@ -14,7 +14,7 @@ from eadm_sync.desired import Desired, DesiredAccount, DesiredGroup, candidates,
 from eadm_sync.errors import NotFound
 from eadm_sync.lifecycle import Standing, standing
 from eadm_sync.model import Affiliation, ClassGroup, ClassMembership, Person, Sealed, Unit
-from eadm_sync.ruleset import Organisation, Ruleset, load_ruleset
+from eadm_sync.ruleset import Organisation, Ruleset, fits, load_ruleset
 from eadm_sync.ruleset.cases import AffiliationEntry, CaseEntry, ExpectedAccount, PersonEntry
 from eadm_sync.ruleset.cases_loading import PERSON, Case, load_cases
 
@@ -156,9 +156,11 @@ class _Names:
 
     def of(self, name: str, person: Person, affiliation: Affiliation) -> str | None:
         """One identifier, None where every candidate is taken."""
-        if name not in self._held:
-            offered = candidates(self._ruleset.identifiers[name], person, affiliation, self._organisation)
+        rule = self._ruleset.identifiers[name]
+        held = self._held.get(name)
+        if held is None or (rule.follows and not fits(rule, person, affiliation, self._organisation, held)):
             taken = self._taken.get(name, set())
+            offered = candidates(rule, person, affiliation, self._organisation)
             found = next((one for one in offered if one.casefold() not in taken), None)
             if found is None:
                 return None

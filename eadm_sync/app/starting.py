@@ -13,6 +13,7 @@ from eadm_sync.config.settings import StateSettings
 from eadm_sync.config.starter import starter_files
 from eadm_sync.errors import EadmError
 from eadm_sync.ruleset import ruleset_schema
+from eadm_sync.ruleset.cases import cases_schema
 from eadm_sync.state.database import REVISION
 
 
@@ -55,7 +56,7 @@ def start(directory: Path) -> Started:
     return Started(tuple(texts), key_file)
 
 
-SCHEMAS = {"config": config_schema, "ruleset": ruleset_schema}
+SCHEMAS = {"config": config_schema, "ruleset": ruleset_schema, "cases": cases_schema}
 """What there is a JSON Schema of, by the name the shell knows it by."""
 
 

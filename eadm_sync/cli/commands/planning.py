@@ -69,6 +69,10 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
     ] = None,
     release: Release = [],  # noqa: B006 - typer copies it
     reason: Reason = None,
+    rulesets: Annotated[
+        list[Path],
+        typer.Option("--rulesets", metavar="DIR", help="Instead: what would change if these rules were in force."),
+    ] = [],  # noqa: B006 - as above
 ) -> None:
     """Show what `sync` would do, and do nothing.
 
@@ -77,10 +81,13 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
     eadm-sync plan --target ad --person hr:1001
     eadm-sync plan --format html > plan.html
     eadm-sync plan --out plan.jsonl, and when it is approved: eadm-sync apply plan.jsonl
+    eadm-sync plan --rulesets ../pull-request/rulesets --format markdown
 
     Exit codes: 0 nothing to do, 2 there are changes, 3 a brake holds some of it, 1 something failed or a source could
     not be read. They speak of what you narrowed it to; a held or unreadable source always counts.
     """  # noqa: D301 - click reads the backslash
+    if rulesets:
+        raise typer.Exit(_compare(config, rulesets, form, limit, narrowed=bool(target or person or rule or out)))
     _ = reason  # taken so that a `sync` can be rehearsed as it will be typed
     from eadm_sync.app.narrowing import known_holds, narrowed, tally
     from eadm_sync.cli.showing.preview import Preview, config_option
@@ -108,12 +115,24 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
     raise typer.Exit(preview.exit_code)
 
 
+def _compare(config: Path, rulesets: list[Path], form: PlanFormat, limit: int | None, *, narrowed: bool) -> int:
+    """`plan --rulesets`: the same as `ruleset compare`."""
+    from eadm_sync.cli.commands.ruleset import SHOWN, CompareFormat, show_comparison
+
+    if narrowed or form is PlanFormat.HTML:
+        raise typer.BadParameter("goes with --format table, json or markdown and --limit only", param_hint="--rulesets")
+    return show_comparison(config, rulesets, CompareFormat(form.value), SHOWN if limit is None else limit)
+
+
 def sync(
     config: Config = CONFIG,
     yes: Yes = False,
     no_deliver: NoDeliver = False,
     release: Release = [],  # noqa: B006 - typer copies it
     reason: Reason = None,
+    author: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who answers for the rules, for the audit. Default: you.")
+    ] = None,
 ) -> None:
     """Plan, ask, put the changes into the export queue, deliver them, report.
 
@@ -131,6 +150,7 @@ def sync(
     _require_answer(yes=yes)
     _require_reason(release, reason)
     context = installation(config)
+    context.author = author
     released = known_holds(context, release)
 
     def run(confirm: Callable[[Planned], bool], bars: Bars) -> SyncReport:

@@ -18,6 +18,7 @@ class Schema(StrEnum):
 
     CONFIG = "config"
     RULESET = "ruleset"
+    CASES = "cases"
 
 
 def init(
@@ -115,7 +116,7 @@ def check(
 
 
 def schema(what: Annotated[Schema, typer.Argument(help="Of which file.")]) -> int:
-    """Print the JSON Schema of the configuration or of rulesets, for editors that complete and check.
+    """Print the JSON Schema of the configuration, rulesets or their tests, for editors that complete and check.
 
     Name it in the first line of a file: # yaml-language-server: $schema=config.schema.json
 
