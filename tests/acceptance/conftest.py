@@ -246,6 +246,10 @@ class Town:
         with self.state() as connection:
             return list(connection.execute(select(table)))
 
+    def told(self) -> list[Row[Any]]:
+        """What the audit tells of changes to targets."""
+        return [row for row in self.rows(tables.audit) if row.target is not None]
+
     def alter(self, statement: Any) -> None:
         """Changes the state behind the program's back."""
         with self.context.writing() as database, database.write() as connection:

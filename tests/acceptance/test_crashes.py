@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from eadm_sync.app.delivering import deliver_all
-from eadm_sync.state import tables
 from exportqueue import State
 
 from .conftest import SMALL_TOWN, Processes, Town, make_town
@@ -43,7 +42,7 @@ def _moments(seed: int, seconds: float) -> list[float]:
 
 def _assert_once(town: Town) -> None:
     """Each change is in the audit once: none lost, none told twice."""
-    told = Counter((row.target, row.object, row.action) for row in town.rows(tables.audit))
+    told = Counter((row.target, row.object, row.action) for row in town.told())
     assert set(told.values()) == {1}
     held = sum(len(kind) for content in town.contents().values() for kind in content.values())
     assert len(told) == held  # everything was created, and nothing else was done
@@ -191,5 +190,5 @@ def test_a_change_on_the_second_day_survives_kills(processes: Processes, settled
     assert status == "done"
     assert settled.contents() == other.contents()
     settled.assert_settled()
-    told = Counter(row.object + row.action for row in settled.rows(tables.audit))
-    assert told == Counter(row.object + row.action for row in other.rows(tables.audit))
+    told = Counter(row.object + row.action for row in settled.told())
+    assert told == Counter(row.object + row.action for row in other.told())

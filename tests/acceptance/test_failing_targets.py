@@ -19,7 +19,7 @@ DOWN = {"kind": "unavailable", "every": 1}
 
 
 def _audited(town: Town) -> Counter[tuple[str, str, str]]:
-    return Counter((row.target, row.object, row.action) for row in town.rows(tables.audit))
+    return Counter((row.target, row.object, row.action) for row in town.told())
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_newer_plan_takes_the_place_of_waiting_changes(small_town: Town):
 
     titles = {account[0]["title"] for account in small_town.content("ad")["accounts"].values()}
     assert titles == {"Spesialrådgiver"}
-    told = [row for row in small_town.rows(tables.audit) if row.target == "ad" and row.action == "update"]
+    told = [row for row in small_town.told() if row.target == "ad" and row.action == "update"]
     assert len(told) == len({row.object for row in told})
     small_town.assert_settled()
 
@@ -193,7 +193,7 @@ def test_everybody_planned_anew_while_groups_are_being_made_loses_nothing(small_
 
     assert replaced.superseded
     assert last.is_complete
-    assert {row.object for row in small_town.rows(tables.audit) if row.target == "ad"} == {
+    assert {row.object for row in small_town.told() if row.target == "ad"} == {
         *(f"account:{person}" for person in small_town.content("ad")["accounts"]),
         *small_town.content("ad")["groups"],
         *(f"membership:{person}:{group[6:]}" for group, person in small_town.content("ad")["memberships"]),

@@ -155,7 +155,7 @@ def test_what_is_written_into_a_plan_by_hand_is_not_carried_out(settled: Town):
     settled.apply(file)
 
     assert settled.account("hr:001001")
-    assert "delete" not in {row.action for row in settled.rows(tables.audit)}
+    assert "delete" not in {row.action for row in settled.told()}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_the_first_run_creates_everything(town: Town):
     report = town.sync()
 
     assert report.is_complete
-    assert report.enqueued == sum(target.done for target in report.targets) == len(town.rows(tables.audit))
+    assert report.enqueued == sum(target.done for target in report.targets) == len(town.told())
     assert town.made
     assert town.made.evaluated == 250
     assert {line[3] for line in town.made.lines} == {"create"}
