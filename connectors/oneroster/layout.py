@@ -43,16 +43,17 @@ class Layout:
         Raises:
             Unreadable: As `connectors.delimited.read_rows`.
         """
-        pick = itemgetter(*self.places)
+        pick = _picker(self.places, len(self.header))
         for row in read_rows(self.file, DIALECT, self.table, self.header):
             if isinstance(row, BadRecord):
                 yield self._renamed(row)
                 continue
-            cells = list(pick((*row.values, "")))
+            values = pick(row.values)
             for place, tidy in self.tidied:
-                if cells[place]:
-                    cells[place] = tidy(cells[place])
-            yield Record(self.table, tuple(cells), row.file, row.line)
+                cell = values[place]
+                if cell and (tidied := tidy(cell)) != cell:
+                    values = (*values[:place], tidied, *values[place + 1 :])
+            yield row if values is row.values else Record(self.table, values, row.file, row.line)
 
     def _renamed(self, row: BadRecord) -> BadRecord:
         names = {self.header[place]: name for name, place in self._placed() if place < len(self.header)}
@@ -86,6 +87,18 @@ def layout_of(table: str, file: TextFile) -> Layout:
         places=tuple(places[name] if name in places else _own(header, name) for name in columns),
         tidied=tuple((columns.index(name), tidy) for name, tidy in tidied.items()),
     )
+
+
+def _picker(places: tuple[int, ...], width: int) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
+    """Chooses a row's values by their places; those behind its `width` are empty.
+
+    Exports in the standard's own order, as most are, need nothing chosen: at most empty values are put behind.
+    """
+    if places == tuple(min(place, width) for place in range(len(places))):
+        empty = ("",) * (len(places) - width)
+        return lambda values: values + empty
+    pick = itemgetter(*places)
+    return lambda values: pick((*values, ""))
 
 
 def _own(header: tuple[str, ...], name: str) -> int:

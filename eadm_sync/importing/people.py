@@ -138,9 +138,9 @@ class PersonMapper:
             id_ = f"{self._source}:{key}"
             fields, faults = row.entry.convert(row.values)
             if id_ in attempt.affiliations or id_ in attempt.bad_affiliations:
-                faults.append(Fault("key", "is there twice"))
-                if attempt.affiliations.get(id_) != Affiliation(id=id_, source=self._source, **fields):
+                if faults or attempt.affiliations.get(id_) != Affiliation(id=id_, source=self._source, **fields):
                     attempt.bad_affiliations.add(id_)  # which of the two is right?
+                faults.append(Fault("key", "is there twice"))
             elif faults:
                 attempt.bad_affiliations.add(id_)
             else:

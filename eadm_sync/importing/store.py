@@ -65,7 +65,9 @@ class ImportStore:
         record = tables.source_records.c
         present = select(record.key, record.hash).where(record.source == source, record.absent_since.is_(None))
         absent = select(record.key).where(record.source == source, record.absent_since.is_not(None))
-        hashes: dict[str, bytes | int] = dict(iter(self._connection.execute(present)))
+        hashes: dict[str, bytes | int] = {}
+        for rows in self._connection.execute(present).partitions(_BATCH):
+            hashes.update(map(tuple, rows))
         return Former(hashes, set(self._connection.execute(absent).scalars()), lambda keys: self.people(source, keys))
 
     def people(self, source: str, keys: Sequence[str]) -> dict[str, SourcePerson]:

@@ -85,6 +85,7 @@ GOOD = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(ROWS, GOOD))
 def test_a_row_whole_or_piece_by_piece(row: tuple[str, ...]):
     """All fields by one function are those field by field, wherever no field is at fault."""
@@ -98,7 +99,7 @@ def test_a_row_whole_or_piece_by_piece(row: tuple[str, ...]):
             assert entry.whole(values) == fields
 
 
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)
 @given(st.one_of(ROWS, GOOD), st.lists(st.tuples(st.integers(0, 2), st.one_of(ROWS, GOOD, GOOD, GOOD)), max_size=4))
 def test_a_person_whole_or_piece_by_piece(row: tuple[str, ...], children: list[tuple[int, tuple[str, ...]]]):
     """The short way gives the person that the long way gives, and gives none exactly where that finds a fault."""
@@ -114,3 +115,15 @@ def test_a_person_whole_or_piece_by_piece(row: tuple[str, ...], children: list[t
     whole = mapper.whole("1", PERSON, values, [(each.entry, each.values) for each in rows])
 
     assert whole == (mapper.person("1", attempt, None) if attempt.sound else None)
+
+
+def test_a_repeated_affiliation_that_is_bad_too():
+    """A second row of an affiliation that lacks even its kind is a fault of that one affiliation, and no error."""
+    (affiliation, *_) = CHILDREN
+    first, second = (("1", "Ås", "", "", "10", "80", "", kind) for kind in ("pupil", "Not A Word"))
+    rows = [ChildRow(affiliation, affiliation.pick(row), "rows.csv", line) for line, row in enumerate((first, second))]
+
+    attempt = PersonMapper("hr", VAULT, KeyMask(VAULT), TODAY).attempt(PERSON, PERSON.pick(first), rows)
+
+    assert [(row.line, fault.field) for row, fault in attempt.row_faults] == [(1, "kind"), (1, "key")]
+    assert attempt.bad_affiliations == {"hr:10"}
