@@ -9,7 +9,13 @@ from __future__ import annotations
 
 def main() -> None:
     """The program `eadm-sync`."""
+    import io
+    import sys
+
     from eadm_sync.cli.failing import run
     from eadm_sync.cli.program import program
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a Polish name on a Latin-1 terminal is no reason to stop
     raise SystemExit(run(program))
