@@ -84,3 +84,28 @@ def test_targets_that_the_readme_names_exist():
     assert named
     for word in named:
         assert re.search(rf"^{word}:", makefile, re.MULTILINE), word
+
+
+def test_files_that_the_record_passes_exist():
+    """Every file and folder of the code that docs/how-a-record-travels.md names is there."""
+    text = (ROOT / "docs" / "how-a-record-travels.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py))`", text))
+    named |= set(re.findall(r"`((?:eadm_sync|connectors|exportqueue)(?:/[a-z_]+)+)`", text))
+
+    missing = [name for name in sorted(named) if not any((base / name).exists() for base in (ROOT, ROOT / "eadm_sync"))]
+
+    assert len(named) >= 20
+    assert missing == []
+
+
+def test_every_word_of_the_domain_is_in_the_glossary():
+    """The words that rulesets, configuration and queue are made of have one entry each, in alphabetical order."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| \*\*([a-z ]+)\*\* \|", text, re.MULTILINE)
+    expected = (
+        "account affiliation anchor attribute brake change condition container group hold identifier item licence"
+    )
+    expected += " membership person plan quarantine record reservation retention rule ruleset run source target unit"
+
+    assert words == sorted(set(words))
+    assert {*expected.split(), "class group", "desired state", "known state", "export queue"} <= set(words)
