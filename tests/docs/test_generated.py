@@ -117,3 +117,25 @@ def test_there_are_commands():
     names = {command.name for command in commands.commands()}
 
     assert {"init", "check", "plan", "sync", "apply", "explain", "why-not", "queue list"} <= names
+
+
+def mentioned() -> list[tuple[str, str]]:
+    """Every call of the program that a page written by hand shows, with the page's name."""
+    written = [DOCS.parent / "README.md", DOCS.parent / "examples" / "README.md", *sorted(DOCS.glob("*.md"))]
+    texts = {page.name: page.read_text(encoding="utf-8") for page in written if page.name != "commands.md"}
+    return [
+        (name, call.strip())
+        for name, text in texts.items()
+        for call in re.findall(r"(?:`|\$ )eadm-sync ([a-z][^`\n#]*)", text)
+    ]
+
+
+@pytest.mark.parametrize(("page", "call"), mentioned())
+def test_mentioned_commands_exist(page: str, call: str):
+    """Whatever a page tells the reader to type is a command, with options that it has."""
+    known = dict(offered())
+    words = call.split()
+    name = next((name for name in (" ".join(words[:2]), words[0]) if name in known), None)
+
+    assert name is not None, f"{page}: eadm-sync {call}"
+    assert set(re.findall(r"(?<= )--[a-z-]+", call)) <= set(known[name]), f"{page}: eadm-sync {call}"
