@@ -306,10 +306,11 @@ class _Comparer:
         stand = stand_before if same_lifecycle else self._new.stand(person, self.day)
         if not stand.counting and not stand_before.counting:
             return None
-        made.evaluated += 1
         try:
             before, after = self._sides(person, stand_before, stand)
+            made.evaluated += 1
         except NoFreeCandidate as error:
+            made.evaluated += 1
             made.problems.append(Problem(person.id, str(error)))
             return None
         if before == after and stand.enabled == stand_before.enabled:

@@ -24,7 +24,7 @@ from eadm_sync.sample.dice import Dice
 from eadm_sync.sample.names import FOREIGN, NORWEGIAN, mailbox
 from eadm_sync.sample.names import Name as InventedName
 
-_HEADER = "# yaml-language-server: $schema=../../docs/schema/cases.schema.json\n"
+_HEADER = "# yaml-language-server: $schema=../../schema/cases.schema.json\n"
 
 
 def record_case(context: Context, name: str, title: str | None = None) -> str:
