@@ -234,7 +234,7 @@ class Capabilities:
         group_name: Likewise for groups.
         unique: Account attributes whose values no two accounts may share, compared without case.
         required: Account attributes a CREATE needs.
-        attributes: Every account attribute it takes, with its type (`str`, `bool`, `int`, `list`); empty: any name, any type.
+        attributes: Every account attribute it takes, with its type (`str`, `bool`, `int`, `list`); empty: any name and type.
         group_attributes: Likewise for groups.
         max_lengths: Longest value in characters, by account attribute.
     """
