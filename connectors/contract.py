@@ -234,7 +234,7 @@ class Capabilities:
         group_name: Likewise for groups.
         unique: Account attributes whose values no two accounts may share, compared without case.
         required: Account attributes a CREATE needs.
-        attributes: The account attributes it takes, with their types (`str`, `bool`, `int`, `list`); empty: all names and types.
+        attributes: Its account attributes with their types (`str`, `bool`, `int`, `list`); empty: any name, any type.
         group_attributes: Likewise for groups.
         max_lengths: Longest value in characters, by account attribute.
     """
