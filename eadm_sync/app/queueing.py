@@ -59,7 +59,7 @@ def items(
     context: Context,
     *,
     target: str | None = None,
-    state: State | None = None,
+    state: str | None = None,
     subject: str | None = None,
     limit: int = 100,
 ) -> tuple[Item, ...]:
@@ -68,7 +68,7 @@ def items(
     Args:
         context: The installation.
         target: Only of this target.
-        state: Only in this state.
+        state: Only in this state, one of `exportqueue.State`'s words.
         subject: Only of this person, by any of their names, or of this group ("group:<key>").
         limit: The most there are to be.
 
@@ -80,7 +80,7 @@ def items(
     with context.reading() as database, database.read() as connection:
         if subject is not None and not subject.startswith(group_key("")):
             subject = find_person(connection, subject)
-        states = _UNFINISHED if state is None else (state,)
+        states = _UNFINISHED if state is None else (State(state),)
         found = [context.queue.list(connection, target, each, subject, limit) for each in states]
         return tuple(islice(merge(*found, key=lambda item: item.id), limit))
 

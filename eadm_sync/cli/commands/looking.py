@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from enum import StrEnum
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,7 +40,8 @@ Person = Annotated[str, typer.Argument(metavar="PERSON", help="Id (hr:1001), key
 
 def rows(headings: tuple[str, ...], fields: tuple[str, ...], values: Iterable[Any], as_: Format) -> None:
     """A list: a table of some fields, or JSON with all of them."""
-    with contextlib.closing(_closable(values)) as each:
+    with contextlib.closing(_closable(values)) as found:
+        each = chain(list(islice(found, 1)), found)  # what is wrong with the question shows before anything is printed
         if as_ is Format.JSON:
             json_list(each)
         else:
@@ -392,7 +394,8 @@ def _advice(found: Status) -> Iterator[str]:
         if one.paused is not None:
             yield f"{target} is paused ({clean(one.paused)}): 'eadm-sync queue resume {target}' when it may go on"
         elif one.ready or one.retrying:
-            yield f"{many(one.ready + one.retrying, 'change')} on the way to {target}: 'eadm-sync deliver' delivers what is due"
+            going = many(one.ready + one.retrying, "change")
+            yield f"{going} on the way to {target}: 'eadm-sync deliver' delivers what is due"
     if found.quarantined:
         yield "some of what the sources hold was left out: 'eadm-sync quarantine list' says what and why"
 

@@ -73,10 +73,8 @@ def queue_list(
     Exit codes: 0 listed (also if there are none), 1 error.
     """
     from eadm_sync.app import queueing
-    from exportqueue import State as ItemState
 
-    wanted = None if state is None else ItemState(state.value)
-    found = queueing.items(installation(config), target=target, state=wanted, subject=person, limit=limit)
+    found = queueing.items(installation(config), target=target, state=state, subject=person, limit=limit)
     if as_ is Format.JSON:
         json_list(found)
     else:

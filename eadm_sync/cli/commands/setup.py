@@ -12,6 +12,8 @@ from eadm_sync.cli.exits import DONE, FAILED
 from eadm_sync.cli.options import CONFIG, As, Config, Format
 from eadm_sync.cli.output import clean, json_document, line, note, styled, table
 
+_MOST_PEOPLE = 1_000_000  # a larger town takes hours to invent, and soon runs out of national ids
+
 
 class Schema(StrEnum):
     """What there is a JSON Schema of."""
@@ -132,7 +134,7 @@ def schema(what: Annotated[Schema, typer.Argument(help="Of which file.")]) -> in
 
 def sample(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where; made if it is not there.")],
-    people: Annotated[int, typer.Option(min=1, help="Human beings on the first day.")],
+    people: Annotated[int, typer.Option(min=1, max=_MOST_PEOPLE, help="Human beings on the first day.")],
     seed: Annotated[int, typer.Option(help="Any whole number; the same one gives the same files.")] = 1,
     days: Annotated[int, typer.Option(min=0, help="Days after the first, each with an export of its own.")] = 0,
 ) -> int:

@@ -1,0 +1,172 @@
+"""People, accounts, runs, quarantine and status in the shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import insert, update
+
+from eadm_sync.app.context import open_context
+from eadm_sync.cli.commands import looking
+from eadm_sync.clock import SystemClock
+from eadm_sync.lifecycle import Stage
+from eadm_sync.state import tables
+
+if TYPE_CHECKING:
+    from .conftest import Shell
+
+
+def alter(*statements: Any) -> None:
+    """Changes the state of the installation one stands in, behind the program's back."""
+    context = open_context(Path("config.yaml"), SystemClock())
+    with context.writing() as database, database.write() as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def quarantined(reason: str) -> Any:
+    """A row of the quarantine."""
+    row = {"source": "hr", "kind": "record", "file": "data/people.csv", "line": 3, "key": None, "field": "fraction"}
+    return insert(tables.quarantine).values(**row, reason=reason, since="2026-08-17T04:00:00+00:00")
+
+
+def test_stages_of_the_option_are_those_of_the_lifecycle() -> None:
+    """The copy that keeps --help quick is true."""
+    assert [stage.value for stage in looking.Stage] == [stage.value for stage in Stage]
+
+
+@pytest.mark.usefixtures("settled")
+def test_people_are_listed_searched_and_shown(shell: Shell) -> None:
+    """A search finds names without case, ids and identifiers; JSON has the same people."""
+    everybody = shell("people", "list")
+    assert len(everybody.rows) == 6
+    assert [row[0] for row in shell("people", "list", "--search", "ØDEG").rows] == ["hr:1003"]
+    assert [row[0] for row in shell("people", "list", "--search", "karnor").rows] == ["hr:1001"]
+    assert shell("people", "list", "--stage", "ended").rows == []
+    assert [one["id"] for one in shell("people", "list", "-f", "json").json] == [row[0] for row in everybody.rows]
+
+    shown = shell("people", "show", "karnor")
+    assert "Kari Nordmann  hr:1001" in shown.out
+    assert "Kommunedirektør" in shown.out
+    assert shell("people", "show", "1001", "--format", "json").json["identifiers"] == {"username": "karnor"}
+
+
+@pytest.mark.usefixtures("settled")
+def test_accounts_are_listed_and_shown(shell: Shell) -> None:
+    """By target, by person, and by the target's own id."""
+    listed = shell("accounts", "list", "--target", "directory", "--person", "Kari Nordmann", "-f", "json").json
+    assert [(one["account"], one["enabled"], one["rule"]) for one in listed] == [("karnor", True, "employees/employee")]
+    assert shell("accounts", "list", "--disabled").rows == []
+
+    shown = shell("accounts", "show", listed[0]["anchor"])
+    assert "mail\tkarnor@eksempel.example" in shown.out
+    assert "unit-100" in shown.out
+
+
+@pytest.mark.usefixtures("settled")
+def test_runs_are_listed_and_shown(shell: Shell) -> None:
+    """`runs show` without an id is the last one."""
+    listed = shell("runs", "list").rows
+    assert [(row[1], row[5]) for row in listed] == [("sync", "done")]
+    assert shell("runs", "show", "-f", "json").json["run"]["id"] == listed[0][0]
+    assert "directory.account.create\t6" in shell("runs", "show", listed[0][0]).out
+
+
+@pytest.mark.usefixtures("settled")
+def test_quarantine_is_listed_and_shown(shell: Shell) -> None:
+    """With the place in the file."""
+    alter(quarantined("is not a number"))
+    assert shell("quarantine", "list", "--source", "hr").rows[0][3:7] == ["data/people.csv", "3", "", "fraction"]
+    assert "is not a number" in shell("quarantine", "show", 1).out
+    assert shell("status", "-f", "json").json["quarantined"] == {"hr": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("people", "show", "nobody"), "no person 'nobody'"),
+        (("people", "show", "Nordmann"), "is it one of hr:1001, hr:1002?"),  # part of two names is no name
+        (("accounts", "list", "--target", "director"), "is it one of directory?"),
+        (("accounts", "show", "nobody"), "no person 'nobody'"),
+        (("runs", "show", "2020"), "no run '2020'"),
+        (("quarantine", "list", "--source", "h"), "no source 'h'"),
+        (("quarantine", "show", "99"), "no quarantined row '99'"),
+    ],
+)
+@pytest.mark.usefixtures("settled")
+def test_what_is_not_there_is_an_error_that_helps(shell: Shell, words: tuple[str, ...], says: str) -> None:
+    """Exit code 1, nothing on standard output, and what comes near."""
+    ended = shell(*words)
+    assert (ended.code, ended.out) == (1, "")
+    assert says in ended.err
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_name_of_several_people_asks_which(shell: Shell) -> None:
+    """Their ids are told."""
+    alter(update(tables.people).where(tables.people.c.id == "hr:1002").values(name="Kari Nordmann"))
+    ended = shell("people", "show", "Kari Nordmann")
+    assert ended.code == 1
+    assert "hr:1001 (Kari Nordmann)" in ended.err
+    assert "hr:1002 (Kari Nordmann)" in ended.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("people", "list"),
+        ("people", "list", "--format", "json"),
+        ("people", "show", "hr:1001"),
+        ("accounts", "list"),
+        ("accounts", "list", "--format", "json"),
+        ("quarantine", "list"),
+        ("quarantine", "list", "--format", "json"),
+        ("quarantine", "show", "1"),
+        ("runs", "list"),
+        ("runs", "show"),
+        ("status",),
+    ],
+)
+@pytest.mark.usefixtures("settled")
+def test_hostile_data_are_harmless(
+    shell: Shell, words: tuple[str, ...], hostile: str, dangerous: frozenset[str]
+) -> None:
+    """No name, reason or actor can colour, clear, forge a column or a line; and none of it is lost."""
+    alter(update(tables.people).values(name=hostile), update(tables.runs).values(actor=hostile), quarantined(hostile))
+    calm = shell(*words)
+    assert calm.code == 0
+    cells = calm.out.replace("\t", "") if "json" not in words else calm.out
+    assert not dangerous & set(cells)
+    if words != ("status",):
+        assert "[bold]x[/]" in calm.out
+        assert "x1b[31m<script>|" in calm.out or "u001b[31m<script>|" in calm.out
+    if words[1:] == ("list",):
+        assert {row.count("\t") for row in calm.out.splitlines()} == {calm.out.splitlines()[0].count("\t")}
+
+
+def test_status_before_the_first_run_says_what_to_do(shell: Shell, fresh: Path) -> None:
+    """And makes nothing."""
+    ended = shell("status")
+    assert ended.code == 0
+    assert "eadm-sync plan" in ended.out
+    assert not (fresh / "var" / "eadm-sync.db").exists()
+
+
+@pytest.mark.usefixtures("settled")
+def test_status_says_that_all_is_well(shell: Shell) -> None:
+    """Counts of people and accounts on one screen."""
+    ended = shell("status")
+    assert "people: 6" in ended.out
+    assert "directory\t6\t0" in ended.out
+    assert "all is well" in ended.out
+
+
+@pytest.mark.usefixtures("refused")
+def test_status_says_what_to_do_about_a_refusal(shell: Shell) -> None:
+    """The command that shows it, and those that help."""
+    ended = shell("status")
+    assert "directory refused 1 change" in ended.out
+    assert "queue list --target directory --state dead" in ended.out
+    assert "all is well" not in ended.out

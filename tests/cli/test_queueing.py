@@ -1,0 +1,140 @@
+"""The export queue in the shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from sqlalchemy import MetaData, select, update
+
+from eadm_sync.app.context import open_context
+from eadm_sync.app.syncing import sync
+from eadm_sync.cli.commands import queueing
+from eadm_sync.clock import SystemClock
+from eadm_sync.state import tables
+from exportqueue import State, define
+
+if TYPE_CHECKING:
+    from .conftest import Shell
+
+
+def audit() -> list[tuple[str, str, dict[str, Any]]]:
+    """What the audit holds of the queue: action, object, detail."""
+    columns = tables.audit.c
+    context = open_context(Path("config.yaml"), SystemClock())
+    with context.reading() as database, database.read() as connection:
+        rows = connection.execute(select(columns.action, columns.object, columns.detail).where(columns.kind == "queue"))
+        return [(action, object_, msgspec.msgpack.decode(detail)) for action, object_, detail in rows]
+
+
+def ids(shell: Shell, state: str) -> list[int]:
+    """Ids of the items in one state."""
+    return [one["id"] for one in shell("queue", "list", "--state", state, "-f", "json").json]
+
+
+def test_states_of_the_option_are_those_of_the_queue() -> None:
+    """The copy that keeps --help quick is true."""
+    assert {state.value for state in queueing.State} == {state.value for state in State}
+
+
+@pytest.mark.usefixtures("refused")
+def test_the_list_holds_what_is_unfinished(shell: Shell) -> None:
+    """The refused account and what it holds; done ones only where they are asked for."""
+    assert [row[4] for row in shell("queue", "list").rows] == ["dead", "waiting"]
+    assert len(ids(shell, "done")) > 6
+    assert shell("queue", "list", "--person", "hr:1001", "--target", "directory").rows == shell("queue", "list").rows
+    assert "--limit" in shell("queue", "list", "--limit", 1).err
+    stats = shell("queue", "stats", "-f", "json").json
+    assert [(one["target"], one["dead"], one["held"]) for one in stats] == [("directory", 1, 1)]
+
+
+@pytest.mark.usefixtures("refused")
+def test_show_tells_what_it_is_to_do_and_why_it_waits(shell: Shell) -> None:
+    """The dead one its error and values, the waiting one what holds it."""
+    (dead,), (waiting,) = ids(shell, "dead"), ids(shell, "waiting")
+
+    refused, held = shell("queue", "show", dead), shell("queue", "show", waiting)
+
+    assert "last error: Rejected" in refused.out
+    assert "username\t\tkarnor" in refused.out
+    assert f"held until somebody retries or drops what was refused: {dead}" in held.out
+    assert shell("queue", "show", waiting, "-f", "json").json["held_by"][0]["id"] == dead
+
+
+@pytest.mark.usefixtures("refused")
+def test_retry_makes_dead_changes_ready_and_is_audited(shell: Shell) -> None:
+    """What is not dead is left, and said so."""
+    (dead,), (waiting,) = ids(shell, "dead"), ids(shell, "waiting")
+
+    ended = shell("queue", "retry", dead, waiting)
+
+    assert ended.code == 1
+    assert f"again: {dead}" in ended.out
+    assert f"left as they are: {waiting}" in ended.err
+    assert ids(shell, "ready") == [dead]
+    assert audit() == [("retry", "account:hr:1001", {"item": dead, "operation": "create account"})]
+
+
+@pytest.mark.usefixtures("refused")
+def test_an_unknown_id_stops_all_of_it(shell: Shell) -> None:
+    """Nothing is changed and nothing audited."""
+    (dead,) = ids(shell, "dead")
+    for words in (("retry",), ("drop", "--reason", "x")):
+        ended = shell("queue", *words, dead, 10**6)
+        assert (ended.code, ended.out) == (1, "")
+    assert ids(shell, "dead") == [dead]
+    assert audit() == []
+
+
+def test_what_was_dropped_is_planned_anew(shell: Shell, refused: Path) -> None:
+    """The account that is still lacking comes with the next run, whatever HR says; the reason is in the audit."""
+    unfinished = [*ids(shell, "dead"), *ids(shell, "waiting")]
+    assert shell("queue", "drop", *unfinished, "--reason", "later").code == 0
+    assert [detail["reason"] for _, _, detail in audit()] == ["later", "later"]
+    assert shell("queue", "list").rows == []
+
+    report = sync(open_context(refused / "config.yaml", SystemClock()), lambda _: True)
+
+    assert report.is_complete
+    assert "hr:1001" in {row[0] for row in shell("accounts", "list").rows}
+
+
+@pytest.mark.usefixtures("refused")
+def test_a_paused_target_gets_nothing(shell: Shell) -> None:
+    """Until it is resumed; both are audited, and status and show tell of it."""
+    (dead,) = ids(shell, "dead")
+    shell("queue", "retry", dead)
+    assert shell("queue", "pause", "directory", "--reason", "moving house").code == 0
+    assert "moving house" in shell("status").out
+    assert "paused: moving house" in shell("queue", "show", dead).out
+    shell("deliver")
+    assert ids(shell, "ready") == [dead]
+
+    assert shell("queue", "resume", "directory").code == 0
+    assert shell("queue", "resume", "directory").out == "directory was not paused\n"
+    assert [action for action, _, _ in audit()] == ["retry", "pause", "resume"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_nobody_can_pause_what_is_not_there(shell: Shell) -> None:
+    """A misspelt target would otherwise go on."""
+    for words in (("pause", "directry", "--reason", "x"), ("resume", "directry")):
+        ended = shell("queue", *words)
+        assert ended.code == 1
+        assert "is it one of directory?" in ended.err
+
+
+@pytest.mark.usefixtures("refused")
+def test_hostile_errors_of_targets_are_harmless(shell: Shell, hostile: str, dangerous: frozenset[str]) -> None:
+    """What a target answered is shown as text."""
+    items = define(MetaData()).items
+    context = open_context(Path("config.yaml"), SystemClock())
+    with context.writing() as database, database.write() as connection:
+        connection.execute(update(items).values(last_error=hostile))
+    (dead,) = ids(shell, "dead")
+    for words in (("list",), ("show", dead), ("list", "-f", "json")):
+        ended = shell("queue", *words)
+        assert not dangerous & set(ended.out.replace("\t", ""))
+        assert "[bold]x[/]" in ended.out
