@@ -9,6 +9,7 @@ from typing import Any
 
 from docs.generator import commands, configuration, ruleset
 from eadm_sync.config.schema import config_schema
+from eadm_sync.ruleset.cases import cases_schema
 from eadm_sync.ruleset.schema import ruleset_schema
 
 DOCS = Path(__file__).parent.parent
@@ -22,6 +23,7 @@ def pages() -> dict[str, str]:
     return {
         "schema/config.schema.json": _json(config_schema()),
         "schema/ruleset.schema.json": _json(ruleset_schema()),
+        "schema/cases.schema.json": _json(cases_schema()),
         "configuration.md": _page("configuration.md", {"settings": configuration.settings_reference}),
         "ruleset-reference.md": _page(
             "ruleset-reference.md",

@@ -27,6 +27,7 @@ def made() -> dict[str, str]:
     [
         "schema/config.schema.json",
         "schema/ruleset.schema.json",
+        "schema/cases.schema.json",
         "configuration.md",
         "ruleset-reference.md",
         "commands.md",
