@@ -101,6 +101,13 @@ def section(title: str, headings: Sequence[str], rows: Sequence[Sequence[object]
         table(headings, rows)
 
 
+def pairs(values: Mapping[str, object]) -> None:
+    """Names and values, one pair a line; what is None is left out."""
+    for name, value in values.items():
+        if value is not None:
+            line(f"  {clean(name)}: {clean(value)}")
+
+
 def json_document(value: Any) -> None:
     """One JSON document."""
     line(_json(value, indent=2))

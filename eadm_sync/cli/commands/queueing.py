@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eadm_sync.cli.commands.looking import pairs, queue_rows
+from eadm_sync.cli.commands.standing import queue_rows
 from eadm_sync.cli.exits import DONE, FAILED
 from eadm_sync.cli.installation import installation
 from eadm_sync.cli.options import CONFIG, As, Config, Format
-from eadm_sync.cli.output import clean, json_document, json_list, line, many, note, section, styled, table
+from eadm_sync.cli.output import clean, json_document, json_list, line, many, note, pairs, section, styled, table
 
 if TYPE_CHECKING:
     from eadm_sync.app.queueing import Done, QueuedChange
