@@ -34,7 +34,7 @@ from eadm_sync.plan.diff import Seal, diff_group, diff_person
 from eadm_sync.plan.plan import Problem
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset import Organisation, Ruleset, load_ruleset
-from eadm_sync.ruleset.narrowing import Edits, RuleEdit, edits_between, narrowed, touching
+from eadm_sync.ruleset.narrowing import Edits, Question, RuleEdit, edits_between, narrowed, question, touching
 from eadm_sync.ruleset.organisation import UnitNode
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
@@ -157,7 +157,9 @@ class _NeedsName(Exception):
 class _Side:
     """One of the two rulesets, with the names it would give."""
 
-    def __init__(self, context: Context, ruleset: Ruleset, edits: Edits, organisation: Organisation) -> None:
+    def __init__(
+        self, context: Context, ruleset: Ruleset, edits: Edits, asked: Question, organisation: Organisation
+    ) -> None:
         self.ruleset = ruleset
         rules = {rule.id for rule in ruleset.rules} if edits.everything else edits.rules
         self._touches = touching(ruleset, rules)
@@ -168,10 +170,13 @@ class _Side:
         self.identifiers: Identifiers | None = None
         self.may_name = True
         if edits.everything:
-            self.narrow = self.wide = self._evaluator(ruleset)
+            wide = ruleset
+            self.narrow = self.wide = self._evaluator(wide)
         else:
-            self.narrow = self._evaluator(narrowed(ruleset, rules))
-            self.wide = self._evaluator(narrowed(ruleset, rules, all_groups=True))
+            wide = narrowed(ruleset, asked, with_neighbours=True)
+            self.narrow = self._evaluator(narrowed(ruleset, asked))
+            self.wide = self._evaluator(wide)
+        self.names = bool(ruleset.identifiers.keys() & {path for rule in wide.rules for path in rule.reads})
         self.sensitive = {rule.target: rule.sensitive for rule in ruleset.accounts if rule.sensitive}
 
     def _evaluator(self, ruleset: Ruleset) -> Evaluator:
@@ -213,8 +218,9 @@ class _Comparer:
         self.groups: dict[tuple[str, str], GroupFrame] = {}
         self._organisation = stored_organisation(context, connection)
         self._edits = edits
-        self._old = _Side(context, old, edits, self._organisation)
-        self._new = _Side(context, new, edits, self._organisation)
+        asked = question(edits.rules, old, new)
+        self._old = _Side(context, old, edits, asked, self._organisation)
+        self._new = _Side(context, new, edits, asked, self._organisation)
         self._words = context.vocabulary.targets
         # Classes that do not run today are left out of an affiliation by `standing`, so that a condition on them is
         # only true to the day behind it.
@@ -288,7 +294,7 @@ class _Comparer:
     def _load(self, people: Sequence[Person]) -> None:
         ids = [person.id for person in people]
         for side in (self._old, self._new):
-            if ids and side.identifiers is not None:
+            if ids and side.names and side.identifiers is not None:
                 side.identifiers.load(ids)
 
     def _is_touched(self, person: Person) -> bool:

@@ -105,24 +105,59 @@ def touching(ruleset: Ruleset, rules: Collection[str]) -> AnyHolds:
     return build_function("touching", BASE, result, (), _namespace(ruleset))
 
 
-def narrowed(ruleset: Ruleset, rules: Collection[str], *, all_groups: bool = False) -> Ruleset:
-    """The ruleset with what is needed to say what these rules come to.
+@dataclass(frozen=True)
+class Question:
+    """What is asked of two rulesets: what some rules come to, that one of them may lack.
 
-    Of targets of which an account rule is named, all account rules; of the other targets only whether there is an
-    account. Group rules that are named, or all of them. All licence rules where one is named or an account can come
-    or go.
+    Attributes:
+        rules: Ids of the rules.
+        filled: Targets of the account rules among them.
+        grouped: Targets of the group rules among them.
+        licensed: Whether a licence rule is among them.
+        licensing: Targets of all licence rules.
     """
-    filled = {rule.target for rule in ruleset.accounts if rule.id in rules}
-    accounts = tuple(
-        rule if rule.target in filled else replace(rule, make=_empty, attributes=())
-        for rule in ruleset.accounts
-        if rule.target in filled or rule.shapes
+
+    rules: frozenset[str]
+    filled: frozenset[str]
+    grouped: frozenset[str]
+    licensed: bool
+    licensing: frozenset[str]
+
+
+def question(rules: frozenset[str], *rulesets: Ruleset) -> Question:
+    """The question what some rules come to, the same for all rulesets it is put to."""
+    return Question(
+        rules,
+        frozenset(rule.target for ruleset in rulesets for rule in ruleset.accounts if rule.id in rules),
+        frozenset(rule.target for ruleset in rulesets for rule in ruleset.groups if rule.id in rules),
+        any(rule.id in rules for ruleset in rulesets for rule in ruleset.licences),
+        frozenset(rule.target for ruleset in rulesets for rule in ruleset.licences),
     )
-    groups = tuple(rule for rule in ruleset.groups if all_groups or rule.id in rules)
-    with_licences = all_groups or any(rule.id in rules for rule in ruleset.licences)
-    licences = ruleset.licences if with_licences else ()
-    needed = {rule.target for rule in (*groups, *licences)} | filled
-    accounts = tuple(rule for rule in accounts if rule.target in needed)
+
+
+def narrowed(ruleset: Ruleset, asked: Question, *, with_neighbours: bool = False) -> Ruleset:
+    """The ruleset with what is needed to answer.
+
+    Of targets that an account rule is asked of, all account rules; of the other targets only whether there is an
+    account. Group rules that are asked about. All licence rules where one is.
+
+    Args:
+        ruleset: The whole.
+        asked: The question; rules that the ruleset does not have are passed over.
+        with_neighbours: Also all group rules of the targets that an account or group rule is asked of, since another
+            one may give the same group, and all licence rules where an account rule is: accounts can come and go.
+    """
+    grouped = asked.grouped | asked.filled if with_neighbours else frozenset()
+    groups = tuple(rule for rule in ruleset.groups if rule.id in asked.rules or rule.target in grouped)
+    licensed = asked.licensed or (with_neighbours and bool(asked.filled))
+    licences = ruleset.licences if licensed else ()
+    # Not what this ruleset needs, but what either does: otherwise an account would seem to be on one side only.
+    needed = asked.filled | asked.grouped | (asked.licensing if licensed else frozenset())
+    accounts = tuple(
+        rule if rule.target in asked.filled else replace(rule, make=_empty, attributes=(), reads=rule.when.fields)
+        for rule in ruleset.accounts
+        if rule.target in asked.filled or (rule.shapes and rule.target in needed)
+    )
     kept: tuple[Rule, ...] = (*accounts, *groups, *licences)
     return replace(ruleset, accounts=accounts, groups=groups, licences=licences, match=_matcher(ruleset, kept))
 

@@ -54,6 +54,13 @@ def by_hand(place: Any, rules: Path) -> set[str]:
     return {person for person in found[0] if found[0][person] != found[1][person]}
 
 
+MORE_ATTRIBUTES = "  - {rule: more, target: ad, when: working, attributes: {note: x}}\n"
+ACCOUNTS_OF_PUPILS = (
+    "  - {rule: more, target: ad, when: affiliation.kind == 'pupil', attributes: {sAMAccountName: '{{ username }}'}}\n"
+)
+ANOTHER_LICENCE = "  - {rule: more, target: entra, sku: MORE, when: regular}\n"
+ANOTHER_GROUP = "  - {rule: more, target: ad, when: regular, name: MORE, for_each: person}\n"
+
 EDITS = [
     # an attribute of one rule
     ("employees.yaml", "affiliation.title | default('Ansatt')", "affiliation.title | upper"),
@@ -71,6 +78,12 @@ EDITS = [
     # group rules that give one group together: the first that holds decides the role
     ("groups.yaml", "    role: owner\n\n  - rule: unit-entra", "    role: manager\n\n  - rule: unit-entra"),
     ("groups.yaml", "when: class_group.role == 'pupil'", "when: class_group.role == 'teacher'"),
+    # rules that one side alone has: its target is as much in question on the other side
+    ("teachers.yaml", "accounts:\n", f"accounts:\n{MORE_ATTRIBUTES}"),
+    ("pupils.yaml", "accounts:\n", f"accounts:\n{ACCOUNTS_OF_PUPILS}"),
+    ("licences.yaml", "licences:\n", f"licences:\n{ANOTHER_LICENCE}"),
+    ("licences.yaml", "licences:\n", f"licences:\n{ANOTHER_LICENCE.replace('entra', 'google')}"),
+    ("groups.yaml", "groups:\n", f"groups:\n{ANOTHER_GROUP}"),
     # a table
     ("tables/jobs.csv", "frontline", "office"),
     # settings that everything hangs on
