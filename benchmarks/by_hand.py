@@ -334,6 +334,7 @@ class Rules:
         for each in counting:
             if each.kind in WORKING:
                 self._working(each, found)
+                self._leading(human, each, found)
                 if self._leads(human, each):
                     self._join(found, "ad", "LEDERE", AD_GROUPS, {"displayName": "Alle ledere"})
                     found["entra", f"unit-{each.unit}"] = "owner"
@@ -342,6 +343,11 @@ class Rules:
             if "google" in targets:
                 self._schooling(each, found)
         return found
+
+    def _leading(self, human: Human, each: Position, found: Roles) -> None:
+        for code in self._units[each.unit].line:
+            if self._units[code].manager == human.id:
+                self._join(found, "ad", f"ENHET-{code}-LEDERE", AD_GROUPS, {"description": "Ledere av enheten"})
 
     def _working(self, each: Position, found: Roles) -> None:
         unit = self._units[each.unit]

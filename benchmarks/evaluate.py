@@ -333,7 +333,7 @@ class ByHand:
             _join(groups, "ad", "groups/externals-ad", "EKSTERNE", "eksterne", place, {})
 
     def entra_groups(self, person: Person, seen: list[tuple[Affiliation, UnitNode]], groups: Groups) -> None:
-        """Groups in entra."""
+        """Groups in entra, and the last one in ad."""
         working = [unit for one, unit in seen if one.kind in WORKING]
         for unit in working:
             if unit.manager.id is not None and unit.manager.id == person.id:
@@ -342,6 +342,12 @@ class ByHand:
         for unit in working:
             key = f"unit-{unit.code or ''}"
             _join(groups, "entra", "groups/unit-entra", unit.name, key, None, {}, "member", "displayName")
+        for unit in working:
+            for above in unit.line:
+                if above.manager.id is not None and above.manager.id == person.id:
+                    name, note = f"ENHET-{above.code}-LEDERE", {"description": "Ledere av enheten"}
+                    place = f"OU=Grupper,{BASE_DN}"
+                    _join(groups, "ad", "groups/unit-managers-ad", name, name.casefold(), place, note)
 
     def google_groups(self, seen: list[tuple[Affiliation, UnitNode]], groups: Groups) -> None:
         """Groups in google."""

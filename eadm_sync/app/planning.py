@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import msgspec
 from sqlalchemy import Connection, select
 
-from connectors.contract import Action, Kind
+from connectors.contract import Action, Kind, LicenceStock
+from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import known_name
 from eadm_sync.clock import today
@@ -21,7 +22,7 @@ from eadm_sync.importing import Imported, read_import
 from eadm_sync.model import Person
 from eadm_sync.plan.brakes import Limit
 from eadm_sync.plan.build import Inputs, build
-from eadm_sync.plan.change import group_key
+from eadm_sync.plan.change import group_key, licence_key, membership_key
 from eadm_sync.plan.plan import Basis, Plan
 from eadm_sync.ruleset import Organisation
 from eadm_sync.state import tables
@@ -130,9 +131,12 @@ def _plan(
         everybody=_meta(connection, EVALUATED_WITH) != _evaluated_with(context, day),
         touched=imported.organisation_changed | _units_with_changed_managers(connection, imported, managers),
         being_made=queued.being_made,
+        being_filled=queued.being_filled,
+        being_licensed=queued.being_licensed,
         running=queued.running,
         waiting=queued.waiting,
         words=context.vocabulary.targets,
+        stock=lambda target: _stock(context, target),
         limit_of=lambda target, kind, action: _limit(context, target, kind, action),
         progress=lambda done, total: progress("evaluating people", done, total),
     )
@@ -153,27 +157,46 @@ def _limit(context: Context, target: str, kind: Kind, action: str) -> Limit | No
     return settings.limit(target, kind, action) if target in settings.targets else None
 
 
+def _stock(context: Context, target: str) -> Sequence[LicenceStock]:
+    """The licences a target has; none known where it cannot be asked now, since its lane will wait anyway."""
+    try:
+        with context.make_target(target) as opened:
+            return opened.licences()
+    except ConnectorError:
+        return ()
+
+
 @dataclass
 class _Queued:
-    """What planning has to know of the export queue."""
+    """What planning has to know of the export queue; as `plan.build.Inputs` says."""
 
     being_made: frozenset[tuple[str, str]]
+    being_filled: frozenset[tuple[str, str]]
+    being_licensed: dict[tuple[str, str], frozenset[str]]
     running: frozenset[str]
     waiting: int
 
 
 def _queued(context: Context, connection: Connection) -> _Queued:
-    """Groups that are being made, subjects whose changes are being delivered, and how many changes there are in all."""
+    """Everything unfinished in the queue, dead letters included, sorted by what it is about."""
     made: set[tuple[str, str]] = set()
+    filled: set[tuple[str, str]] = set()
+    licensed: dict[tuple[str, str], set[str]] = {}
     running: set[str] = set()
     waiting = 0
     for item in context.queue.unfinished(connection):
         waiting += 1
         if item.state is State.RUNNING:
             running.add(item.subject)
-        if item.state is not State.DEAD and item.subject == item.object_key:
-            made.add((item.target, item.object_key.removeprefix(group_key(""))))
-    return _Queued(frozenset(made), frozenset(running), waiting)
+        if item.subject == item.object_key:
+            if item.state is not State.DEAD:
+                made.add((item.target, item.object_key.removeprefix(group_key(""))))
+        elif item.object_key.startswith(member_of := membership_key(item.subject, "")):
+            filled.add((item.target, item.object_key.removeprefix(member_of)))
+        elif item.object_key.startswith(licensed_with := licence_key(item.subject, "")):
+            licensed.setdefault((item.target, item.object_key.removeprefix(licensed_with)), set()).add(item.subject)
+    by_product = {product: frozenset(people) for product, people in licensed.items()}
+    return _Queued(frozenset(made), frozenset(filled), by_product, frozenset(running), waiting)
 
 
 def _managers(imported: Imported) -> dict[str, Person]:

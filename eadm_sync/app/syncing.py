@@ -172,6 +172,7 @@ def _supersede(context: Context, connection: Connection, made: Planned) -> int:
     if not queued:
         return 0
     groups = {(frame.changes[0].target, frame.changes[0].subject) for frame in made.plan.groups}
+    groups |= {(target, group_key(key)) for target, key in made.plan.overtaken}
     dead = {
         (item.target, item.object_key)
         for item in queued

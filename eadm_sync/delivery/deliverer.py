@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select
 from connectors.contract import Action, Kind, Operation, Outcome, Target
 from connectors.errors import ConnectorError, Rejected, Stale
 from eadm_sync.clock import Clock, today
-from eadm_sync.delivery.guards import deletion_is_due, still_disabled
+from eadm_sync.delivery.guards import deletion_is_due, still_disabled, still_empty
 from eadm_sync.delivery.operations import Confirmed, operation
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import StateError
@@ -135,12 +135,15 @@ class Deliverer:
         refused: dict[int, Refusal] = {}
         day = today(self.clock, self.time_zone)
         for item_id, change in changes.items():
-            account = confirmed.accounts.get(change.person or "")
-            if change.kind is not Kind.ACCOUNT or change.action is not Action.DELETE or account is None:
+            if change.action is not Action.DELETE:
                 continue
+            account = confirmed.accounts.get(change.person or "")
             try:
-                deletion_is_due(connection, change.person or "", account, settings=self.settings, today=day)
-                still_disabled(self.target, account)
+                if change.kind is Kind.ACCOUNT and account is not None:
+                    deletion_is_due(connection, change.person or "", account, settings=self.settings, today=day)
+                    still_disabled(self.target, account)
+                elif change.kind is Kind.GROUP:
+                    still_empty(connection, self.name, change.group or "")
             except (Stale, Rejected) as error:
                 refused[item_id] = error
         return refused
@@ -251,6 +254,9 @@ def _confirm_account(confirmed: Confirmations, one: Delivered, target: str, day:
 
 
 def _confirm_group(confirmed: Confirmations, one: Delivered, target: str) -> None:
+    if one.change.action is Action.DELETE:
+        confirmed.groups_gone.append(one.change.group or "")
+        return
     before = one.before if isinstance(one.before, KnownGroup) else None
     confirmed.groups.append(
         KnownGroup(

@@ -45,6 +45,18 @@ def deletion_is_due(
         raise Stale("the person waits to be looked at again; the next plan will tell")
 
 
+def still_empty(connection: Connection, target: str, group: str) -> None:
+    """Refuses the deletion of a group that somebody is known to be in.
+
+    Raises:
+        Stale: Somebody is.
+    """
+    columns = tables.known_memberships.c
+    members = select(columns.person_id).where(columns.target == target, columns.group_key == group)
+    if connection.scalar(members.limit(1)) is not None:
+        raise Stale("somebody is in the group again; the next plan will tell")
+
+
 def still_disabled(target: Target, account: KnownAccount) -> None:
     """Refuses a deletion if somebody enabled the account in the target by hand.
 

@@ -80,7 +80,9 @@ def _account(change: Change, id_: str, confirmed: Confirmed, open_: Open) -> Ope
     )
 
 
-def _group(change: Change, id_: str, confirmed: Confirmed, open_: Open) -> Operation:
+def _group(change: Change, id_: str, confirmed: Confirmed, open_: Open) -> Operation | None:
+    if change.action is Action.DELETE and change.group not in confirmed.groups:
+        return None
     creating = change.action is Action.CREATE
     return Operation(
         id=id_,

@@ -42,7 +42,9 @@ class Hold(msgspec.Struct, frozen=True):
         action: Action of its changes.
         count: How many changes there would be.
         population: How many such objects the target is known to hold.
-        limit: How many would have gone through.
+        limit: How many would have gone through. Of a shortage of seats: so many go through.
+        sku: The product of which there are not enough seats; None where a limit of the configuration holds.
+        reason: The shortage in words for people: "10 seats, 12 needed"; "" where `count` and `limit` tell all.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Hold(msgspec.Struct, frozen=True):
     count: int
     population: int
     limit: int
+    sku: str | None = None
+    reason: str = ""
 
 
 def judge(
@@ -104,10 +108,14 @@ class Sieve:
 
     Where an account's own change is held, so is everything else of that person in that target: a membership without
     its account would only fail, and a leaver whose disabling is held keeps what he has until somebody decides.
+
+    Of a product without enough seats, the first to ask get those that are free. So a sieve is for one passage through
+    the plan, in its order.
     """
 
     def __init__(self, holds: tuple[Hold, ...]) -> None:
-        self._slices = {(hold.target, hold.kind, hold.action) for hold in holds}
+        self._slices = {(hold.target, hold.kind, hold.action) for hold in holds if hold.sku is None}
+        self._seats = {(hold.target, hold.sku): hold.limit for hold in holds if hold.sku is not None}
 
     def held_targets(self, slices: list[Slice]) -> frozenset[str]:
         """Targets in which one of a person's account changes is held."""
@@ -120,3 +128,11 @@ class Sieve:
     def holds(self, slice_: Slice) -> bool:
         """Whether a change of this slice is held for its own sake."""
         return slice_ in self._slices
+
+    def takes_seat(self, target: str, sku: str) -> bool:
+        """Whether there is a seat of a product for one more; it is taken then."""
+        left = self._seats.get((target, sku))
+        if left is None:
+            return True
+        self._seats[target, sku] = max(left - 1, 0)
+        return left > 0

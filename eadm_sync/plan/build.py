@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
 from sqlalchemy import Connection, func, select
 
-from connectors.contract import Kind
+from connectors.contract import Action, Kind
 from eadm_sync.desired import Desired, DesiredGroup, Evaluator, winning_order
 from eadm_sync.desired import Value as PlainValue
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import Standing, first_after, standing
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.plan.brakes import Limit, Slice, judge
-from eadm_sync.plan.change import GroupFrame, PersonFrame, Value
-from eadm_sync.plan.diff import diff_group, diff_person, retirement_days
+from eadm_sync.plan.change import Change, GroupFrame, PersonFrame, Value
+from eadm_sync.plan.diff import diff_group, diff_person, end_group, retirement_days
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
+from eadm_sync.plan.seats import Product, Stock, shortages
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset import Organisation, Ruleset, TargetWords
 from eadm_sync.state import tables
-from eadm_sync.state.known import Known, load_groups, load_known
+from eadm_sync.state.known import Known, KnownGroup, load_groups, load_known
 
 _CHUNK = 500
 """People looked at together: one query each for identifiers, accounts, memberships and licences."""
@@ -70,10 +71,13 @@ class Inputs:
         vault: Seals sensitive values.
         everybody: Evaluate all people, not only those that changed or are due (the rules changed).
         touched: Units and class groups whose record changed: whoever belongs to one is evaluated.
-        being_made: (target, key) of groups whose creation is in the queue: it is not planned a second time.
+        being_made: (target, key) of groups with changes in the queue: a creation is not planned a second time.
+        being_filled: (target, key) of groups with memberships in the queue: they are not empty.
+        being_licensed: (target, sku) → people with changes of this licence in the queue.
         running: Subjects with changes that are being delivered right now; they are postponed.
         waiting: How many changes of former runs are in the queue.
         words: What each target's accounts must and can hold.
+        stock: Seats of each product that a target has; asked only when somebody shall get a licence.
         limit_of: The brake of a slice, or None.
         progress: Called with (people done, people in all).
     """
@@ -86,9 +90,12 @@ class Inputs:
     everybody: bool
     touched: frozenset[str]
     being_made: frozenset[tuple[str, str]]
+    being_filled: frozenset[tuple[str, str]]
+    being_licensed: Mapping[Product, frozenset[str]]
     running: frozenset[str]
     waiting: int
     words: Mapping[str, TargetWords]
+    stock: Stock
     limit_of: Callable[[str, Kind, str], Limit | None]
     progress: Callable[[int, int], None] = field(default=lambda _done, _all: None)
 
@@ -103,11 +110,14 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
     for start in range(0, len(ids), _CHUNK):
         maker.add(ids[start : start + _CHUNK])
         inputs.progress(min(start + _CHUNK, len(ids)), len(ids))
-    groups = tuple(maker.group_frames())
+    groups = tuple(maker.group_frames(may_end=not postponed))
+    released = frozenset(inputs.basis.released)
+    braked = judge(maker.counts, _populations(connection), inputs.limit_of, released)
+    queued = {product: people - maker.due.keys() for product, people in inputs.being_licensed.items()}
     return Plan(
         basis=inputs.basis,
         counts=dict(maker.counts),
-        holds=judge(maker.counts, _populations(connection), inputs.limit_of, frozenset(inputs.basis.released)),
+        holds=(*braked, *shortages(connection, maker.licences, inputs.stock, queued, released)),
         groups=groups,
         people=maker.frames,
         problems=tuple(maker.problems),
@@ -115,6 +125,7 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
         due=maker.due,
         postponed=(*postponed, *maker.postponed),
         waiting=inputs.waiting,
+        overtaken=tuple(maker.overtaken),
     )
 
 
@@ -133,6 +144,8 @@ class _Maker:
         self.due: dict[str, date | None] = {}
         self.groups: dict[tuple[str, str], tuple[DesiredGroup, str]] = {}
         self.postponed: list[str] = []
+        self.overtaken: list[tuple[str, str]] = []
+        self.licences: Counter[Product] = Counter()
         self._reached: dict[tuple[str, str, str], int] = {}
         self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal, self.today)
         self._keeping = frozenset(rule.id for rule in inputs.ruleset.groups if rule.keeps)
@@ -146,21 +159,49 @@ class _Maker:
         for person in self.inputs.population.people(ids):
             self._add_person(person, known.get(person.id) or Known())
 
-    def group_frames(self) -> Iterator[GroupFrame]:
-        """What has to be done to the groups that somebody evaluated shall be in; call it once, at the end.
+    def group_frames(self, *, may_end: bool) -> Iterator[GroupFrame]:
+        """What has to be done to the groups, in their order; call it once, at the end.
 
         A group that is being made is left as it was planned, since memberships in the queue wait for it. Whether it
         is to be changed is seen when its first member here is looked at again.
+
+        Args:
+            may_end: Whether groups that nobody is in can go: not while somebody who may belong there was left out.
         """
         known = load_groups(self.connection)
-        for key, (group, member) in sorted(self.groups.items()):
-            if key not in known and key in self.inputs.being_made:
-                self.postponed.append(member)
-                continue
-            changes = diff_group(group, known.get(key))
+        ending = set(self._empty_groups(known)) if may_end else set()
+        for key in sorted(self.groups.keys() | ending):
+            if key in ending:
+                changes: tuple[Change, ...] = (end_group(known[key]),)
+            else:
+                group, member = self.groups[key]
+                if key not in known and key in self.inputs.being_made:
+                    self.postponed.append(member)
+                    continue
+                changes = diff_group(group, known.get(key))
+                if not changes and key in self.inputs.being_made:
+                    self.overtaken.append(key)
             if changes:
                 count(self.counts, changes)
                 yield GroupFrame(f"{key[0]}:{key[1]}", changes)
+
+    def _empty_groups(self, known: Mapping[tuple[str, str], KnownGroup]) -> Iterator[tuple[str, str]]:
+        """Groups of rules that say so (`when_empty: delete`) with no member that is known, in the queue, or to come.
+
+        The last member has left in a former run, so that what a brake holds, or a target refused, counts as staying.
+        """
+        ending = {rule.id for rule in self.inputs.ruleset.groups if rule.ends_empty}
+        candidates = [key for key, group in known.items() if group.rule in ending and key not in self.groups]
+        if not candidates:
+            return
+        groups, members = tables.known_groups.c, tables.known_memberships.c
+        inside = select(members.person_id).where(members.target == groups.target, members.group_key == groups.key)
+        empty = {
+            (row.target, row.key)
+            for row in self.connection.execute(select(groups.target, groups.key).where(~inside.exists()))
+        }
+        busy = self.inputs.being_filled | self.inputs.being_made
+        yield from (key for key in candidates if key in empty and key not in busy)
 
     def _add_person(self, person: Person, known: Known) -> None:
         stand = standing(person, self.settings, self.today)
@@ -191,8 +232,16 @@ class _Maker:
         allocated = tuple((name, value) for _, name, value in self.identifiers.allocated[allocated_before:])
         if changes or allocated:
             count(self.counts, changes)
+            self._count_licences(changes)
             name = f"{person.given_name} {person.family_name}".strip()
             self.frames.append(PersonFrame(person.id, name, stand.stage, allocated, changes))
+
+    def _count_licences(self, changes: Iterable[Change]) -> None:
+        self.licences.update(
+            (change.target, change.sku)
+            for change in changes
+            if change.sku is not None and change.action is Action.CREATE
+        )
 
     def _without_impossible(self, person_id: str, desired: Desired, known: Known) -> tuple[Desired, Known, bool]:
         """Leaves out targets in which the person's account could not be made as the rules say, whatever is there now.

@@ -55,7 +55,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
             case Kind.MEMBERSHIP:
                 return membership_key(self.person or "", self.group or "")
             case Kind.LICENCE:
-                return f"licence:{self.person}:{self.sku}"
+                return licence_key(self.person or "", self.sku or "")
 
     @property
     def subject(self) -> str:
@@ -76,6 +76,11 @@ def group_key(key: str) -> str:
 def membership_key(person_id: str, group: str) -> str:
     """Object key of a person's membership in a group."""
     return f"membership:{person_id}:{group}"
+
+
+def licence_key(person_id: str, sku: str) -> str:
+    """Object key of a person's licence."""
+    return f"licence:{person_id}:{sku}"
 
 
 class GroupFrame(msgspec.Struct, frozen=True, tag="group", omit_defaults=True):

@@ -67,7 +67,7 @@ def diff_group(desired: DesiredGroup, known: KnownGroup | None) -> tuple[Change,
                 Action.CREATE,
                 group=desired.key,
                 attributes={name: (None, value) for name, value in attributes.items() if value is not None},
-                container=(None, desired.container),
+                container=(None, desired.container) if desired.container else None,
                 rule=desired.rule,
                 reason="given by a rule",
             ),
@@ -90,6 +90,18 @@ def diff_group(desired: DesiredGroup, known: KnownGroup | None) -> tuple[Change,
     )
 
 
+def end_group(known: KnownGroup) -> Change:
+    """The deletion of a group that nobody is in any more."""
+    return Change(
+        known.target,
+        Kind.GROUP,
+        Action.DELETE,
+        group=known.key,
+        rule=known.rule,
+        reason="nobody is in it any more",
+    )
+
+
 def retirement_days(known: Known, desired: Desired, settings: Settings) -> Iterator[date]:
     """The days on which accounts that nothing gives any more may be deleted."""
     wanted = {account.target for account in desired.accounts}
@@ -107,7 +119,7 @@ def _create(person_id: str, account: DesiredAccount, standing: Standing, seal: S
         attributes={
             name: (None, value) for name, value in seal(account.target, account.attributes).items() if value is not None
         },
-        container=(None, account.container),
+        container=(None, account.container) if account.container else None,
         enabled=standing.enabled,
         rule=account.rule,
         reason="joins" if standing.enabled else "joins soon: made ready, disabled",

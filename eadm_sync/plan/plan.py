@@ -10,6 +10,7 @@ from itertools import chain
 
 import msgspec
 
+from connectors.contract import Action, Kind
 from eadm_sync.plan.brakes import Hold, Sieve, Slice
 from eadm_sync.plan.change import Change, Frame, GroupFrame, PersonFrame
 from eadm_sync.plan.spool import Spool
@@ -73,6 +74,7 @@ class Plan(msgspec.Struct):
         due: Person id → the next day on which time alone can change something, for everybody evaluated.
         postponed: People to be looked at again by the next run, because changes that concern them are under way.
         waiting: Changes of former runs that are still in the export queue.
+        overtaken: (target, key) of groups that are as they shall be: changes of them in the queue are out of date.
     """
 
     basis: Basis
@@ -85,6 +87,7 @@ class Plan(msgspec.Struct):
     due: dict[str, date | None]
     postponed: tuple[str, ...]
     waiting: int = 0
+    overtaken: tuple[tuple[str, str], ...] = ()
 
     @property
     def hash(self) -> str:
@@ -107,18 +110,33 @@ class Plan(msgspec.Struct):
             if not self.holds:
                 yield frame, frame.changes, ()
                 continue
-            blocked = sieve.held_targets([slice_of(change) for change in frame.changes])
-            accepted: list[Change] = []
-            held: list[Change] = []
-            for change in frame.changes:
-                on_hold = change.target in blocked or sieve.holds(slice_of(change))
-                (held if on_hold else accepted).append(change)
-            yield frame, tuple(accepted), tuple(held)
+            yield frame, *_sifted(frame, sieve)
 
     def held_people(self) -> Iterator[str]:
         """Ids of people of whom something is held."""
         if self.holds:
             yield from (frame.person for frame, _, held in self.judged() if held and isinstance(frame, PersonFrame))
+
+
+def _sifted(frame: Frame, sieve: Sieve) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+    """A frame's accepted and held changes.
+
+    Who does not get a licence keeps those that were to go for it: licences come before they go.
+    """
+    blocked = sieve.held_targets([slice_of(change) for change in frame.changes])
+    waiting: set[str] = set()
+    accepted: list[Change] = []
+    held: list[Change] = []
+    for change in frame.changes:
+        on_hold = change.target in blocked or sieve.holds(slice_of(change))
+        if change.kind is Kind.LICENCE:
+            if change.action is Action.CREATE:
+                on_hold = on_hold or not sieve.takes_seat(change.target, change.sku or "")
+                waiting |= {change.target} if on_hold else set()
+            else:
+                on_hold = on_hold or change.target in waiting
+        (held if on_hold else accepted).append(change)
+    return tuple(accepted), tuple(held)
 
 
 def slice_of(change: Change) -> Slice:

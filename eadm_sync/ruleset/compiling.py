@@ -177,6 +177,7 @@ class Compiler:
             each_when=all_of(each, scope, self.namespace) if each else None,
             role=given.role,
             keeps=given.mode == "add-only",
+            ends_empty=given.when_empty == "delete",
             shared=_shared(parts),
             make=self._function(entry, GROUP, self._group_code(target, key, container, attributes), parts),
         )

@@ -140,10 +140,16 @@ class GroupEntry(_RuleEntry):
         description="Whether members for whom `when` no longer holds are taken out (exact), or stay for as long as "
         "the rules give them an account (add-only).",
     )
+    when_empty: Literal["keep", "delete"] = Field(
+        "keep", description="What becomes of a group that this rule made and nobody is in any more, or shall be."
+    )
 
 
 class LicenceEntry(_RuleEntry):
-    """A licence for everybody who has an account in the target and an affiliation for which `when` holds."""
+    """A licence for everybody who has an account in the target and an affiliation for which `when` holds.
+
+    Where there are fewer seats than people, those who have one keep it, and the others wait until there are more.
+    """
 
     sku: Text = Field(description="The product, as the target calls it.")
     exclusive: Text | None = Field(

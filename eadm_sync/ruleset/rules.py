@@ -95,6 +95,7 @@ class GroupRule(Rule):
         each_when: What else must hold for one unit or class group; `when` has what can be said before.
         role: Role of the members.
         keeps: Whether who is a member stays one, for as long as the rules give the account (`mode: add-only`).
+        ends_empty: Whether a group that nobody is in any more is deleted (`when_empty: delete`).
         shared: What decides the group where the person does not, so that it is rendered once: "" (nothing),
             `home`, `unit` or `class_group`; None where something of the person goes into it.
         make: Renders key, container and attributes.
@@ -104,6 +105,7 @@ class GroupRule(Rule):
     each_when: Condition | None
     role: str
     keeps: bool
+    ends_empty: bool
     shared: str | None
     make: GroupMaker = field(repr=False)
 

@@ -32,6 +32,7 @@ class Confirmations(msgspec.Struct):
         accounts: (person id, account as it now is).
         accounts_gone: Person ids.
         groups: As they now are.
+        groups_gone: Their keys.
         memberships: (person id, group key, role, rule).
         memberships_gone: (person id, group key).
         licences: (person id, sku, rule).
@@ -41,6 +42,7 @@ class Confirmations(msgspec.Struct):
     accounts: list[tuple[str, KnownAccount]] = []
     accounts_gone: list[str] = []
     groups: list[KnownGroup] = []
+    groups_gone: list[str] = []
     memberships: list[tuple[str, str, str, str]] = []
     memberships_gone: list[tuple[str, str]] = []
     licences: list[tuple[str, str, str]] = []
@@ -119,6 +121,7 @@ def _remove(connection: Connection, target: str, confirmed: Confirmations) -> No
     gone = [(person_id, target) for person_id in confirmed.accounts_gone]
     for table in (tables.known_accounts, tables.known_memberships, tables.known_licences):
         bulk.delete(connection, table, ("person_id", "target"), gone)
+    bulk.delete(connection, tables.known_groups, ("target", "key"), ((target, key) for key in confirmed.groups_gone))
     bulk.delete(
         connection,
         tables.known_memberships,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine
 from connectors.contract import Action, Kind, Operation, Target
 from connectors.errors import Stale
 from connectors.registry import load
-from eadm_sync.delivery.guards import deletion_is_due, still_disabled
+from eadm_sync.delivery.guards import deletion_is_due, still_disabled, still_empty
 from eadm_sync.model import Sealed
 from eadm_sync.state import tables
 from eadm_sync.state.known import KnownAccount
@@ -77,6 +77,17 @@ def test_a_deletion_that_is_not_due_is_refused(
     """Whatever was planned, and says why."""
     with pytest.raises(Stale, match=reason):
         deletion_is_due(connection, person, account, settings=Lifecycle(retention_days=retention_days), today=today)
+
+
+def test_a_group_that_somebody_is_in_again_is_not_deleted(connection: Connection):
+    """Only members that are known count, of just this group in just this target."""
+    values = {"person_id": "hr:1", "target": "ad", "group_key": "all", "role": "member", "rule": "r/g"}
+    connection.execute(tables.known_memberships.insert(), values)
+
+    with pytest.raises(Stale, match="in the group again"):
+        still_empty(connection, "ad", "all")
+    still_empty(connection, "ad", "al")
+    still_empty(connection, "web", "all")
 
 
 @pytest.fixture

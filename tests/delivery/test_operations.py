@@ -93,6 +93,7 @@ def unseal(sealed: Sealed, attribute: str) -> str:
             BOTH,
             Operation("1", Kind.MEMBERSHIP, Action.DELETE, anchor="g-1", account="a-1"),
         ),
+        (change(Kind.GROUP, Action.DELETE), NOTHING, None),
         # a membership went with its account, or with its group
         (change(Kind.MEMBERSHIP, Action.DELETE), Confirmed({}, {"all": GROUP}), None),
         (change(Kind.MEMBERSHIP, Action.DELETE), Confirmed({"hr:1": ACCOUNT}, {}), None),
@@ -123,7 +124,6 @@ def test_a_change_becomes_the_operation_that_brings_it_about(
         (change(Kind.ACCOUNT, Action.ENABLE), NOTHING),
         (change(Kind.ACCOUNT, Action.DISABLE), NOTHING),
         (change(Kind.GROUP, Action.UPDATE), NOTHING),
-        (change(Kind.GROUP, Action.DELETE), NOTHING),
         (change(Kind.MEMBERSHIP, Action.CREATE), Confirmed({"hr:1": ACCOUNT}, {})),
         (change(Kind.MEMBERSHIP, Action.CREATE), Confirmed({}, {"all": GROUP})),
         (change(Kind.LICENCE, Action.CREATE), NOTHING),

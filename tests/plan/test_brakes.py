@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.contract import Action, Kind
-from eadm_sync.plan.brakes import Sieve, allowed_changes, judge
+from eadm_sync.plan.brakes import Hold, Sieve, allowed_changes, judge
 
 
 @dataclass(frozen=True)
@@ -88,3 +88,12 @@ def test_a_held_account_holds_all_of_that_person_in_that_target():
 def test_a_share_below_one_never_lets_a_whole_population_go(population: int, fraction: float, floor: int):
     """Whatever the floor, something of a population of two or more stays."""
     assert allowed_changes(Limit(max_fraction=fraction, floor=floor), population) < population
+
+
+def test_seats_go_to_the_first_to_ask():
+    """So many as are free; a product without a shortage has one for everybody."""
+    sieve = Sieve((Hold("ad.licence.E3", "ad", Kind.LICENCE, Action.CREATE, 3, 9, 2, sku="E3"),))
+
+    assert [sieve.takes_seat("ad", "E3") for _ in range(3)] == [True, True, False]
+    assert [sieve.takes_seat(*product) for product in (("ad", "F1"), ("web", "E3"))] == [True, True]
+    assert not sieve.holds(("ad", Kind.LICENCE, Action.CREATE))

@@ -87,7 +87,9 @@ def test_what_fits_is_what_is_offered(load: Callable[..., Ruleset]):
     ruleset = load(PATTERN)
 
     assert all(fitting(ruleset, "Åse", name) for name in ("ase", "ASE", "ase2x", "a9999x"))
-    assert not any(fitting(ruleset, "Åse", name) for name in ("ase1x", "ase02x", "ase2", "ase9999x", "10000x", "kari", ""))
+    assert not any(
+        fitting(ruleset, "Åse", name) for name in ("ase1x", "ase02x", "ase2", "ase9999x", "10000x", "kari", "")
+    )
     assert all(fitting(ruleset, "Alexander", name) for name in ("alexan", "alex2x", "ale10x"))
     assert not fitting(ruleset, "Admin", "admin")
 
