@@ -214,16 +214,6 @@ def _failed(error: SourceError) -> Notice:
     )
 
 
-def _shortage(hold: Hold, config: str) -> Notice:
-    return Notice(
-        False,
-        f"Held: {hold.name}: {clean(hold.reason)}. {hold.limit} of {hold.count} people get theirs now; the others wait, "
-        "keep the licences they have, and are tried again by each run. If the target has more seats than it says, let "
-        "them all go with",
-        release_command(hold.name, config),
-    )
-
-
 def _import_hold(hold: ImportHold, config: str) -> Notice:
     source, _, what = hold.brake.rpartition(".")
     things = "units" if what == "units" else "people"
@@ -238,14 +228,12 @@ def _import_hold(hold: ImportHold, config: str) -> Notice:
 
 
 def _hold(hold: Hold, config: str) -> Notice:
-    if hold.sku is not None:
-        return _shortage(hold, config)
     target = clean(hold.target)
     if hold.sku is not None:
         text = (
             f"Held: {clean(hold.name)}: {clean(hold.reason)}. {counted(hold.count, 'person', 'people')} shall get the "
-            f"licence {clean(hold.sku)} in {target}; the first {hold.limit} do, the others keep what they have and wait "
-            "for seats. Everything else goes on. To leave it to the target, let it go with"
+            f"licence {clean(hold.sku)} in {target}; the first {hold.limit} do, the others keep what they have and "
+            "wait for seats. Everything else goes on. To leave it to the target, let it go with"
         )
     else:
         also = f" Nor is anything else of these people in {target}." if hold.kind is Kind.ACCOUNT else ""
