@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from connectors.contract import Action, Kind
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.app.planning import Planned, Progress, planned, silent
@@ -126,23 +125,6 @@ def narrowed(
         if rule is not None:
             _known_rule(context, made.plan, rule)
         yield made, Selection(target, _newcomer(made, known) if isinstance(known, NotFound) else known, rule)
-
-
-def known_holds(context: Context, names: list[str]) -> frozenset[str]:
-    """The names of holds to let go, each of which some brake could bear.
-
-    A misspelt one would otherwise let nothing go, and nobody would know.
-
-    Raises:
-        NotFound: There is no such hold.
-    """
-    settings = context.loaded.settings
-    possible = {f"{source}.{brake}" for source in settings.sources for brake in _IMPORT_BRAKES}
-    possible |= {f"{target}.{kind}.{action}" for target in settings.targets for kind in Kind for action in Action}
-    return frozenset(known_name("hold", name, possible) for name in names)
-
-
-_IMPORT_BRAKES = ("vanished", "incomplete", "units")  # as eadm_sync.importing.brakes names them
 
 
 def _person_of(frame: Frame) -> str | None:

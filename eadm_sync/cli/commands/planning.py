@@ -89,13 +89,13 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
     if rulesets:
         raise typer.Exit(_compare(config, rulesets, form, limit, narrowed=bool(target or person or rule or out)))
     _ = reason  # taken so that a `sync` can be rehearsed as it will be typed
-    from eadm_sync.app.narrowing import known_holds, narrowed, tally
+    from eadm_sync.app.narrowing import narrowed, tally
     from eadm_sync.cli.showing.preview import Preview, config_option
     from eadm_sync.cli.showing.waiting import Bars
     from eadm_sync.plan import saved
 
     context = installation(config)
-    released = known_holds(context, release)
+    released = frozenset(release)
     with (
         context.reading() as database,
         Bars() as bars,
@@ -145,13 +145,12 @@ def sync(
     not be read; 4 you said no, nothing was written.
     """  # noqa: D301 - click reads the backslash
     from eadm_sync.app import syncing
-    from eadm_sync.app.narrowing import known_holds
 
     _require_answer(yes=yes)
     _require_reason(release, reason)
     context = installation(config)
     context.author = author
-    released = known_holds(context, release)
+    released = frozenset(release)
 
     def run(confirm: Callable[[Planned], bool], bars: Bars) -> SyncReport:
         return syncing.sync(context, confirm, deliver=not no_deliver, released=released, reason=reason, progress=bars)

@@ -163,6 +163,19 @@ def test_a_target_hold_names_its_limit_and_marks_what_it_holds(settled: Any) -> 
     assert (as_json["people"][0]["person"], held) == (person, {True})
 
 
+def test_a_shortage_of_seats_is_told_in_people_and_seats(new: Any) -> None:
+    """Those for whom there is no seat are marked; the release that is shown is one that is accepted."""
+    new.edit("config.yaml", lambda text: text.replace("STANDARDWOFFPACK_STUDENT: null", "STANDARDWOFFPACK_STUDENT: 1"))
+
+    said = new("plan")
+    released = new("plan", "--release", "entra.licence.STANDARDWOFFPACK_STUDENT")
+
+    assert (said.code, released.code) == (3, 2)
+    assert "Held: entra.licence.STANDARDWOFFPACK_STUDENT: 1 seats," in said.out
+    assert "the first 1 do, the others keep what they have and wait for seats" in said.out
+    assert "+ entra: give licence STANDARDWOFFPACK_STUDENT  HELD" in said.out
+
+
 def test_a_source_that_cannot_be_read_is_a_failure_on_both_streams(settled: Any) -> None:
     """A missing file ends with 1; what goes on is said."""
     (settled.folder / PERSONS).unlink()
