@@ -11,7 +11,6 @@ import heapq
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from sqlalchemy import Connection
 
 from connectors.contract import Action, Kind
 from eadm_sync.app.context import Context
+from eadm_sync.app.effects import Comparison, Effect, effect_of
 from eadm_sync.app.halving import Half, Summary
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.population import count_people, middle_person, stored_organisation, stored_people, stored_person
@@ -34,62 +34,12 @@ from eadm_sync.plan.diff import Seal, diff_group, diff_person
 from eadm_sync.plan.plan import Problem
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset import Organisation, Ruleset, load_ruleset
-from eadm_sync.ruleset.narrowing import Edits, Question, RuleEdit, edits_between, narrowed, question, touching
+from eadm_sync.ruleset.narrowing import Edits, Question, edits_between, narrowed, question, touching
 from eadm_sync.ruleset.organisation import UnitNode
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
 _WORTH_A_PROCESS = 10_000
 """People; for fewer, a second process takes longer to start than it saves."""
-
-
-class Effect(msgspec.Struct, frozen=True, order=True):
-    """What an edit does, counted.
-
-    Attributes:
-        rule: Rule that gives it, or that gave what is lost.
-        target: Name of the target.
-        kind: Account, group, membership or licence.
-        action: CREATE is gained, DELETE and DISABLE are lost.
-        what: Product, or names of the attributes that change; "" elsewhere.
-    """
-
-    rule: str
-    target: str
-    kind: Kind
-    action: Action
-    what: str
-
-
-@dataclass
-class Comparison:
-    """Two rulesets compared; valid inside the `with` block.
-
-    Attributes:
-        old: Version of the installation's ruleset.
-        new: Version of the other one.
-        edits: What differs in the files.
-        people: How many people there are.
-        evaluated: For how many an edited rule holds; nothing changes for the others.
-        effects: How often each effect comes.
-        groups: Changes to groups that both rulesets give.
-        frames: Changes for people, by id.
-        problems: People whom the new rules cannot serve and the old ones can.
-    """
-
-    old: str
-    new: str
-    edits: tuple[RuleEdit, ...]
-    people: int
-    evaluated: int = 0
-    effects: Counter[Effect] = field(default_factory=Counter)
-    groups: tuple[GroupFrame, ...] = ()
-    frames: Spool = field(default_factory=Spool)
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def differs(self) -> bool:
-        """Whether anybody, or any group, gets something else."""
-        return bool(self.frames.count or self.groups or self.problems)
 
 
 @contextlib.contextmanager
@@ -329,7 +279,7 @@ class _Comparer:
         if not changes:
             return None
         changes = tuple(self._caused(change) for change in changes)
-        made.effects.update(map(_effect, changes))
+        made.effects.update(map(effect_of, changes))
         return PersonFrame(person.id, f"{person.given_name} {person.family_name}".strip(), stand.stage, (), changes)
 
     def _sides(self, person: Person, stand_before: Standing, stand: Standing) -> tuple[Desired, Desired]:
@@ -389,11 +339,6 @@ class _Comparer:
             name: seal(value, name) if name in sensitive and isinstance(value, str) else value
             for name, value in attributes.items()
         }
-
-
-def _effect(change: Change) -> Effect:
-    what = change.sku or ", ".join(sorted(change.attributes)) if change.action is Action.UPDATE else change.sku or ""
-    return Effect(change.rule, change.target, change.kind, change.action, what)
 
 
 def _targets(desired: Desired) -> list[str]:

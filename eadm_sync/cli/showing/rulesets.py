@@ -10,7 +10,7 @@ from eadm_sync.cli.output import clean, line, styled
 from eadm_sync.cli.showing.markdown import escaped
 
 if TYPE_CHECKING:
-    from eadm_sync.app.comparing import Comparison, Effect
+    from eadm_sync.app.effects import Comparison, Effect
     from eadm_sync.app.history import Access, AuditRow, RuleVersion
     from eadm_sync.app.linting import Finding
     from eadm_sync.app.ruleset_tests import CaseResult
