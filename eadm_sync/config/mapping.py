@@ -84,7 +84,7 @@ class PeopleMap(Entry):
     mobile: Template | None = _field("Mobile number.")
     username: Template | None = _field("A username that the source insists on.")
     extra: Annotated[dict[ExtraName, Template], _extra(_PERSON_WORDS)] = Field(
-        {}, description="Further fields, which rulesets read as `person.<name>`."
+        {}, description="Further fields, which rulesets read as `person.extra.<name>`."
     )
 
 
@@ -102,7 +102,7 @@ class AffiliationsMap(Entry):
     primary: Template | None = _field("Whether it is the main one: true or false, 1 or 0, yes or no, ja or nei.")
     leave: Template | None = _field("Leave-of-absence code while on leave.")
     extra: Annotated[dict[ExtraName, Template], _extra(_AFFILIATION_WORDS)] = Field(
-        {}, description="Further fields, which rulesets read as `affiliation.<name>`."
+        {}, description="Further fields, which rulesets read as `affiliation.extra.<name>`."
     )
 
 
@@ -115,7 +115,7 @@ class UnitsMap(Entry):
     parent: Template | None = _field("Code of the unit above; empty at the top.")
     manager: Template | None = _field("Key of the person who manages it, as in `people`.")
     extra: Annotated[dict[ExtraName, Template], _extra(_UNIT_WORDS)] = Field(
-        {}, description="Further fields, which rulesets read as `affiliation.unit.<name>`."
+        {}, description="Further fields, which rulesets read as `affiliation.unit.extra.<name>`."
     )
 
 

@@ -173,10 +173,10 @@ class CaseFile(_Entry):
 
 
 def cases_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of one file of ruleset tests, with a description of every key."""
+    """JSON Schema (draft 7, the newest that editors fully know) of one file of ruleset tests, with a description of every key."""
     schema = CaseFile.model_json_schema()
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": "http://json-schema.org/draft-07/schema#",
         **schema,
         "title": "eadm-sync ruleset tests",
         "description": "Invented people on a day, and what the rules shall and shall not give them.",

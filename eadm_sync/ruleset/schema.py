@@ -8,10 +8,10 @@ from eadm_sync.ruleset.document import RulesetFile
 
 
 def ruleset_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of one ruleset file, with a description of every key."""
+    """JSON Schema (draft 7, the newest that editors fully know) of one ruleset file, with a description of every key."""
     schema = RulesetFile.model_json_schema()
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": "http://json-schema.org/draft-07/schema#",
         **schema,
         "title": "eadm-sync ruleset",
         "description": "Who shall have what: conditions, identifiers, and rules for accounts, groups and licences.",

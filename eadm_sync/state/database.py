@@ -159,11 +159,24 @@ def open_for_writing(url: str, base_dir: Path) -> Database:
     """
     parsed = _resolve(url, base_dir)
     if _is_sqlite(parsed):
-        Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
+        _make_private(Path(str(parsed.database)))
     database = Database(_engine(parsed))
     if _revision(database.engine) != REVISION:
         migrate(database.engine)
     return database
+
+
+def _make_private(file: Path) -> None:
+    """Makes a database file that only its owner can read, and its folder likewise; what is there stays as it is.
+
+    Raises:
+        StateError: The folder cannot be written.
+    """
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600, exist_ok=True)  # SQLite gives its -wal and -shm files the mode of the database
+    except OSError as error:
+        raise StateError(f"the state database {file} cannot be made: {error.strerror}") from error
 
 
 def migrate(engine: Engine) -> None:

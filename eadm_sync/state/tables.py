@@ -143,7 +143,7 @@ runs = Table(
     Column("actor", Text, nullable=False),
     Column("started_at", Text, nullable=False),
     Column("finished_at", Text),
-    Column("status", Text, nullable=False),  # running → done | failed | declined; a crash leaves "running"
+    Column("status", Text, nullable=False),  # running → done, incomplete, declined, failed or interrupted
     Column("report", LargeBinary),  # JSON, for `runs show`
 )
 
@@ -200,6 +200,6 @@ ruleset_versions = Table(
 meta = Table(
     "meta",
     metadata,
-    Column("name", Text, primary_key=True),  # "known_version:<target>", "ruleset", "organisation"
+    Column("name", Text, primary_key=True),  # "known_version:<target>", "settled:<target>", "evaluated_with"
     Column("value", Text, nullable=False),
 )

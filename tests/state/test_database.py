@@ -1,6 +1,7 @@
 """Opening, migrating and locking the state database."""
 
 import multiprocessing
+import os
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def test_reading_where_nothing_is_yet_makes_no_file(tmp_path: Path):
     assert people == []
     assert not database.exists
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_the_state_is_readable_by_its_owner_only(tmp_path: Path):
+    """It holds a town's people, whatever umask the program is started with."""
+    former = os.umask(0o022)
+    try:
+        with open_for_writing(URL, tmp_path) as database, database.write() as connection:
+            connection.execute(tables.meta.insert(), {"name": "a", "value": "b"})
+            modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "state").iterdir()}
+    finally:
+        os.umask(former)
+
+    assert set(modes.values()) == {0o600}
+    assert "eadm.db-wal" in modes
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_reader_cannot_write(tmp_path: Path):
