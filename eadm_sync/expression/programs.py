@@ -16,7 +16,7 @@ from eadm_sync.expression.grammar import check_node
 from eadm_sync.expression.origin import Origin
 from eadm_sync.expression.parsing import Braced, Data, parse_expression, parse_template, token_starts
 from eadm_sync.expression.scope import BOOL, LIST, TEXT, Scope
-from eadm_sync.expression.typed import Namespace, Typed, combined
+from eadm_sync.expression.typed import Namespace, Typed, combined, located
 
 HIDDEN = "***"
 """Stands for a sensitive value in a trace."""
@@ -264,7 +264,7 @@ def _balanced(text: str) -> str:
 def to_function(code: ast.expr, parameters: Sequence[str], namespace: Namespace) -> Callable[..., Any]:
     """A function of the parameters that gives the code's value and reaches nothing but the namespace's objects."""
     arguments = ast.arguments([], [ast.arg(parameter) for parameter in parameters], None, [], [], None, [])
-    tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, code)))
+    tree = located(ast.Expression(ast.Lambda(arguments, code)))
     # The tree is built by us from an allow-list of nodes and its globals hold no builtins.
     made: Callable[..., Any] = eval(compile(tree, "<expression>", "eval"), namespace.objects)  # noqa: S307 - see above
     return made

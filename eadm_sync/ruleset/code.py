@@ -8,7 +8,7 @@ from typing import Any
 
 from eadm_sync.expression import Namespace, Typed
 from eadm_sync.expression.scope import BOOL, DATE, LIST, NUMBER, TEXT, name
-from eadm_sync.expression.typed import call, method, when_there
+from eadm_sync.expression.typed import call, located, method, when_there
 from eadm_sync.ruleset.scopes import identifier_local
 
 
@@ -20,7 +20,7 @@ def build_function(
     body.append(ast.Return(result))
     arguments = ast.arguments([], [ast.arg(parameter) for parameter in parameters], None, [], [], None, [])
     function = ast.FunctionDef(name=stem, args=arguments, body=body, decorator_list=[], returns=None, type_comment=None)
-    tree = ast.fix_missing_locations(ast.Module([function], []))
+    tree = located(ast.Module([function], []))
     # As in expression.programs: built from an allow-list, with no builtins in reach.
     exec(compile(tree, f"<{stem}>", "exec"), namespace.objects)  # noqa: S102 - see above
     made: Callable[..., Any] = namespace.objects.pop(stem)  # type: ignore[assignment]

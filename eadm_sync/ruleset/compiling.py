@@ -58,6 +58,7 @@ class Compiler:
         self.namespace = Namespace()
         self.conditions: dict[str, Condition] = {}
         self._scopes: dict[tuple[str, str | None], Scope] = {}
+        self._without_names: dict[int, Scope] = {}
         self._forms: dict[tuple[str, str, str], dict[str, Callable[[str], Value]]] = {}
         self.dependencies: dict[str, object] = {
             **{word: table.digest for word, table in words.tables.items()},
@@ -75,6 +76,13 @@ class Compiler:
         if (word, each) not in self._scopes:
             self._scopes[word, each] = rule_scope(self.words, target, self._named, each=each)
         return self._scopes[word, each]
+
+    def _nameless(self, scope: Scope) -> Scope:
+        """The scope without identifiers: whether somebody gets something cannot hang on a name given later."""
+        if id(scope) not in self._without_names:
+            kept = {word: it for word, it in scope.variables.items() if word not in self.words.identifiers}
+            self._without_names[id(scope)] = replace(scope, variables=kept)
+        return self._without_names[id(scope)]
 
     def name_condition(self, word: str, document: Document, texts: Sequence[str]) -> None:
         """Compiles a named condition; those it names must have been compiled before."""
@@ -111,8 +119,7 @@ class Compiler:
         """The clauses of a rule, which names no identifier; its days are looked at too."""
         if given.first_day and given.last_day and given.last_day < given.first_day:
             self._note(entry, f"this rule never holds: it begins on {given.first_day}, after its last day", "until")
-        scope = replace(scope, variables=_without(scope, self.words.identifiers))
-        parts = self._clauses(scope, entry.document, entry.at("when"), given.when or ())
+        parts = self._clauses(self._nameless(scope), entry.document, entry.at("when"), given.when or ())
         if parts and any(part.constant is False for part in parts):
             self._note(entry, "this rule never holds", "when")
         return parts
@@ -467,9 +474,3 @@ def _shared(parts: Sequence[Typed]) -> str | None:
     if names & _PERSONAL or any(word.startswith(IDENTIFIER_LOCAL) for word in names) or len(used) > 1:
         return None
     return next(iter(used), "")
-
-
-def _without(scope: Scope, words: Iterable[str]) -> dict[str, Any]:
-    """Variables without the identifiers: whether somebody gets something cannot hang on a name given later."""
-    dropped = frozenset(words)
-    return {word: variable for word, variable in scope.variables.items() if word not in dropped}
