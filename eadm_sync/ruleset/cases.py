@@ -173,7 +173,7 @@ class CaseFile(_Entry):
 
 
 def cases_schema() -> dict[str, Any]:
-    """JSON Schema (draft 7, the newest that editors fully know) of one file of ruleset tests, with a description of every key."""
+    """JSON Schema (draft 7, as editors know it) of one file of ruleset tests, with a description of every key."""
     schema = CaseFile.model_json_schema()
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

@@ -8,7 +8,7 @@ from eadm_sync.ruleset.document import RulesetFile
 
 
 def ruleset_schema() -> dict[str, Any]:
-    """JSON Schema (draft 7, the newest that editors fully know) of one ruleset file, with a description of every key."""
+    """JSON Schema (draft 7, as editors know it) of one ruleset file, with a description of every key."""
     schema = RulesetFile.model_json_schema()
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
