@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,8 @@ from connectors.contract import Capabilities, Kind, Source, Target
 from eadm_sync.clock import Clock
 from eadm_sync.config.keys import read_keys
 from eadm_sync.config.loading import Loaded, load_settings
-from eadm_sync.expression import Origin
+from eadm_sync.config.mapping import MapSettings
+from eadm_sync.expression import Origin, constants_of
 from eadm_sync.ruleset import Ruleset, TargetWords, Vocabulary, load_ruleset
 from eadm_sync.ruleset.entries import origin_of
 from eadm_sync.state import tables
@@ -77,6 +78,7 @@ class Context:
             person_extra=frozenset(name for one in maps for entry in one.people for name in entry.extra),
             affiliation_extra=frozenset(name for one in maps for entry in one.affiliations for name in entry.extra),
             unit_extra=frozenset(name for one in maps for entry in one.units for name in entry.extra),
+            kinds=_kinds(maps),
         )
 
     @cached_property
@@ -146,6 +148,12 @@ class Context:
             name: _fingerprint(settings.type, settings.variables, settings.options.model_dump(mode="json"))
             for name, settings in self.loaded.settings.targets.items()
         }
+
+
+def _kinds(maps: Sequence[MapSettings]) -> frozenset[str]:
+    """Every kind an affiliation can have, where all mappings choose between constants; empty where one does not."""
+    found = [constants_of(entry.kind) for one in maps for entry in one.affiliations]
+    return frozenset().union(*(kinds or () for kinds in found)) if all(found) else frozenset()
 
 
 def _fingerprint(*parts: object) -> str:

@@ -10,7 +10,7 @@ A missing value compares as false, renders as the empty string and never raises.
 
 from eadm_sync.expression.filters import FILTERS, TESTS, Filter, Test
 from eadm_sync.expression.origin import Origin
-from eadm_sync.expression.parsing import names_of
+from eadm_sync.expression.parsing import constants_of, names_of
 from eadm_sync.expression.programs import (
     Clause,
     Condition,
@@ -45,6 +45,7 @@ __all__ = [
     "check_template",
     "compile_condition",
     "compile_template",
+    "constants_of",
     "names_of",
     "record_scope",
     "to_function",

@@ -124,6 +124,38 @@ def names_of(text: str) -> frozenset[str]:
     return frozenset(names | {node.name} if isinstance(node, nodes.Name) else names)
 
 
+def constants_of(text: str) -> frozenset[str] | None:
+    """Every text that a template can give, where it only chooses between constants; None where more goes into it.
+
+    A choice without `else` may give nothing besides. None as well where it is no template.
+    """
+    try:
+        parts = [part for part in parse_template(text, Origin("")) if isinstance(part, Braced) or part.text.strip()]
+    except ConfigError:
+        return None
+    match parts:
+        case [Data(text=constant)]:
+            return frozenset({constant.strip()})
+        case [Braced(node=node)]:
+            return _chosen(node)
+        case _:
+            return None
+
+
+def _chosen(node: nodes.Expr | None) -> frozenset[str] | None:
+    """The constants that nested choices choose between."""
+    match node:
+        case None:
+            return frozenset()
+        case nodes.Const(value=str(constant)):
+            return frozenset({constant.strip()})
+        case nodes.CondExpr(expr1=one, expr2=other):
+            chosen, otherwise = _chosen(one), _chosen(other)
+            return None if chosen is None or otherwise is None else chosen | otherwise
+        case _:
+            return None
+
+
 def token_starts(text: str, words: frozenset[str]) -> list[int]:
     """Offsets of the name tokens that are one of the words, in an expression that parses."""
     return [
