@@ -111,6 +111,8 @@ class _Side:
         self, context: Context, ruleset: Ruleset, edits: Edits, asked: Question, organisation: Organisation
     ) -> None:
         self.ruleset = ruleset
+        self.keeping = frozenset(rule.id for rule in ruleset.groups if rule.keeps)
+        self._today = today(context.clock, context.loaded.settings.organisation.zone)
         rules = {rule.id for rule in ruleset.rules} if edits.everything else edits.rules
         self._touches = touching(ruleset, rules)
         self.reads = {path for rule in ruleset.rules if rule.id in rules for path in rule.reads}
@@ -130,7 +132,7 @@ class _Side:
         self.sensitive = {rule.target: rule.sensitive for rule in ruleset.accounts if rule.sensitive}
 
     def _evaluator(self, ruleset: Ruleset) -> Evaluator:
-        return Evaluator(ruleset, self._organisation, self._identify, self._reveal)
+        return Evaluator(ruleset, self._organisation, self._identify, self._reveal, self._today)
 
     def _reveal(self, sealed: Sealed) -> str:
         return self._context.vault.open(sealed, "national_id")
@@ -275,7 +277,16 @@ class _Comparer:
         self._compare_groups(before, after)
         known = _as_known(before, stand_before, self._sealed)
         settings = self._new.ruleset.lifecycle
-        changes = diff_person(person.id, after, known, stand, seal=self._sealed, settings=settings, today=self.day)
+        changes = diff_person(
+            person.id,
+            after,
+            known,
+            stand,
+            seal=self._sealed,
+            settings=settings,
+            today=self.day,
+            keeping=self._new.keeping,
+        )
         if not changes:
             return None
         changes = tuple(self._caused(change) for change in changes)

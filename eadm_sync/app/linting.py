@@ -109,7 +109,7 @@ class _Linter:
         self._day = today(context.clock, context.loaded.settings.organisation.zone)
         self._organisation = stored_organisation(context, connection)
         self._identifiers = Identifiers(connection, context.vault.digest, self._ruleset.identifiers)
-        self._evaluator = Evaluator(self._ruleset, self._organisation, self._identify, self._reveal)
+        self._evaluator = Evaluator(self._ruleset, self._organisation, self._identify, self._reveal, self._day)
         self._reached: dict[tuple[str, str, str], int] = {}
         self._pairs = _overlapping(self._ruleset.accounts)
         self._comparisons = list(_comparisons(self._ruleset))

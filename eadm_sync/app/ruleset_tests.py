@@ -123,7 +123,7 @@ def evaluate_case(case: Case, ruleset: Ruleset) -> Outcome:
     )
     order = winning_order(stand.counting, ruleset.affiliation_order)
     names = _Names(case.entry, ruleset, organisation)
-    return Outcome(stand, evaluate(ruleset, person, order, organisation, names.of, _plain))
+    return Outcome(stand, evaluate(ruleset, person, order, organisation, names.of, _plain, case.entry.on))
 
 
 def _person(name: str, given: PersonEntry, affiliations: Sequence[AffiliationEntry] = ()) -> Person:
