@@ -177,19 +177,19 @@ class AccountValues:
     def __init__(self, connection: Connection, forms: Iterable[Form]) -> None:
         """Args: the state; the forms whose attributes are watched."""
         self._connection = connection
-        self._attributes: dict[str, set[str]] = {}
+        self._owners: dict[str, dict[str, dict[str, str]]] = {}
+        """Target → attribute → folded value → person id, "" where several people have it."""
         for form in forms:
-            self._attributes.setdefault(form.target, set()).add(form.attribute)
-        self._owners: dict[tuple[str, str, str], str] = {}
+            self._owners.setdefault(form.target, {})[form.attribute] = {}
         self._loaded: set[str] = set()
 
     def note(self, person_id: str, target: str, attributes: Mapping[str, Holds]) -> None:
         """Keeps what one account holds. Several people with one value are nobody in particular: it is not free."""
-        for attribute in self._attributes.get(target, ()):
+        for attribute, owners in self._owners.get(target, {}).items():
             for value in _texts(attributes.get(attribute)):
-                key = target, attribute, value.casefold()
-                if self._owners.setdefault(key, person_id) != person_id:
-                    self._owners[key] = ""
+                folded = value.casefold()
+                if owners.setdefault(folded, person_id) != person_id:
+                    owners[folded] = ""
 
     def is_free(self, form: Form, name: str, person_id: str) -> bool:
         """Whether nobody else's account holds what a name would become."""
@@ -197,9 +197,9 @@ class AccountValues:
             self._loaded.add(form.target)
             for owner, attributes in account_attributes(self._connection, form.target):
                 self.note(owner, form.target, attributes)
-        values = _texts(form.render(name))
-        keys = ((form.target, form.attribute, value.casefold()) for value in values)
-        return all(self._owners.get(key, person_id) == person_id for key in keys)
+        owners = self._owners[form.target][form.attribute]
+        values = (value.casefold() for value in _texts(form.render(name)))
+        return all(owners.get(value, person_id) == person_id for value in values)
 
 
 def _texts(value: Holds) -> Sequence[str]:
