@@ -168,9 +168,12 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _is_directory(connection: sqlite3.Connection, path: Path) -> bool:
     """True for a directory, False for an empty file; anything else is not touched."""
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    # Both are of one moment: between two readings another process may have made the directory.
+    version, tables = connection.execute(
+        "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+    ).fetchone()
     if version == VERSION:
         return True
-    if version or connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if version or tables:
         raise Unavailable(f"{path} is not a directory that this version can use")
     return False

@@ -14,7 +14,7 @@ from connectors import registry
 from connectors.contract import Connector
 from eadm_sync.config.problems import ProblemCollector, did_you_mean
 from eadm_sync.config.secrets import interpolate
-from eadm_sync.config.settings import NAME, Settings, SourceSettings, TargetSettings
+from eadm_sync.config.settings import NAME, RESERVED, Settings, SourceSettings, TargetSettings
 from eadm_sync.config.yaml import Document, load_yaml, load_yaml_file
 from eadm_sync.errors import ConfigError
 
@@ -114,6 +114,9 @@ class _Loader:
             if not NAME.fullmatch(name):
                 hint = "lower-case letters a-z, digits, '_' and '-', beginning with a letter"
                 self.collector.add((section, name), f"'{name}' cannot be a name", hint=hint, key=True)
+            if name in RESERVED:
+                hint = "call it otherwise: people are named '<source>:<key>', and groups 'group:<key>'"
+                self.collector.add((section, name), f"'{name}' is a word of the program", hint=hint, key=True)
             if not isinstance(entry, dict):
                 self.collector.add((section, name), "must be a mapping (`key: value`)", key=True)
                 continue

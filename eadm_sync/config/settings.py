@@ -23,6 +23,9 @@ Count = Annotated[int, Field(ge=0)]
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 """What a source or a target may be called."""
 
+RESERVED = frozenset({"group"})
+"""What neither may be called: the export queue tells people from groups by what stands before the colon."""
+
 VARIABLE = re.compile(r"[a-z][a-z0-9_]*")
 """What a variable of a target may be called: rulesets write `target.<variable>`."""
 

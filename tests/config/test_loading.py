@@ -220,6 +220,7 @@ def _edit(old: str, new: str) -> str:
         ("    type: directory\n", "", "20:3: targets.ad.type: the setting 'type' is missing"),
         # names
         ("  hr:", "  HR:", "7:3: sources.HR: 'HR' cannot be a name (lower-case letters"),
+        ("  hr:", "  group:", "7:3: sources.group: 'group' is a word of the program (call it otherwise"),
         ("  ad:", "  hr:", "20:3: targets.hr: 'hr' is the name of a source, too"),
         ("  hr:", "  hr: x\n  sr:", "7:3: sources.hr: must be a mapping"),
         # YAML itself

@@ -62,6 +62,7 @@ class Careless(BaseModel):
 )
 def test_no_value_from_outside_is_ever_quoted(value: str, field: str) -> None:
     """Whatever the value and whatever the validator says of it, the problem does not hold it."""
+    value = f"x{value}" if field == "number" else value  # "0" would be right there
     document = load_yaml("plain: a\nnumber: b\nsecret: c\n", "f.yaml")
     collector = ProblemCollector(document, {(field,): (value,)})
     with pytest.raises(ValidationError) as caught:
