@@ -89,17 +89,26 @@ def with_managers(units: Mapping[str, Unit], managers: Mapping[str, str]) -> dic
 
 
 def combined(sources: Sequence[Mapping[str, _Node]]) -> dict[str, _Node]:
-    """All sources' units or class groups, field by field from the first source that has something, sorted by code."""
+    """All sources' units or class groups, field by field from the first source that has something, sorted by code.
+
+    A root has no parent, which is not nothing: where a source tells parents at all, a lower one cannot put the units of
+    the upper one below its own.
+    """
     found: dict[str, _Node] = {}
+    placed: set[str] = set()
     for nodes in sources:
         for code, node in nodes.items():
             known = found.get(code)
-            found[code] = node if known is None else _filled(known, node)
+            found[code] = node if known is None else _filled(known, node, placed=code in placed)
+        if any(getattr(node, "parent", None) for node in nodes.values()):
+            placed.update(nodes)
     return dict(sorted(found.items()))
 
 
-def _filled(first: _Node, second: _Node) -> _Node:
+def _filled(first: _Node, second: _Node, *, placed: bool) -> _Node:
     gaps = {name: getattr(second, name) for name in first.__struct_fields__ if not getattr(first, name)}
+    if placed:
+        gaps.pop("parent", None)
     if isinstance(first, Unit) and isinstance(second, Unit):
         gaps["extra"] = second.extra | first.extra
     return msgspec.structs.replace(first, **gaps)

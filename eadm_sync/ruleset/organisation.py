@@ -25,6 +25,9 @@ class Manager:
 
 NO_MANAGER = Manager()
 
+MAX_DEPTH = 64
+"""Most units in one line. Each unit holds its line, so ten thousand below one another would fill the memory."""
+
 
 @dataclass(slots=True, eq=False)
 class UnitNode:
@@ -87,7 +90,8 @@ class Organisation:
     Attributes:
         units: By code.
         class_groups: By code.
-        problems: What is wrong with the tree: cycles, and parents that are not there. Such a unit stands at a root.
+        problems: What is wrong with the tree: cycles, parents that are not there, lines that are too long. Such a unit,
+            and of a cycle every one, stands at a root: nobody could say which of them is above the others.
     """
 
     def __init__(
@@ -132,11 +136,19 @@ class _Tree:
             line[current] = unit
             current = self._parent(unit)
         above = self._nodes.get(current, NO_UNIT) if current is not None else NO_UNIT
-        if current is not None and current in line:
+        in_cycle = current in line
+        if in_cycle:
             self.problems.append(f"unit '{current}' stands below itself")
         for unit in reversed(line.values()):
-            above = self._nodes[unit.code] = self._made(unit, above)
+            above = self._nodes[unit.code] = self._made(unit, NO_UNIT if in_cycle else self._not_too_deep(unit, above))
+            in_cycle = in_cycle and unit.code != current
         return self._nodes[code]
+
+    def _not_too_deep(self, unit: Unit, above: UnitNode) -> UnitNode:
+        if len(above.line) < MAX_DEPTH:
+            return above
+        self.problems.append(f"unit '{unit.code}' has {MAX_DEPTH} units above it, which is more than there may be")
+        return NO_UNIT
 
     def _parent(self, unit: Unit) -> str | None:
         if unit.parent is not None and unit.parent not in self.units:

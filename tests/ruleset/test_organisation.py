@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from eadm_sync.model import ClassGroup, Person, Unit
 from eadm_sync.ruleset import Organisation
+from eadm_sync.ruleset.organisation import MAX_DEPTH
 
 
 def test_line_path_and_manager_are_resolved():
@@ -50,15 +51,25 @@ def test_any_tree_ends(parents: dict[str, str]):
 
 
 def test_a_cycle_is_refused_as_a_problem():
-    """Two units below each other are both kept, one of them at a root."""
-    organisation = Organisation([Unit("a", parent="b"), Unit("b", parent="a")])
+    """Units in a cycle are all kept, each at a root whichever comes first; what is below them stays below them."""
+    units = [Unit("c", parent="b"), Unit("a", parent="b"), Unit("b", parent="a")]
+    for order in (units, units[::-1]):
+        organisation = Organisation(order)
 
-    assert len(organisation.problems) == 1
-    assert "below itself" in organisation.problems[0]
+        assert {code: unit.codes for code, unit in organisation.units.items()} == {
+            "a": ("a",),
+            "b": ("b",),
+            "c": ("b", "c"),
+        }
+        assert len(organisation.problems) == 1
+        assert "below itself" in organisation.problems[0]
 
 
-def test_a_deep_tree_needs_no_deep_stack():
-    """Ten thousand levels are no recursion error."""
-    units = [Unit(str(level), parent=str(level - 1) if level else None) for level in range(2_000)]
+def test_a_deep_tree_is_cut():
+    """Ten thousand levels are no recursion error, and cost no more memory than a hundred lines of the longest."""
+    units = [Unit(str(level), parent=str(level - 1) if level else None) for level in range(10_000)]
+    organisation = Organisation(reversed(units))
 
-    assert len(Organisation(reversed(units)).unit("1999").codes) == 2_000
+    assert max(len(unit.line) for unit in organisation.units.values()) == MAX_DEPTH
+    assert organisation.unit(str(MAX_DEPTH)).codes == (str(MAX_DEPTH),)
+    assert f"unit '{MAX_DEPTH}' has" in "".join(organisation.problems)
