@@ -163,8 +163,15 @@ class _Run:
                 reading.new.discard(key)
 
     def _moved(self, name: str, reading: Reading, linker: Linker) -> set[str]:
-        """Vanished keys whose person this source has under another key now."""
-        here = {linker.person_of(name, key) for keys in (self._outcomes[name].shared, reading.new) for key in keys}
+        """Vanished keys whose person this source has under another key now.
+
+        New records without affiliations do not count: a file of new keys whose contracts still bear the old ones would
+        otherwise take everything from everybody, and nobody would seem to be missing.
+        """
+        if not reading.vanished:
+            return set()
+        new = (key for key in reading.new if reading.staged.person(key).affiliations)
+        here = {linker.person_of(name, key) for keys in (self._outcomes[name].shared, new) for key in keys}
         return {key for key in reading.vanished if linker.person_of(name, key) in here}
 
     @staticmethod

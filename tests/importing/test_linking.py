@@ -129,6 +129,20 @@ def test_changed_key_keeps_the_person(two: Any, hr: Any, national_id: Any):
     assert person.employee_number == "501"
 
 
+def test_changed_keys_without_contracts_are_held(two: Any, hr: Any, national_id: Any):
+    """People with new keys whose contracts still bear the old ones count as missing: they would lose everything."""
+    numbers = [national_id(BORN, serial) for serial in (100, 200, 300, 400, 500)]
+    two.sync(hr=hr([(str(place), "A", "Ås", "", number) for place, number in enumerate(numbers)]))
+    before = {person_id: person.affiliations for person_id, person in two.people().items()}
+    two.today += timedelta(days=1)
+
+    moved = hr([(f"9{place}", "A", "Ås", "", number) for place, number in enumerate(numbers)], [("1", "1", "10")])
+    imported = two.sync(hr=moved)
+
+    assert (imported.reports[0].hold.brake, imported.reports[0].vanished) == ("hr.vanished", 5)
+    assert {person_id: person.affiliations for person_id, person in two.people().items()} == before
+
+
 @pytest.mark.parametrize(
     ("born", "number", "joins"),
     [
