@@ -347,7 +347,7 @@ class Rules:
     def _leading(self, human: Human, each: Position, found: Roles) -> None:
         for code in self._units[each.unit].line:
             if self._units[code].manager == human.id:
-                self._join(found, "ad", f"ENHET-{code}-LEDERE", AD_GROUPS, {"description": "Ledere av enheten"})
+                self._join(found, "ad", f"LEDERE-{code}", AD_GROUPS, {"description": "Ledere av enheten"})
 
     def _working(self, each: Position, found: Roles) -> None:
         unit = self._units[each.unit]
@@ -360,7 +360,7 @@ class Rules:
         )
         for code in unit.line:
             above = self._units[code]
-            self._join(found, "ad", f"ENHET-{code}-ALLE", AD_GROUPS, {"displayName": f"{above.name} med underenheter"})
+            self._join(found, "ad", f"ENHETER-{code}", AD_GROUPS, {"displayName": f"{above.name} med underenheter"})
         self._join(found, "entra", f"unit-{unit.code}", None, {"displayName": unit.name})
 
     def _schooling(self, each: Position, found: Roles) -> None:

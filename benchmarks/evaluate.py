@@ -324,7 +324,7 @@ class ByHand:
             _join(groups, "ad", "groups/unit-ad", name, name.casefold(), place, note)
         for _, unit in working:
             for above in unit.line:
-                name = f"ENHET-{above.code}-ALLE"
+                name = f"ENHETER-{above.code}"
                 note = {"displayName": f"{above.name or ''} med underenheter"}
                 _join(groups, "ad", "groups/unit-with-below-ad", name, name.casefold(), place, note)
         if any(unit.manager.id is not None and unit.manager.id == person.id for _, unit in working):
@@ -345,7 +345,7 @@ class ByHand:
         for unit in working:
             for above in unit.line:
                 if above.manager.id is not None and above.manager.id == person.id:
-                    name, note = f"ENHET-{above.code}-LEDERE", {"description": "Ledere av enheten"}
+                    name, note = f"LEDERE-{above.code}", {"description": "Ledere av enheten"}
                     place = f"OU=Grupper,{BASE_DN}"
                     _join(groups, "ad", "groups/unit-managers-ad", name, name.casefold(), place, note)
 
