@@ -13,11 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-# C0 and C1 controls, DEL, line and paragraph separators, and the marks that turn the direction of writing round.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# C1 controls, DEL, line and paragraph separators, the marks that turn the direction of writing round, and what nobody
+# sees: two keys that read alike must not be two. JSON leaves all of these as they are.
+_UNSEEN = "\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f"
+_UNESCAPED = re.compile(f"[{_UNSEEN}]")
 
-# Those of them that JSON leaves as they are.
-_UNESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Those, and C0 controls.
+_CONTROLS = re.compile(f"[\x00-\x1f{_UNSEEN}]")
 
 _TABLE_ROWS = 500  # a longer list is shown as several tables, so that it begins at once and takes no memory
 
@@ -33,9 +35,9 @@ def clean(value: object) -> str:
     return _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value))
 
 
-def many(number: int, noun: str) -> str:
-    """A number with its noun: "1 change", "2 changes"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def many(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: "1 change", "2 changes", "3 people"."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
 def on_terminal() -> bool:
@@ -123,9 +125,13 @@ def json_list(values: Iterable[Any]) -> None:
 
 
 def _json(value: Any, indent: int | None = None) -> str:
-    """JSON text that a terminal can show, too: what JSON itself leaves unescaped is escaped."""
-    text = json.dumps(plain(value), ensure_ascii=False, indent=indent)
-    return _UNESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    """JSON text that a terminal can show, too."""
+    return harmless_json(json.dumps(plain(value), ensure_ascii=False, indent=indent))
+
+
+def harmless_json(text: str) -> str:
+    """JSON text in which what a terminal would obey, or not show, is escaped, which means the same in JSON."""
+    return _UNESCAPED.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def plain(value: Any) -> Any:

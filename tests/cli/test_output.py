@@ -66,6 +66,7 @@ def test_no_color_is_respected() -> None:
         (["a", None, "b\n"], "a, , b\\x0a"),
         (Sealed(b"cipher", b"digest"), "***"),
         ("a\u2028b\x85c", "a\\x2028b\\x85c"),  # line ends that are not LF
+        ("1\u200b2\xad\u061c\U000e0041", "1\\x200b2\\xad\\x61c\\xe0041"),  # what nobody sees
     ],
 )
 def test_values_become_one_line(value: object, shown: str) -> None:
@@ -81,3 +82,12 @@ def test_json_holds_the_very_text_and_harms_no_terminal(
     printed = capsys.readouterr().out
     assert json.loads(printed) == [{"name": hostile, "secret": "***"}]
     assert not dangerous & set(printed)
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\x9b", "\u061c", "\U000e0041"])
+def test_json_shows_what_nobody_sees(capsys: pytest.CaptureFixture[str], unseen: str) -> None:
+    """Also beyond the first 65 536 characters, where an escape of JSON takes two."""
+    output.json_document([unseen])
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == [unseen]
+    assert printed.isascii()

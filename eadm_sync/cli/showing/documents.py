@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,18 +10,16 @@ from typing import Any
 import msgspec
 
 from eadm_sync.app.narrowing import Shown
+from eadm_sync.cli.output import harmless_json
 from eadm_sync.cli.showing.preview import Preview
 from eadm_sync.importing import Hold as ImportHold
 from eadm_sync.plan.change import GroupFrame, PersonFrame
 from eadm_sync.plan.saved import as_json
 
-_OBEYED = re.compile("[\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
 
 def json_text(value: object) -> str:
     """JSON of a value; characters that a terminal would obey are escaped, which means the same in JSON."""
-    text = msgspec.json.encode(value).decode()
-    return _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return harmless_json(msgspec.json.encode(value).decode())
 
 
 def show_json(preview: Preview, limit: int | None = None) -> None:

@@ -20,7 +20,7 @@ from eadm_sync.cli.showing.waiting import Bars
 from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change, PersonFrame
 
-OBEYED = "\x00\x07\x1b\x7f\x9b\u2028\u202e\u2066\r\n\t"
+OBEYED = "\x00\x07\x1b\x7f\x9b\u2028\u202e\u2066\u200b\u061c\U000e0041\r\n\t"
 
 
 def _frame(text: str) -> PersonFrame:
