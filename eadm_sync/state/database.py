@@ -87,8 +87,7 @@ class Database:
             return
         with Path(f"{self.engine.url.database}.{target}.lock").open("a+") as handle:
             alone = _try_lock(handle.fileno())
-            if alone:
-                _share_lock(handle.fileno())
+            _share_lock(handle.fileno())  # also beside others: whoever comes while this one is left is not alone
             yield alone
 
     @contextlib.contextmanager

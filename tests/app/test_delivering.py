@@ -140,6 +140,18 @@ def test_what_a_living_process_has_claimed_is_left_to_it(context: Context, datab
     assert report == TargetReport("ad", done=1, left=1)
 
 
+def test_who_delivers_beside_others_is_not_forgotten_when_those_are_done(database: Database):
+    """The first has gone, the second is still at work: whoever comes third is not alone."""
+    with database.delivering("ad") as first:
+        second = database.delivering("ad")
+        assert (first, second.__enter__()) == (True, False)
+
+    with database.delivering("ad") as third:
+        second.__exit__(None, None, None)
+
+    assert not third
+
+
 def test_a_target_that_is_not_configured_any_more_is_left_alone(context: Context, database: Database):
     """Its changes stay where they are, for an operator to drop."""
     enqueue(context, database, create("gone", "hr:1"))
