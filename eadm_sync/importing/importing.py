@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 
@@ -91,7 +92,8 @@ class _Run:
             reader = SourceReader(source, mapping, former, self._vault, staged, today=self._today, progress=progress)
             self._outcomes[name] = Outcome(reader.read(), self._shared(name, former))
         except ConfigError as error:
-            self._errors[name] = SourceError(name, "; ".join(map(str, error.problems)))
+            problems = "; ".join(map(str, error.problems))
+            self._errors[name] = SourceError(name, f"its columns are not those that are mapped: {problems}")
         except Unreadable as error:
             self._errors[name] = SourceError(name, error.reason, file=error.file, line=error.line)
         except ConnectorError as error:
@@ -120,7 +122,12 @@ class _Run:
             outcome.before = before[name]
             after[name] = outcome.now = self._settle(name, outcome, linker, before)
         quarantined = self._quarantined(linker, now)
-        reports = tuple(self._report(name) for name in self._names if name in self._outcomes or name in self._errors)
+        contradicted = Counter(row.source for row in linker.contradictions)
+        reports = tuple(
+            self._report(name, contradicted[name])
+            for name in self._names
+            if name in self._outcomes or name in self._errors
+        )
         return Imported(
             reports,
             self._outcomes,
@@ -284,7 +291,7 @@ class _Run:
         outcome = self._outcomes.get(row.source)
         return outcome is not None and (row.key in outcome.reading.staged or row.key in outcome.reading.vanished)
 
-    def _report(self, name: str) -> SourceReport:
+    def _report(self, name: str, contradicted: int) -> SourceReport:
         if name in self._errors:
             return SourceReport(name, error=self._errors[name])
         outcome = self._outcomes[name]
@@ -300,7 +307,7 @@ class _Run:
             unchanged=reading.unchanged,
             vanished=outcome.vanished,
             returned=returned,
-            quarantined=reading.quarantined_count,
+            quarantined=reading.quarantined_count + contradicted,
             hold=outcome.hold,
             units_hold=outcome.units_hold,
         )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from eadm_sync.expression.filters import make_slug
 from eadm_sync.importing.records import SourcePerson
 from eadm_sync.model import Affiliation, Person
 
@@ -83,10 +84,25 @@ def _only(person_id: str, record: SourcePerson) -> Person:
 def contradictions(records: Sequence[PersonRecord]) -> tuple[str, ...]:
     """Fields in which records that are present cannot all be true: one human being has one date of birth.
 
-    Names may differ (maiden names, spelling), and so may addresses.
+    Names may differ (maiden names, spelling), and so may addresses; but where two have not one word of their names in
+    common, one of them most likely bears somebody else's national id.
     """
-    born = {each.record.birth_date for each in records if each.absent_since is None and each.record.birth_date}
-    return ("birth_date",) if len(born) > 1 else ()
+    present = [each.record for each in records if each.absent_since is None]
+    if len(present) < 2:  # noqa: PLR2004 - one cannot differ
+        return ()
+    found = []
+    if len({each.birth_date for each in present if each.birth_date}) > 1:
+        found.append("birth_date")
+    names = list(filter(None, map(_name_words, present)))
+    if any(names[0].isdisjoint(words) for words in names[1:]):
+        found.append("family_name")
+    return tuple(found)
+
+
+def _name_words(record: SourcePerson) -> set[str]:
+    """The words of a name in plain letters; å and ø as their old spellings aa and oe are written, too."""
+    plain = make_slug({})(f"{record.given_name} {record.family_name}")
+    return set(plain.replace("aa", "a").replace("oe", "o").split("-")) - {""}
 
 
 def _affiliations(record: PersonRecord) -> Iterable[Affiliation]:

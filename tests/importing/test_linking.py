@@ -211,6 +211,19 @@ def test_different_birth_dates_are_listed(two: Any, hr: Any, national_id: Any):
     assert two.people()["hr:1"].birth_date == BORN
 
 
+def test_somebody_elses_national_id_is_listed(two: Any, hr: Any, national_id: Any):
+    """Two records with one national id and nothing of a name in common are listed, and counted, on every run."""
+    number = national_id(BORN)
+    two.sync(hr=hr([]), school=two.school(("u9", "Eva", "Ond", "", number)))
+    sources = {"hr": hr([("1", "Ås", "Dal", "", number)]), "school": two.school(("u9", "Eva", "Ond", "", number))}
+
+    first = two.sync(**sources)
+    second = two.sync(**sources)
+
+    assert contradictions(first) == contradictions(second) == [("hr", "1", "family_name")]
+    assert [each.quarantined for each in first.reports] == [each.quarantined for each in second.reports] == [1, 0]
+
+
 def test_manager_by_employee_number(two: Any, hr: Any, settings: Any, hr_map: Any):
     """A unit of one source may be managed by somebody whom only another source knows, by employee number."""
     school_map = {**SCHOOL_MAP, "units": {"from": "orgs", "code": "{{ row.Org }}", "manager": "{{ row.Boss }}"}}

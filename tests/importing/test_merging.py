@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +74,23 @@ def test_contradictions():
     assert contradictions([other, PersonRecord(SCHOOL)]) == ("birth_date",)
     assert contradictions([other._replace(absent_since=date(2026, 1, 1)), PersonRecord(SCHOOL)]) == ()
     assert contradictions([PersonRecord(HR), PersonRecord(SCHOOL)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "family", "found"),
+    [
+        ("Eva", "Ond", ("family_name",)),  # somebody else
+        ("Aase", "Dal", ()),  # married, and å as aa
+        ("ÅSE-MARIE", "", ()),
+        ("", "As", ()),  # without its ring
+        ("", "", ()),  # says nothing
+    ],
+)
+def test_names_without_a_word_in_common(given: str, family: str, found: tuple[str, ...]):
+    """Names may differ, but not wholly: whoever bears another's national id would take that person's account."""
+    other = PersonRecord(SourcePerson("school", "9", given, family))
+
+    assert contradictions([PersonRecord(HR), other]) == found
 
 
 @given(
