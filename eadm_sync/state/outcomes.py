@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.known import KnownAccount, KnownGroup, encode_attributes
@@ -148,9 +148,14 @@ def append_audit(connection: Connection, entries: Iterable[AuditEntry]) -> None:
 
 def count_confirmed(connection: Connection, target: str, number: int) -> None:
     """Raises a target's version of known state by the number of confirmed changes."""
-    name = f"known_version:{target}"
-    current = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == name))
-    bulk.upsert(connection, tables.meta, ("name", "value"), [(name, str(int(current or 0) + number))])
+    connection.execute(_COUNT, {"name": f"known_version:{target}", "first": str(number), "more": number})
+
+
+_COUNT = text(
+    "INSERT INTO meta (name, value) VALUES (:name, :first) "
+    "ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + :more AS TEXT)"
+)
+"""One statement, so that two workers cannot both count from the same number."""
 
 
 def known_versions(connection: Connection, targets: Sequence[str]) -> dict[str, int]:
