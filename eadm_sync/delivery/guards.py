@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Protocol
 
 from sqlalchemy import Connection, select
 
@@ -13,18 +12,6 @@ from eadm_sync.lifecycle import Settings, delete_on
 from eadm_sync.model import Sealed
 from eadm_sync.state import tables
 from eadm_sync.state.known import KnownAccount
-
-
-class Guard(Protocol):
-    """Says whether an account may still be deleted."""
-
-    def __call__(self, connection: Connection, person_id: str, account: KnownAccount) -> None:
-        """Returns if it may.
-
-        Raises:
-            Stale: It may not, any more or yet.
-        """
-        ...
 
 
 def deletion_is_due(
