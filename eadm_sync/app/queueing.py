@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from heapq import merge
 from itertools import islice
 
@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
+from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import NotFound, StateError
 from eadm_sync.plan.change import Change, group_key
-from eadm_sync.state import bulk, tables
 from eadm_sync.state.outcomes import AuditEntry, append_audit
 from exportqueue import Item, State, TargetStats, UnknownItem
 
@@ -171,13 +171,9 @@ def _change(
         done = act(connection, chosen)
         changed = [chosen[item_id] for item_id in sorted(done)]
         if action == "drop":
-            _look_again(connection, {one.subject for one in changed})
+            look_again(connection, {one.subject for one in changed})
         append_audit(connection, (_entry_of(context, action, one, reason) for one in changed))
     return Done(tuple(sorted(done)), tuple(item_id for item_id in chosen if item_id not in done))
-
-
-def _look_again(connection: Connection, subjects: Iterable[str]) -> None:
-    bulk.update(connection, tables.people, ("pending",), ("id",), ((True, subject) for subject in sorted(subjects)))
 
 
 def _get(context: Context, connection: Connection, item_id: int) -> Item:

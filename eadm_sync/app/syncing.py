@@ -131,19 +131,20 @@ def apply_saved(
 def _accept(context: Context, connection: Connection, made: Planned, report: SyncReport, reason: str | None) -> None:
     """Import, plan, queue items and identifiers in one transaction."""
     plan = made.plan
+    report.superseded, again = _supersede(context, connection, made)
+    # Only now: on PostgreSQL a worker that is finishing a batch keeps the queue until it has written what came of it.
     versions = known_versions(connection, tuple(context.loaded.settings.targets))
     if versions != plan.basis.known:
         moved = ", ".join(sorted(name for name, version in versions.items() if plan.basis.known.get(name) != version))
         raise PlanOutdated((f"changes were delivered to {moved} since the plan was made; run it again",))
     now = context.clock.now().isoformat()
     plan_id = f"{report.run_id}-{plan.hash}"
-    report.superseded = _supersede(context, connection, made)
     changes = (change for _, accepted, _ in plan.judged() for change in accepted)
     report.enqueued = context.queue.enqueue(
         connection, items(changes, context.vault), plan_id=plan_id, run_id=report.run_id
     )
     made.imported.write(connection, plan.due)
-    _note_people(connection, made)
+    _note_people(connection, made, again)
     store(connection, _allocated(made), now)
     connection.execute(
         tables.plans.insert(),
@@ -166,11 +167,16 @@ def _accept(context: Context, connection: Connection, made: Planned, report: Syn
     )
 
 
-def _supersede(context: Context, connection: Connection, made: Planned) -> int:
-    """Drops queued changes of everybody who was evaluated, and of the groups that are planned anew."""
+def _supersede(context: Context, connection: Connection, made: Planned) -> tuple[int, frozenset[str]]:
+    """Drops queued changes of everybody who was evaluated, and of the groups that are planned anew.
+
+    Returns how many, and who is to be looked at again: whose changes a worker took up since the plan was made, so that
+    it does not know what came of them; and whose memberships waited for a group that could not be made, to be planned
+    anew behind the new one.
+    """
     queued = list(context.queue.unfinished(connection))
     if not queued:
-        return 0
+        return 0, frozenset()
     groups = {(frame.changes[0].target, frame.changes[0].subject) for frame in made.plan.groups}
     groups |= {(target, group_key(key)) for target, key in made.plan.overtaken}
     dead = {
@@ -180,11 +186,9 @@ def _supersede(context: Context, connection: Connection, made: Planned) -> int:
     }
     orphans = {item.subject for item in queued if dead and _waits_for(item, dead)} - made.plan.due.keys()
     subjects = {item.subject for item in queued} & (made.plan.due.keys() | orphans)
-    superseded = context.queue.supersede(connection, subjects).dropped
-    superseded += _drop(context, connection, groups & {(item.target, item.object_key) for item in queued})
-    # Memberships that waited for a group that could not be made are planned anew with their people, behind the new one.
-    bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(orphans)))
-    return superseded
+    superseded = context.queue.supersede(connection, subjects)
+    dropped = _drop(context, connection, groups & {(item.target, item.object_key) for item in queued})
+    return superseded.dropped + dropped, superseded.running | orphans
 
 
 def _drop(context: Context, connection: Connection, groups: set[tuple[str, str]]) -> int:
@@ -207,10 +211,10 @@ def _waits_for(item: Unfinished, groups: set[tuple[str, str]]) -> bool:
     )
 
 
-def _note_people(connection: Connection, made: Planned) -> None:
-    """Who is to be looked at again by the next run whatever comes: held and postponed people."""
+def _note_people(connection: Connection, made: Planned, others: frozenset[str]) -> None:
+    """Who is to be looked at again by the next run whatever comes: held and postponed people, and some others."""
     people = tables.people.c
-    again = {*made.plan.held_people(), *made.plan.postponed}
+    again = {*made.plan.held_people(), *made.plan.postponed, *others}
     settled = set(connection.scalars(select(people.id).where(people.pending.is_(True)))) & made.plan.due.keys() - again
     bulk.update(connection, tables.people, ("pending",), ("id",), ((False, person_id) for person_id in sorted(settled)))
     bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(again)))

@@ -14,13 +14,14 @@ from connectors.contract import Action, Kind, Operation, Outcome, Target
 from connectors.errors import ConnectorError, Rejected, Stale
 from eadm_sync.clock import Clock, today
 from eadm_sync.delivery.guards import deletion_is_due, still_disabled, still_empty
+from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.operations import Confirmed, operation
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import StateError
 from eadm_sync.lifecycle import Settings, delete_on
 from eadm_sync.plan.change import Change
 from eadm_sync.plan.plan import Basis
-from eadm_sync.state import bulk, tables
+from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database
 from eadm_sync.state.known import Attributes, KnownAccount, KnownGroup, load_accounts, load_groups
@@ -178,11 +179,9 @@ class Deliverer:
             connection.execute(update.values(due=bindparam("day")), days)
 
     def _mark_stale(self, connection: Connection, results: Sequence[Result]) -> None:
-        """People whose plan was overtaken are looked at again by the next run, which replaces the dead letter."""
-        overtaken = {str(result.value) for result in results if isinstance(result.error, Stale)}
-        bulk.update(
-            connection, tables.people, ("pending",), ("id",), ((True, subject) for subject in sorted(overtaken))
-        )
+        """Those whose plan was overtaken are looked at again by the next run, which replaces the dead letter."""
+        stale = (result.value for result in results if isinstance(result.error, Stale))
+        look_again(connection, (subject for subject in stale if isinstance(subject, str)))
 
     def _ruleset_version(self, connection: Connection, plan_id: str | None) -> str:
         """The ruleset that an item's plan was made with."""

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from connectors.contract import Action, Kind
+from eadm_sync.plan.change import Change
 
 Slice = tuple[str, Kind, Action]
 """(target, kind, action): what a brake counts and holds as one."""
@@ -107,7 +108,8 @@ class Sieve:
     """Tells held changes from accepted ones.
 
     Where an account's own change is held, so is everything else of that person in that target: a membership without
-    its account would only fail, and a leaver whose disabling is held keeps what he has until somebody decides.
+    its account would only fail, and a leaver whose disabling is held keeps what he has until somebody decides. Where
+    the creation of a group is held, so are the memberships that it would get; so groups have to pass first.
 
     Of a product without enough seats, the first to ask get those that are free. So a sieve is for one passage through
     the plan, in its order.
@@ -116,6 +118,7 @@ class Sieve:
     def __init__(self, holds: tuple[Hold, ...]) -> None:
         self._slices = {(hold.target, hold.kind, hold.action) for hold in holds if hold.sku is None}
         self._seats = {(hold.target, hold.sku): hold.limit for hold in holds if hold.sku is not None}
+        self._unmade: set[tuple[str, str]] = set()
 
     def held_targets(self, slices: list[Slice]) -> frozenset[str]:
         """Targets in which one of a person's account changes is held."""
@@ -128,6 +131,15 @@ class Sieve:
     def holds(self, slice_: Slice) -> bool:
         """Whether a change of this slice is held for its own sake."""
         return slice_ in self._slices
+
+    def lacks_group(self, change: Change) -> bool:
+        """Whether a membership is to be given in a group whose creation is held. Held creations are kept in mind."""
+        if change.action is not Action.CREATE or change.group is None:
+            return False
+        group = change.target, change.group
+        if change.kind is Kind.GROUP and self.holds((change.target, change.kind, change.action)):
+            self._unmade.add(group)
+        return change.kind is Kind.MEMBERSHIP and group in self._unmade
 
     def takes_seat(self, target: str, sku: str) -> bool:
         """Whether there is a seat of a product for one more; it is taken then."""

@@ -17,7 +17,7 @@ from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import Standing, first_after, standing
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.plan.brakes import Limit, Slice, judge
-from eadm_sync.plan.change import Change, GroupFrame, PersonFrame, Value
+from eadm_sync.plan.change import Change, GroupFrame, PersonFrame, Value, group_key
 from eadm_sync.plan.diff import diff_group, diff_person, end_group, retirement_days
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
 from eadm_sync.plan.seats import Product, Stock, shortages
@@ -162,8 +162,8 @@ class _Maker:
     def group_frames(self, *, may_end: bool) -> Iterator[GroupFrame]:
         """What has to be done to the groups, in their order; call it once, at the end.
 
-        A group that is being made is left as it was planned, since memberships in the queue wait for it. Whether it
-        is to be changed is seen when its first member here is looked at again.
+        A group that is being made, or changed right now, is left as it was planned, since memberships in the queue
+        wait for it. Whether it is to be changed is seen when its first member here is looked at again.
 
         Args:
             may_end: Whether groups that nobody is in can go: not while somebody who may belong there was left out.
@@ -171,19 +171,20 @@ class _Maker:
         known = load_groups(self.connection)
         ending = set(self._empty_groups(known)) if may_end else set()
         for key in sorted(self.groups.keys() | ending):
+            member = ""
             if key in ending:
                 changes: tuple[Change, ...] = (end_group(known[key]),)
             else:
                 group, member = self.groups[key]
-                if key not in known and key in self.inputs.being_made:
+                if key in self.inputs.being_made and (key not in known or group_key(key[1]) in self.inputs.running):
                     self.postponed.append(member)
                     continue
                 changes = diff_group(group, known.get(key))
-                if not changes and key in self.inputs.being_made:
+                if not changes:
                     self.overtaken.append(key)
             if changes:
                 count(self.counts, changes)
-                yield GroupFrame(f"{key[0]}:{key[1]}", changes)
+                yield GroupFrame(f"{key[0]}:{key[1]}", changes, member)
 
     def _empty_groups(self, known: Mapping[tuple[str, str], KnownGroup]) -> Iterator[tuple[str, str]]:
         """Groups of rules that say so (`when_empty: delete`) with no member that is known, in the queue, or to come.
@@ -303,11 +304,13 @@ def _to_evaluate(inputs: Inputs, connection: Connection) -> set[str]:
 
 
 def _belonging(inputs: Inputs, ids: Sequence[str]) -> Iterator[str]:
-    """Those of some people who belong to a unit or class group that was touched, or to a unit below one."""
+    """Those of some people who belong to a unit or class group that was touched, or to what is below such a unit."""
     units = inputs.organisation.with_everything_below(inputs.touched)
+    theirs = (code for code, node in inputs.organisation.class_groups.items() if node.unit.code in units)
+    class_groups = inputs.touched.union(theirs)
     for start in range(0, len(ids), _CHUNK):
         for person in inputs.population.people(ids[start : start + _CHUNK]):
-            if any(_belongs(row, units, inputs.touched) for row in person.affiliations):
+            if any(_belongs(row, units, class_groups) for row in person.affiliations):
                 yield person.id
 
 

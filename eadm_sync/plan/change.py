@@ -84,10 +84,17 @@ def licence_key(person_id: str, sku: str) -> str:
 
 
 class GroupFrame(msgspec.Struct, frozen=True, tag="group", omit_defaults=True):
-    """The changes to one group as an object (not to its members)."""
+    """The changes to one group as an object (not to its members).
+
+    Attributes:
+        key: "<target>:<key of the group>".
+        changes: In the order they are made.
+        member: Id of somebody who belongs there, with whom it is looked at again; "" where nobody does.
+    """
 
     key: str
     changes: tuple[Change, ...]
+    member: str = ""
 
 
 class PersonFrame(msgspec.Struct, frozen=True, tag="person", omit_defaults=True):

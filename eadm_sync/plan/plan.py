@@ -74,7 +74,8 @@ class Plan(msgspec.Struct):
         due: Person id → the next day on which time alone can change something, for everybody evaluated.
         postponed: People to be looked at again by the next run, because changes that concern them are under way.
         waiting: Changes of former runs that are still in the export queue.
-        overtaken: (target, key) of groups that are as they shall be: changes of them in the queue are out of date.
+        overtaken: (target, key) of groups that are as they shall be: changes of them in the queue, if there are any,
+            are out of date.
     """
 
     basis: Basis
@@ -91,8 +92,9 @@ class Plan(msgspec.Struct):
 
     @property
     def hash(self) -> str:
-        """Hash over basis and changes, in hexadecimal: 32 characters."""
+        """Hash over basis, changes, and what is held of them, in hexadecimal: 32 characters."""
         parts = hashlib.blake2b(msgspec.json.encode(self.basis, order="deterministic"), digest_size=16)
+        parts.update(msgspec.msgpack.encode(self.holds))
         parts.update(msgspec.msgpack.encode(self.groups))
         parts.update(bytes.fromhex(self.people.digest))
         return parts.hexdigest()
@@ -113,22 +115,27 @@ class Plan(msgspec.Struct):
             yield frame, *_sifted(frame, sieve)
 
     def held_people(self) -> Iterator[str]:
-        """Ids of people of whom something is held."""
-        if self.holds:
-            yield from (frame.person for frame, _, held in self.judged() if held and isinstance(frame, PersonFrame))
+        """Ids of people of whom something is held; of a group, of somebody who belongs there."""
+        if not self.holds:
+            return
+        for frame, _, held in self.judged():
+            person = frame.person if isinstance(frame, PersonFrame) else frame.member
+            if held and person:
+                yield person
 
 
 def _sifted(frame: Frame, sieve: Sieve) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
     """A frame's accepted and held changes.
 
-    Who does not get a licence keeps those that were to go for it: licences come before they go.
+    Who does not get a licence keeps those that were to go for it: licences come before they go. And nobody's account
+    is deleted anywhere while something else of theirs waits for a decision: its delivery would be refused.
     """
     blocked = sieve.held_targets([slice_of(change) for change in frame.changes])
     waiting: set[str] = set()
     accepted: list[Change] = []
     held: list[Change] = []
     for change in frame.changes:
-        on_hold = change.target in blocked or sieve.holds(slice_of(change))
+        on_hold = sieve.lacks_group(change) or change.target in blocked or sieve.holds(slice_of(change))
         if change.kind is Kind.LICENCE:
             if change.action is Action.CREATE:
                 on_hold = on_hold or not sieve.takes_seat(change.target, change.sku or "")
@@ -136,7 +143,14 @@ def _sifted(frame: Frame, sieve: Sieve) -> tuple[tuple[Change, ...], tuple[Chang
             else:
                 on_hold = on_hold or change.target in waiting
         (held if on_hold else accepted).append(change)
+    if held:
+        held += filter(_deletes_account, accepted)
+        accepted = [change for change in accepted if not _deletes_account(change)]
     return tuple(accepted), tuple(held)
+
+
+def _deletes_account(change: Change) -> bool:
+    return change.kind is Kind.ACCOUNT and change.action is Action.DELETE
 
 
 def slice_of(change: Change) -> Slice:

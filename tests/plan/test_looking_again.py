@@ -1,0 +1,184 @@
+"""Nobody falls between two runs: what was held, overtaken or under way is looked at again by the next one."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from connectors.contract import Kind
+from eadm_sync.app.context import Context, open_context
+from eadm_sync.app.planning import Planned, planned
+from eadm_sync.app.queueing import drop, items
+from eadm_sync.app.syncing import apply_saved, sync
+from eadm_sync.errors import PlanOutdated
+from eadm_sync.plan.saved import write
+from eadm_sync.state.outcomes import count_confirmed
+from exportqueue import Queue, State
+
+from .conftest import FIRST_DAY, Office
+
+RULES = """
+lifecycle: {retention_days: 30}
+accounts:
+  - {rule: all, target: ad, attributes: {name: "{{ person.id }}"}}
+  - {rule: web, target: web, attributes: {name: "{{ person.id }}"}}
+groups:
+  - {rule: units, target: ad, key: "{{ affiliation.unit.code }}", name: "{{ affiliation.unit.name }}"}
+"""
+KARI, OLA = "1;Kari;Li;employee;11", "2;Ola;Li;employee;12"
+
+
+def context_of(office: Office) -> Context:
+    """The installation, opened anew."""
+    return open_context(office.folder / "config.yaml", office.clock)
+
+
+def brake(office: Office, **limits: object) -> None:
+    """Sets the brakes of all targets."""
+    path = office.folder / "config.yaml"
+    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    settings["brakes"] = {"targets": limits}
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+
+def enabled(office: Office) -> dict[str | None, bool | None]:
+    """Person → whether their account in ad is enabled."""
+    return {one.owner: one.enabled for one in office.objects(Kind.ACCOUNT)}
+
+
+def test_a_change_that_a_worker_took_before_the_plan_was_accepted_is_not_the_last_word(office: Office):
+    """She came back while a worker was about to disable her: the next run sees what became of it."""
+    office.rules(RULES).people(KARI, OLA).sync()
+    office.people(f"{KARI};;2026-08-10", OLA).sync(deliver=False)
+    context = context_of(office.people(KARI, OLA))
+
+    def claimed_meanwhile(_: Planned) -> bool:
+        with context.writing() as database, database.write() as connection:
+            assert context.queue.claim(connection, "ad", limit=1, lease_seconds=60, worker="another")
+        return True
+
+    sync(context, claimed_meanwhile)
+    assert not enabled(office)["hr:1"]
+
+    office.sync()
+
+    assert enabled(office)["hr:1"]
+
+
+def test_what_was_confirmed_while_the_queue_was_waited_for_is_seen(office: Office, monkeypatch: pytest.MonkeyPatch):
+    """A worker that was just finishing when the plan was accepted: what it wrote is newer than the plan."""
+    office.rules(RULES).people(KARI, OLA).sync(deliver=False)
+    office.people(KARI, "2;Ola;Lie;employee;12")
+    supersede = Queue.supersede
+
+    def waits_for_worker(self: Queue, connection, subjects):  # noqa: ANN001, ANN202 - as the method it stands for
+        count_confirmed(connection, "ad", 1)
+        return supersede(self, connection, subjects)
+
+    monkeypatch.setattr(Queue, "supersede", waits_for_worker)
+
+    with pytest.raises(PlanOutdated, match="delivered to ad"):
+        office.sync(deliver=False)
+
+
+def test_a_saved_plan_is_outdated_when_its_brakes_would_hold_less(office: Office):
+    """What was shown as held is not carried out because somebody raised a limit after the review."""
+    office.rules(RULES).people(KARI, OLA).sync()
+    brake(office, account={"disable": {"max": 0}})
+    context = context_of(office.people(f"{KARI};;2026-08-10", OLA))
+    with context.reading() as database, planned(context, database) as made:
+        write(made.plan, office.folder / "plan", "2026-08-17T04:00:00+00:00")
+    brake(office)
+
+    with pytest.raises(PlanOutdated):
+        apply_saved(context_of(office), office.folder / "plan", lambda _: True)
+
+    assert enabled(office)["hr:1"]
+
+
+def test_memberships_are_held_with_the_creation_of_their_group(office: Office):
+    """Without the group they would only fail; when it may be made, both go on."""
+    office.rules(RULES).people(KARI, OLA)
+    brake(office, group={"create": {"max": 0}})
+
+    report = office.sync()
+
+    assert ("hr:1", "ad", "membership", "create", "11") in office.held
+    assert report.is_complete
+
+    office.sync(released=frozenset({"ad.group.create"}), reason="a test")
+
+    assert office.members() == {("Skole", "hr:1"), ("Teknisk", "hr:2")}
+
+
+def test_a_held_change_of_a_group_is_there_to_be_released(office: Office):
+    """It is found again by the next run, though nothing of its members changed."""
+    office.rules(RULES).people(KARI, OLA).sync()
+    units = office.folder / "units.csv"
+    units.write_text(units.read_text(encoding="utf-8").replace("Skole", "Skolen"), encoding="utf-8")
+    brake(office, group={"update": {"max": 0}})
+    office.sync()
+    assert office.held == [("group:11", "ad", "group", "update")]
+
+    office.sync(released=frozenset({"ad.group.update"}), reason="a test")
+
+    assert office.members() == {("Skolen", "hr:1"), ("Teknisk", "hr:2")}
+
+
+def test_no_account_is_deleted_while_something_else_of_its_person_is_held(office: Office):
+    """Who waits for a decision is not half gone meanwhile, nor refused by every delivery."""
+    office.rules(RULES).people(KARI, OLA).sync()
+    office.people(f"{KARI};;2026-08-10", OLA).sync()
+    office.on(FIRST_DAY.replace(month=10))
+    office.configure("web", brake={"account": {"delete": {"max": 0}}})
+
+    report = office.sync()
+
+    assert sorted(office.held) == [("hr:1", "ad", "account", "delete"), ("hr:1", "web", "account", "delete")]
+    assert report.is_complete
+
+
+def test_a_dead_letter_of_a_group_goes_when_the_group_is_as_it_shall_be(office: Office):
+    """The name was put back: nothing is left to be done, and nothing to be told of."""
+    office.rules(RULES).people(KARI, OLA).sync()
+    units = office.folder / "units.csv"
+    before = units.read_text(encoding="utf-8")
+    units.write_text(before.replace("Skole", "Teknisk"), encoding="utf-8")  # a name that is taken
+    assert not office.sync().is_complete
+
+    units.write_text(before, encoding="utf-8")
+
+    assert office.sync().is_complete
+
+
+def test_who_drops_a_change_of_a_group_sees_it_planned_again(office: Office):
+    """As of a person: the next run looks at the group anew."""
+    office.rules(RULES).people(KARI, OLA).sync()
+    units = office.folder / "units.csv"
+    units.write_text(units.read_text(encoding="utf-8").replace("Skole", "Skolen"), encoding="utf-8")
+    office.sync(deliver=False)
+    (item,) = items(context_of(office), state=State.READY)
+    drop(context_of(office), [item.id], "a test")
+
+    office.sync()
+
+    assert ("Skolen", "hr:1") in office.members()
+
+
+def test_a_change_of_a_group_that_is_under_way_is_looked_at_when_it_has_arrived(office: Office):
+    """The name was put back while a worker was about to write the other one."""
+    office.rules(RULES).people(KARI, OLA).sync()
+    units = office.folder / "units.csv"
+    before = units.read_text(encoding="utf-8")
+    units.write_text(before.replace("Skole", "Skolen"), encoding="utf-8")
+    office.sync(deliver=False)
+    context = context_of(office)
+    with context.writing() as database, database.write() as connection:
+        assert context.queue.claim(connection, "ad", limit=1, lease_seconds=60, worker="another")
+    units.write_text(before, encoding="utf-8")
+    office.sync()
+    assert ("Skolen", "hr:1") in office.members()
+
+    office.sync()
+
+    assert ("Skole", "hr:1") in office.members()
