@@ -182,3 +182,33 @@ def test_a_change_of_a_group_that_is_under_way_is_looked_at_when_it_has_arrived(
     office.sync()
 
     assert ("Skole", "hr:1") in office.members()
+
+
+def test_a_school_that_is_renamed_touches_the_classes_it_has(office: Office):
+    """Also for a teacher who belongs to another unit: rules can print the school's name on them."""
+    path = office.folder / "config.yaml"
+    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    source = settings["sources"]["hr"]
+    source["files"] |= {"classes": "classes.csv"}
+    source["map"] |= {
+        "class_groups": {"from": "classes", "code": "{{ row.class }}", "unit": "{{ row.school }}"},
+        "class_memberships": {
+            "from": "classes",
+            "person": "{{ row.teacher }}",
+            "class_group": "{{ row.class }}",
+            "role": "teacher",
+            "unit": "12",
+        },
+    }
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    (office.folder / "classes.csv").write_text("class;school;teacher\n5A;11;2\n", encoding="utf-8")
+    name = "{{ class_group.code }} {{ class_group.unit.name }}"
+    rule = f'  - {{rule: classes, target: ad, for_each: class, key: "{{{{ class_group.code }}}}", name: "{name}"}}\n'
+    office.rules(RULES + rule).people(KARI, OLA).sync()
+    assert ("5A Skole", "hr:2") in office.members()
+    units = office.folder / "units.csv"
+    units.write_text(units.read_text(encoding="utf-8").replace("Skole", "Skolen"), encoding="utf-8")
+
+    office.sync()
+
+    assert ("5A Skolen", "hr:2") in office.members()
