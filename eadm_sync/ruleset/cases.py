@@ -5,30 +5,18 @@ The JSON Schema is made from these models, as that of rulesets is.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
     StrictStr,
-    WithJsonSchema,
 )
 
-from eadm_sync.ruleset.document import AttributeValue, Text
-
-
-def _day(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError("must be a date: YYYY-MM-DD")  # noqa: TRY004 - pydantic reports ValueError only
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ValueError("must be a date: YYYY-MM-DD") from None
+from eadm_sync.ruleset.document import AttributeValue, Day, Text
 
 
 def _something(expected: Expected) -> Expected:
@@ -37,7 +25,6 @@ def _something(expected: Expected) -> Expected:
     return expected
 
 
-Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 Number = Annotated[float, Field(ge=0, le=10)]
 Role = Literal["member", "owner", "manager"]
 
