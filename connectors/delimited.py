@@ -24,6 +24,9 @@ from connectors.textfiles import CONTROL_CHARACTERS, TextFile, TextPass
 DELIMITERS = ";,\t|"
 """What a header is searched for when no delimiter is configured; the one that occurs most often wins."""
 
+MAX_COLUMNS = 10_000
+"""More are no export of people; two million of them took a minute and a gigabyte."""
+
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _EXCEL_HINT = re.compile(r"sep=(.)\s*\Z", re.IGNORECASE)
 
@@ -57,7 +60,8 @@ def read_header(file: TextFile, dialect: Dialect) -> tuple[str, ...]:
     """Column names, in file order, reading no further than needed.
 
     Raises:
-        Unreadable: As `TextPass.lines`; or a name is empty or occurs twice, or the delimiter is not in the header.
+        Unreadable: As `TextPass.lines`; or a name is empty or occurs twice, or there are more than MAX_COLUMNS, or the
+            delimiter is not in the header.
     """
     with closing(TextPass(file).lines()) as lines:
         return _start(file, dialect, lines).header
@@ -123,6 +127,8 @@ def _delimiter(file: TextFile, configured: str | None, header: str, line: int) -
 
 
 def _check_names(file: TextFile, names: tuple[str, ...], line: int) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise Unreadable(f"has {len(names)} columns, more than {MAX_COLUMNS}", file=file.name, line=line)
     places: dict[str, int] = {}
     for number, name in enumerate(names, start=1):
         if not name:

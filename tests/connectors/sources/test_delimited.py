@@ -70,6 +70,7 @@ def test_delimiter_that_is_not_there_is_refused():
         ("a;;c", "no name for column 2"),
         ("a;b;", "no name for column 3"),
         ("a;b;a", "the column 'a' twice: columns 1 and 3"),
+        (";".join(map(str, range(10_001))), "has 10001 columns"),  # nothing that an export of people looks like
         ("a;b\x00", "control character in the name of column 2"),
         ('a;"b', "header that cannot be read"),
     ],
