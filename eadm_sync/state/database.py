@@ -143,10 +143,7 @@ def open_for_reading(url: str, base_dir: Path, metadata: MetaData) -> Database:
         return database
     if revision != REVISION:
         database.close()
-        raise StateError(
-            f"the state database is of version {revision or 'none'}, this program needs {REVISION}: "
-            "run 'eadm-sync migrate' (it keeps everything)"
-        )
+        raise StateError(_other_version(revision))
     return database
 
 
@@ -160,9 +157,21 @@ def open_for_writing(url: str, base_dir: Path) -> Database:
     if _is_sqlite(parsed):
         _make_private(Path(str(parsed.database)))
     database = Database(_engine(parsed))
-    if _revision(database.engine) != REVISION:
+    revision = _revision(database.engine)
+    if revision is not None and revision > REVISION:
+        database.close()
+        raise StateError(_other_version(revision))
+    if revision != REVISION:
         migrate(database.engine)
     return database
+
+
+def _other_version(revision: str | None) -> str:
+    """What to say of a state of another version; revisions sort by age."""
+    found = f"the state database is of version {revision or 'none'}, this program needs {REVISION}"
+    if revision is not None and revision > REVISION:
+        return f"{found}: a newer eadm-sync made it, use that one. Nothing was done"
+    return f"{found}: run 'eadm-sync migrate' (it keeps everything)"
 
 
 def _make_private(file: Path) -> None:
@@ -249,6 +258,13 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA cache_size=-32768")  # 32 MiB: the indexes of a mid-sized town stay in memory
+
+    @event.listens_for(engine, "invalidate")
+    def invalidate(connection: sqlite3.Connection | None, _record: object, _error: object) -> None:
+        # Ctrl-C inside a statement: SQLite would keep the transaction, and its lock, as long as anything (a traceback)
+        # still refers to the cursor, and the run could not even be written down as interrupted.
+        if connection is not None:
+            connection.rollback()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -2,6 +2,9 @@
 
 import multiprocessing
 import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from sqlalchemy import MetaData
 
 from eadm_sync.errors import StateBusy, StateError
 from eadm_sync.state import bulk, tables
-from eadm_sync.state.database import open_for_reading, open_for_writing
+from eadm_sync.state.database import Database, open_for_reading, open_for_writing
 from exportqueue import define
 
 URL = "sqlite:///state/eadm.db"
@@ -146,3 +149,35 @@ def test_bulk_statements_insert_replace_change_and_delete(tmp_path: Path):
     assert len(rows) == 12_345
     assert (rows["n1"], rows["n2"], rows["extra"], rows["n0"]) == ("new", "changed", "new", "old")
     assert "n3" not in rows
+
+
+class _Interrupting:
+    """A value during whose reading Ctrl-C is pressed."""
+
+    def __conform__(self, _protocol: object) -> str:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_statement_lets_go_of_the_database(tmp_path: Path):
+    """While the interruption is still on its way up it can be written down; half a transaction is not there."""
+    with open_for_writing(URL, tmp_path) as database:
+        interrupted = pytest.raises(KeyboardInterrupt)
+        with interrupted as caught, database.write() as connection:
+            rows = [("half", "1"), ("rest", _Interrupting())]
+            connection.exec_driver_sql("INSERT INTO meta (name, value) VALUES (?, ?)", rows)
+        with closing(sqlite3.connect(tmp_path / "state/eadm.db", timeout=0)) as beside:
+            assert beside.execute("SELECT count(*) FROM meta").fetchone() == (0,)
+            beside.execute("INSERT INTO meta (name, value) VALUES ('other', '1')")
+        assert caught.tb is not None  # it still refers to the interrupted cursor
+
+
+@pytest.mark.parametrize(
+    "opened", [lambda folder: open_for_reading(URL, folder, complete()), lambda folder: open_for_writing(URL, folder)]
+)
+def test_a_state_of_a_newer_program_asks_for_that_program(tmp_path: Path, opened: Callable[[Path], Database]):
+    """`migrate` could not help, so it is not advised."""
+    with open_for_writing(URL, tmp_path) as database, database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(StateError, match="a newer eadm-sync made it, use that one"):
+        opened(tmp_path)
