@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.listing import RunRow
@@ -22,11 +22,13 @@ class AccountCount(msgspec.Struct, frozen=True):
 
 
 class LastRun(msgspec.Struct, frozen=True):
-    """The latest run.
+    """The latest run, and what the latest plan met: a delivery after it has put nothing of that right.
 
     Attributes:
-        run: Which it is.
-        error: Why it failed, or None.
+        run: The latest run, whatever it did.
+        error: Why it failed, or the latest run that was to make a plan; or None.
+        stopped_targets: Targets that it could not deliver everything to, with the reason.
+        planned_by: Id of the latest run that made a plan, or None. What follows is from there.
         holds: Names of the holds it met and did not let go.
         failed_sources: Sources it could not read, with the reason.
         problems: People whom the rules could not serve.
@@ -34,6 +36,8 @@ class LastRun(msgspec.Struct, frozen=True):
 
     run: RunRow
     error: str | None
+    stopped_targets: dict[str, str]
+    planned_by: str | None
     holds: tuple[str, ...]
     failed_sources: dict[str, str]
     problems: int
@@ -109,14 +113,38 @@ def _accounts(connection: Connection, targets: tuple[str, ...]) -> tuple[Account
 
 
 def _last(connection: Connection) -> LastRun | None:
-    row = connection.execute(select(tables.runs).order_by(tables.runs.c.id.desc()).limit(1)).first()
+    query = select(tables.runs).order_by(tables.runs.c.started_at.desc())
+    row = connection.execute(query.limit(1)).first()
     if row is None:
         return None
-    report: dict[str, Any] = msgspec.json.decode(row.report) if row.report else {}
+    planning_error, made_by, plan = _last_plan(connection)
+    report = _report(row)
+    targets: dict[str, dict[str, Any]] = report.get("targets", {})
     return LastRun(
         run=RunRow(row.id, row.command, row.actor, row.started_at, row.finished_at, row.status),
-        error=report.get("error"),
-        holds=tuple(hold.get("name") or hold["brake"] for hold in report.get("holds", ())),
-        failed_sources=report.get("failed_sources", {}),
-        problems=len(report.get("problems", ())),
+        error=report.get("error") or planning_error,
+        stopped_targets={name: str(each["error"]) for name, each in targets.items() if each.get("error")},
+        planned_by=made_by,
+        holds=tuple(hold.get("name") or hold["brake"] for hold in plan.get("holds", ())),
+        failed_sources=plan.get("failed_sources", {}),
+        problems=len(plan.get("problems", ())),
     )
+
+
+def _last_plan(connection: Connection) -> tuple[str | None, str | None, dict[str, Any]]:
+    """Why the latest run that was to make a plan failed; the latest one that did make one, and its report."""
+    runs = tables.runs
+    query = select(runs).where(runs.c.command != "deliver").order_by(runs.c.started_at.desc())
+    error = None
+    with connection.execute(query) as rows:
+        for number, row in enumerate(rows):
+            report = _report(row)
+            error = report.get("error") if not number else error
+            if "plan" in report:
+                return error, row.id, report
+    return error, None, {}
+
+
+def _report(row: Row[Any]) -> dict[str, Any]:
+    report: dict[str, Any] = msgspec.json.decode(row.report) if row.report else {}
+    return report

@@ -170,3 +170,29 @@ def test_status_says_what_to_do_about_a_refusal(shell: Shell) -> None:
     assert "directory refused 1 change" in ended.out
     assert "queue list --target directory --state dead" in ended.out
     assert "all is well" not in ended.out
+
+
+@pytest.mark.usefixtures("settled")
+def test_status_keeps_what_the_last_plan_met_when_something_else_ran_since(shell: Shell) -> None:
+    """A delivery, a second run that was turned away and one that was killed put nothing right that a plan met."""
+    people = Path("data/people.csv")
+    people.write_text(people.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    assert shell("sync", "--yes").code == 3
+    held = "sync --release hr.vanished"
+    assert held in shell("status").out
+
+    assert shell("deliver").code == 0
+    assert shell("status", "-f", "json").json["last"]["run"]["command"] == "deliver"
+    assert held in shell("status").out
+
+    rules = next(Path("rulesets").glob("*.yaml"))
+    text = rules.read_text(encoding="utf-8")
+    rules.write_text(text + "nonsense: 1\n", encoding="utf-8")
+    assert shell("sync", "--yes").code == 1
+    rules.write_text(text, encoding="utf-8")
+    assert shell("deliver").code == 0
+    assert "the last run failed" in shell("status").out
+
+    row = {"id": "20991231T000000-00000000", "command": "sync", "actor": "kari", "started_at": "2099-12-31T00:00:00"}
+    alter(insert(tables.runs).values(**row, status="running"))
+    assert held in shell("status").out

@@ -82,7 +82,9 @@ def _advice(found: Status) -> Iterator[str]:
             yield f"{target} is paused ({clean(one.paused)}): 'eadm-sync queue resume {target}' when it may go on"
         elif one.ready or one.retrying:
             going = many(one.ready + one.retrying, "change")
-            yield f"{going} on the way to {target}: 'eadm-sync deliver' delivers what is due"
+            stopped = found.last.stopped_targets.get(one.target) if found.last is not None else None
+            why = f" ({clean(stopped)})" if stopped else ""
+            yield f"{going} on the way to {target}{why}: 'eadm-sync deliver' delivers what is due"
     if found.quarantined:
         yield "some of what the sources hold was left out: 'eadm-sync quarantine list' says what and why"
 
@@ -94,8 +96,10 @@ def _advice_on_run(last: LastRun) -> Iterator[str]:
         yield f"the last run failed: {clean(last.error)}"
     for source, reason in last.failed_sources.items():
         yield f"{clean(source)} could not be read, its people stay as they were: {clean(reason)}"
+        yield "'eadm-sync check' reads it again and shows what is at fault; then run 'eadm-sync sync'"
     for hold in last.holds:
         name = clean(hold)
         yield f"held: {name}; look with 'eadm-sync plan', let it go with 'sync --release {name} --reason \"...\"'"
     if last.problems:
-        yield f"the rules could not serve {last.problems} people: 'eadm-sync runs show last' says whom and why"
+        see = f"'eadm-sync runs show {clean(last.planned_by)}' says whom and why"
+        yield f"the rules could not serve {many(last.problems, 'person', 'people')}: {see}"
