@@ -209,6 +209,8 @@ def _stats(context: Context, database: Database, name: str) -> TargetStats:
 
 def _report(stats: TargetStats, drained: Drained, error: str | None) -> TargetReport:
     left = stats.ready + stats.waiting + stats.running + stats.retrying + stats.held
+    if left and stats.paused is not None:
+        error = f"paused ({stats.paused}); it goes on after 'eadm-sync queue resume {stats.target}'"
     return TargetReport(stats.target, drained.done, drained.retried, stats.dead, left, error)
 
 

@@ -107,7 +107,8 @@ def test_a_paused_target_keeps_its_changes(context: Context, database: Database)
         context.queue.resume(connection, "ad")
     resumed = deliver_all(context, database)
 
-    assert paused == (TargetReport("ad", left=1), TargetReport("files", done=1))
+    why = "paused (maintenance); it goes on after 'eadm-sync queue resume ad'"
+    assert paused == (TargetReport("ad", left=1, error=why), TargetReport("files", done=1))
     assert resumed == (TargetReport("ad", done=1),)
 
 
