@@ -93,6 +93,9 @@ def _read(path: Path) -> str:
                 mode = stat.S_IMODE(status.st_mode)
                 raise StateError(f"key file {path}: mode {mode:04o} lets others at it; run: chmod 600 {path}")
             raw = file.read(_LARGEST_FILE + 1)
+    except FileNotFoundError as error:
+        advice = "put its copy back, or make one for a new installation with 'eadm-sync key'"
+        raise StateError(f"key file {path}: is not there: {advice}") from error
     except OSError as error:
         raise StateError(f"key file {path}: cannot be read: {error.strerror}") from error
     if len(raw) > _LARGEST_FILE or not raw.isascii():

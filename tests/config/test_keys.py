@@ -94,7 +94,7 @@ def test_a_broken_key_file_is_told_by_line_and_never_quoted(tmp_path: Path, text
 
 def test_a_missing_key_file_is_told(tmp_path: Path) -> None:
     """No key, no run."""
-    with pytest.raises(StateError, match="No such file"):
+    with pytest.raises(StateError, match="is not there: put its copy back"):
         read_keys(tmp_path / "none.key")
 
 
