@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import typer
 
 
-def run(program: typer.Typer) -> int:  # noqa: PLR0911 - one return for each way to end
+def run(program: typer.Typer) -> int:
     """Runs the program and tells what went wrong; returns the exit code."""
     import typer
 
@@ -38,8 +38,7 @@ def run(program: typer.Typer) -> int:  # noqa: PLR0911 - one return for each way
         error.show()
         return int(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        note("interrupted: what was accepted is in the queue, nothing else was written")
-        return INTERRUPTED
+        code = INTERRUPTED  # newer releases of Typer return it instead
     except BrokenPipeError:
         # Whoever read our output has enough. Python would complain once more when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -50,6 +49,8 @@ def run(program: typer.Typer) -> int:  # noqa: PLR0911 - one return for each way
     except OSError as error:
         note(f"error: {clean(error.filename) + ': ' if error.filename else ''}{error.strerror or error}")
         return FAILED
+    if code == INTERRUPTED:
+        note("interrupted: what was accepted is in the queue, nothing else was written; 'eadm-sync status' says what")
     return code if isinstance(code, int) else DONE
 
 

@@ -196,3 +196,16 @@ def test_status_keeps_what_the_last_plan_met_when_something_else_ran_since(shell
     row = {"id": "20991231T000000-00000000", "command": "sync", "actor": "kari", "started_at": "2099-12-31T00:00:00"}
     alter(insert(tables.runs).values(**row, status="running"))
     assert held in shell("status").out
+
+
+@pytest.mark.usefixtures("settled")
+def test_ctrl_c_is_told_and_ends_with_130(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typer may raise it or return it: either way the message says what is safe and where to look."""
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("eadm_sync.app.status.status", interrupted)
+    ended = shell("status")
+    assert (ended.code, ended.out) == (130, "")
+    assert "interrupted: what was accepted is in the queue" in ended.err
