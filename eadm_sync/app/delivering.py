@@ -21,6 +21,7 @@ from eadm_sync.delivery.deliverer import Deliverer
 from eadm_sync.delivery.settling import settle, unsettled
 from eadm_sync.delivery.verdicts import classify
 from eadm_sync.state.database import Database
+from eadm_sync.state.sealing import check_key
 from exportqueue import Drained, TargetStats, Worker
 
 log = structlog.get_logger()
@@ -98,6 +99,7 @@ def deliver_all(
     """
     names = tuple(name for name in context.loaded.settings.targets if only in {None, name})
     with database.read() as connection:
+        check_key(connection, context.vault)
         queue = {stats.target: stats for stats in context.queue.stats(connection, finished=False)}
         owing = unsettled(connection, names)
     reports = []

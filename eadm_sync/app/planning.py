@@ -28,6 +28,7 @@ from eadm_sync.ruleset import Organisation
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 from eadm_sync.state.outcomes import known_versions
+from eadm_sync.state.sealing import check_key
 from exportqueue import State
 
 EVALUATED_WITH = "evaluated_with"
@@ -88,6 +89,7 @@ def planned(
         known_name("hold", name, possible_holds(context))
     day = today(context.clock, context.loaded.settings.organisation.zone)
     with database.read() as connection:
+        check_key(connection, context.vault)
         imported = read_import(
             context.loaded.settings,
             context.make_sources(),

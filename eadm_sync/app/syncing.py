@@ -21,6 +21,7 @@ from eadm_sync.plan.change import group_key, membership_key
 from eadm_sync.plan.saved import read_header
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.outcomes import AuditEntry, append_audit, known_versions
+from eadm_sync.state.sealing import note_key
 from exportqueue import State, Unfinished
 
 
@@ -158,6 +159,7 @@ def _accept(context: Context, connection: Connection, made: Planned, report: Syn
     )
     note_ruleset(context, connection, report.run_id, context.author)
     bulk.upsert(connection, tables.meta, ("name", "value"), [(EVALUATED_WITH, made.evaluated_with)])
+    note_key(connection, context.vault)
     append_audit(
         connection,
         (

@@ -37,6 +37,11 @@ class Vault:
         self._current = keys[0].id.encode()
         self._digest_key = _derive(keys[-1].secret, b"digest")
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells the key of all digests from any other, and nothing of what it is: 32 hexadecimal characters."""
+        return self.digest("fingerprint", "").hex()
+
     def encrypt(self, plain: bytes, purpose: bytes) -> bytes:
         """Key id, nonce and ciphertext in one; `purpose` is authenticated, so a value cannot be moved elsewhere."""
         return self._encrypt(plain, purpose, os.urandom(_NONCE_BYTES))

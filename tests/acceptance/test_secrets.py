@@ -15,7 +15,6 @@ from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import StateError
 from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
-from exportqueue import State
 
 from .conftest import Town
 
@@ -138,7 +137,7 @@ def _new_key(path: Path) -> Vault:
 
 
 def test_changes_queued_under_a_lost_key_are_kept(small_town: Town):
-    """Nothing can be delivered without the key, and nothing is thrown away: with it, everything is delivered."""
+    """Without the key nothing is delivered, planned, or counted as a failure; with it, everything is delivered."""
     small_town.sync(deliver=False)
     queued = len(small_town.items())
     key_file = small_town.folder / "var" / "eadm-sync.key"
@@ -146,10 +145,12 @@ def test_changes_queued_under_a_lost_key_are_kept(small_town: Town):
     key_file.unlink()
     _new_key(key_file)
 
-    small_town.deliver()
+    for attempt in (small_town.deliver, small_town.sync):
+        with pytest.raises(StateError, match="put the right one back"):
+            attempt()
 
     assert len(small_town.items()) == queued
-    assert small_town.items(State.DEAD) == []
+    assert {item.attempts for item in small_town.items()} == {0}
     key_file.write_bytes(key)
     small_town.deliver_to_the_end()
     small_town.assert_settled()
