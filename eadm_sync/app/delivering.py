@@ -31,6 +31,7 @@ _LEASE_SECONDS = 60.0
 
 
 _PATIENCE_STEP_SECONDS = 1.0
+"""How often it is looked whether something is due again."""
 
 
 class TargetReport(msgspec.Struct, frozen=True):

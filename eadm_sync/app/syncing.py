@@ -37,6 +37,7 @@ class SyncReport:
         superseded: Queued changes of former runs that newer ones replaced.
         targets: What delivery did, by target; empty where nothing was delivered.
         failed_sources: Names of sources that could not be read.
+        problems: How many faults kept the rules from serving a person in a target.
     """
 
     run_id: str

@@ -17,12 +17,12 @@ from eadm_sync.importing.organisation import Organisation
 from eadm_sync.importing.reading import Former
 from eadm_sync.importing.records import Quarantined, SourcePerson, decode_person
 from eadm_sync.model import ClassGroup, Person, Unit
-from eadm_sync.state import tables
+from eadm_sync.state import bulk, tables
 
 CHUNK = 500
 """Ids in one query: SQLite takes 999 parameters in its oldest builds."""
 
-_BATCH = 5_000  # rows handed to the driver at once: a few MiB
+_BATCH = 5_000  # rows taken from the driver at once: a few MiB
 _encode = msgspec.msgpack.Encoder().encode
 _decode_unit = msgspec.msgpack.Decoder(Unit).decode
 _decode_class_group = msgspec.msgpack.Decoder(ClassGroup).decode
@@ -161,13 +161,9 @@ class ImportWriter:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
     def _many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Runs a statement, written with `?`, once for each row."""
-        statement = statement.replace("?", self._mark)
-        for batch in chunks(rows, _BATCH):
-            self._connection.exec_driver_sql(statement, batch)
+        bulk.execute_many(self._connection, statement, rows)
 
     def records(self, rows: Iterable[tuple[str, str, bytes, str, bytes]]) -> None:
         """Upserts (source, key, hash, person id, data); a record that is known keeps its person and is present."""

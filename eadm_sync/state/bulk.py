@@ -13,7 +13,7 @@ _ROWS_AT_ONCE = 5_000  # bounds memory; larger portions gain nothing measurable
 
 def insert(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
     """Inserts rows; a row whose key exists is an error. Returns how many there were."""
-    return _execute_many(connection, _insert_into(connection, table, columns), rows)
+    return execute_many(connection, _insert_into(table, columns), rows)
 
 
 def upsert(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
@@ -21,15 +21,14 @@ def upsert(connection: Connection, table: Table, columns: Sequence[str], rows: I
     key = [column.name for column in table.primary_key.columns]
     others = [name for name in columns if name not in key]
     action = "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in others) if others else "NOTHING"
-    statement = f"{_insert_into(connection, table, columns)} ON CONFLICT ({', '.join(key)}) DO {action}"
-    return _execute_many(connection, statement, rows)
+    statement = f"{_insert_into(table, columns)} ON CONFLICT ({', '.join(key)}) DO {action}"
+    return execute_many(connection, statement, rows)
 
 
 def delete(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
     """Deletes the rows in which these columns have these values. Returns how many tuples there were."""
-    mark = _mark(connection)
-    condition = " AND ".join(f"{name} = {mark}" for name in columns)
-    return _execute_many(connection, f"DELETE FROM {table.name} WHERE {condition}", rows)  # noqa: S608 - own names only
+    condition = " AND ".join(f"{name} = ?" for name in columns)
+    return execute_many(connection, f"DELETE FROM {table.name} WHERE {condition}", rows)  # noqa: S608 - own names only
 
 
 def update(
@@ -40,14 +39,13 @@ def update(
     rows: Iterable[tuple[Any, ...]],
 ) -> int:
     """Sets `columns` where the `where` columns match; each row holds the new values, then the ones to match."""
-    mark = _mark(connection)
-    values = ", ".join(f"{name} = {mark}" for name in columns)
-    condition = " AND ".join(f"{name} = {mark}" for name in where)
-    return _execute_many(connection, f"UPDATE {table.name} SET {values} WHERE {condition}", rows)  # noqa: S608 - own names only
+    values = ", ".join(f"{name} = ?" for name in columns)
+    condition = " AND ".join(f"{name} = ?" for name in where)
+    return execute_many(connection, f"UPDATE {table.name} SET {values} WHERE {condition}", rows)  # noqa: S608 - own names only
 
 
-def _insert_into(connection: Connection, table: Table, columns: Sequence[str]) -> str:
-    marks = ", ".join([_mark(connection)] * len(columns))
+def _insert_into(table: Table, columns: Sequence[str]) -> str:
+    marks = ", ".join("?" * len(columns))
     return f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - own names only
 
 
@@ -55,7 +53,9 @@ def _mark(connection: Connection) -> str:
     return "?" if connection.dialect.paramstyle == "qmark" else "%s"
 
 
-def _execute_many(connection: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> int:
+def execute_many(connection: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> int:
+    """Runs a statement, written with `?` for its parameters, once for each row. Returns how many rows there were."""
+    statement = statement.replace("?", _mark(connection))
     iterator = iter(rows)
     total = 0
     while portion := list(islice(iterator, _ROWS_AT_ONCE)):
