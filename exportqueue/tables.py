@@ -34,12 +34,14 @@ class QueueTables:
         prerequisites: `item_id` waits for `needs_id`. Edges stay until one of both is purged.
         pauses: Targets of which nothing may be claimed.
         counters: The next item's id. Ids are never used again.
+        circuits: Targets that are away, so that every worker and every operator knows.
     """
 
     items: sa.Table
     prerequisites: sa.Table
     pauses: sa.Table
     counters: sa.Table
+    circuits: sa.Table
 
 
 def define(metadata: sa.MetaData) -> QueueTables:
@@ -59,6 +61,15 @@ def define(metadata: sa.MetaData) -> QueueTables:
             metadata,
             sa.Column("name", sa.Text, primary_key=True),
             sa.Column("next_id", BIG, nullable=False),
+        ),
+        circuits=sa.Table(
+            "queue_circuits",
+            metadata,
+            sa.Column("target", sa.Text, primary_key=True),
+            sa.Column("opened_at", BIG, nullable=False),
+            sa.Column("probe_at", BIG, nullable=False),  # before it nobody asks the target again
+            sa.Column("failures", sa.Integer, nullable=False),  # in a row
+            sa.Column("error", sa.Text, nullable=False),
         ),
     )
 

@@ -17,7 +17,7 @@ from sqlalchemy.pool import StaticPool
 
 from eadm_sync.errors import StateBusy, StateError
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a test keeps it true."""
 
 _BUSY_TIMEOUT_MS = 60_000  # another process may be inside one large commit

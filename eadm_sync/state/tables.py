@@ -120,7 +120,20 @@ known_memberships = Table(
     Column("group_key", Text, primary_key=True),
     Column("role", Text, nullable=False),
     Column("rule", Text, nullable=False),
+    Column("ruleset_version", Text, nullable=False, server_default=""),  # "" where an older program gave it
     Index("known_memberships_group", "target", "group_key"),
+    sqlite_with_rowid=False,
+)
+
+known_nestings = Table(
+    "known_nestings",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("group_key", Text, primary_key=True),  # the outer group
+    Column("member_key", Text, primary_key=True),  # the group that is a member of it
+    Column("rule", Text, nullable=False),
+    Column("ruleset_version", Text, nullable=False),
+    Index("known_nestings_member", "target", "member_key"),
     sqlite_with_rowid=False,
 )
 
@@ -131,6 +144,7 @@ known_licences = Table(
     Column("target", Text, primary_key=True),
     Column("sku", Text, primary_key=True),
     Column("rule", Text, nullable=False),
+    Column("ruleset_version", Text, nullable=False, server_default=""),  # as for memberships
     Index("known_licences_sku", "target", "sku"),
     sqlite_with_rowid=False,
 )
@@ -171,6 +185,7 @@ audit = Table(
     Column("person_id", Text),
     Column("detail", LargeBinary, nullable=False),  # msgpack: old → new values (sensitive ones sealed), rule, reason
     Index("audit_person", "person_id"),
+    Index("audit_object", "kind", "object"),
 )
 
 quarantine = Table(
@@ -195,6 +210,43 @@ ruleset_versions = Table(
     Column("applied_at", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("files", LargeBinary, nullable=False),  # JSON: path → text
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("name", Text, primary_key=True),  # as in the configuration's schedule
+    Column("started_at", Text),  # of the last time it ran, whoever asked for it
+    Column("finished_at", Text),  # NULL while it runs, or where its process died
+    Column("status", Text),  # as in runs
+    Column("run_id", Text),
+    Column("error", Text),
+    Column("succeeded_at", Text),  # when it was last finished without a failure
+    Column("due_at", Text),  # the last moment of its schedule that was handled; later ones that passed were missed
+)
+
+job_requests = Table(
+    "job_requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("requested_at", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("started_at", Text),
+    Column("finished_at", Text),
+    Column("status", Text),  # NULL while it waits or runs
+    Column("run_id", Text),
+    Column("error", Text),
+)
+
+daemons = Table(
+    "daemons",
+    metadata,
+    Column("name", Text, primary_key=True),  # host:process
+    Column("role", Text, nullable=False),  # leader, standby or worker
+    Column("version", Text, nullable=False),
+    Column("started_at", Text, nullable=False),
+    Column("seen_at", Text, nullable=False),  # renewed every few seconds; an old one is of a process that died
 )
 
 meta = Table(

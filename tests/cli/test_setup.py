@@ -123,7 +123,7 @@ def test_migrate_makes_the_state(shell: Shell, fresh: Path) -> None:
     """A second call has nothing to do."""
     assert shell("migrate").code == 0
     assert (fresh / "var" / "eadm-sync.db").exists()
-    assert shell("migrate").out == "the state database is of version 0001\n"
+    assert shell("migrate").out == "the state database is of version 0002\n"
 
 
 # ---------------------------------------------------------------- check
