@@ -1,14 +1,8 @@
-"""Queues of every kind for the tests: in memory, on SQLite, and on a PostgreSQL that the tests start themselves."""
+"""Queues of every kind for the tests: in memory, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
-import glob
-import os
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -20,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from exportqueue import MemoryQueue, Queue, define
+from tests.postgresql import Server
 
 METADATA = sa.MetaData()
 TABLES = define(METADATA)
@@ -65,71 +60,14 @@ def sqlite_engine(path: Path) -> sa.Engine:
     return engine
 
 
-@dataclass
-class Server:
-    """A PostgreSQL server of the tests' own."""
-
-    folder: Path
-    port: int
-    bin: Path
-
-    @property
-    def url(self) -> str:
-        """Where to connect."""
-        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/postgres"
-
-    def run(self, program: str, *arguments: str) -> None:
-        """Runs one of the server's programs, as an ordinary user if we are root: it refuses to run as root."""
-        command = [str(self.bin / program), *arguments]
-        if os.geteuid() == 0:
-            command = ["runuser", "-u", "postgres", "--", *command]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
-
-    def start(self) -> None:
-        """Starts the server and waits until it answers."""
-        options = f"-p {self.port} -k {self.folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        log = str(self.folder / "log")
-        self.run("pg_ctl", "start", "-w", "-D", str(self.folder / "data"), "-l", log, "-o", options)
-
-    def stop(self) -> None:
-        """Stops the server, whoever is connected."""
-        self.run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self.folder / "data"))
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
-    """A running PostgreSQL server in a temporary folder."""
-    binaries = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_ctl")) or [shutil.which("pg_ctl") or ""]  # noqa: PTH207
-    if not binaries[-1]:
-        pytest.skip("PostgreSQL is not installed: apt install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="queue-pg-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-    server = Server(folder, free_port(), Path(binaries[-1]).parent)
-    try:
-        server.run("initdb", "-D", str(folder / "data"), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8")
-        server.start()
-        yield server
-        server.stop()
-    finally:
-        shutil.rmtree(folder)
-
-
 @pytest.fixture(scope="session")
 def postgresql_engine(postgresql: Server) -> Iterator[sa.Engine]:
-    """An engine on the server, with the queue's tables."""
-    engine = sa.create_engine(postgresql.url)
-    METADATA.create_all(engine)
-    yield engine
-    engine.dispose()
+    """An engine on a database of this process, with the queue's tables."""
+    with postgresql.database() as url:
+        engine = sa.create_engine(url)
+        METADATA.create_all(engine)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture

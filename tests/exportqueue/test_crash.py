@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from exportqueue import NewItem, Queue, State
 
-from .conftest import METADATA, TABLES, Server, empty, sqlite_engine
+from .conftest import METADATA, TABLES, sqlite_engine
 
 SCRIPT = Path(__file__).with_name("crash_worker.py")
 OBJECTS, VERSIONS, KILLS = 40, 5, 6
@@ -58,13 +58,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path):
         METADATA.create_all(engine)
         yield engine, f"sqlite:///{tmp_path / 'queue.db'}"
     else:
-        server: Server = request.getfixturevalue("postgresql")
-        engine = sa.create_engine(server.url)
+        url = request.getfixturevalue("postgresql_url")
+        engine = sa.create_engine(url)
         METADATA.create_all(engine)
-        empty(engine)
-        yield engine, server.url
-        with engine.begin() as conn:
-            conn.execute(sa.text("DROP TABLE recorded"))
+        yield engine, url
     engine.dispose()
 
 
