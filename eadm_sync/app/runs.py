@@ -50,7 +50,12 @@ def recorded(context: Context, database: Database, command: str) -> Iterator[Run
                 "status": "running",
             },
         )
-    log.info("run.started", run=run.id, command=command)
+    with structlog.contextvars.bound_contextvars(run=run.id):
+        log.info("run.started", command=command)
+        yield from _carried_out(context, database, run)
+
+
+def _carried_out(context: Context, database: Database, run: Run) -> Iterator[Run]:
     try:
         yield run
     except BaseException as error:
@@ -69,4 +74,4 @@ def recorded(context: Context, database: Database, command: str) -> Iterator[Run
                     report=msgspec.json.encode(run.report),
                 )
             )
-        log.info("run.ended", run=run.id, status=run.status)
+        log.info("run.ended", status=run.status)

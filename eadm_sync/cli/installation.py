@@ -16,7 +16,7 @@ def installation(config: Path) -> Context:
         ConfigError: The file is wrong, or not there.
     """
     from eadm_sync.app.context import open_context
-    from eadm_sync.cli.logs import configure
+    from eadm_sync.app.logs import configure
     from eadm_sync.clock import SystemClock
 
     require(config)
