@@ -22,6 +22,7 @@ UNITS = {
     "file.max_lengths": "characters",
     "file.seats": "seats",
     "file.batch_size": "changes",
+    "HttpSettings.port": "port",
 }
 """What those numbers count whose names do not tell it."""
 

@@ -254,6 +254,36 @@ class LoggingSettings(_Settings):
     file: Path | None = Field(None, description="Log file; null for standard error.")
 
 
+class HousekeepingSettings(_Settings):
+    """How long is kept what only operators look at. The audit is never shortened by it."""
+
+    keep_finished_days: Count = Field(
+        30,
+        description="Finished items of the export queue are removed after so many days; the audit keeps what they did.",
+    )
+    keep_runs_days: Count = Field(
+        400,
+        description="Runs with their reports and plans are removed after so many days; the latest ones stay always.",
+    )
+
+
+class HttpSettings(_Settings):
+    """Where the daemon answers `/healthz`, `/readyz` and `/metrics`. There is no sign-in: keep it on the machine."""
+
+    host: str = Field(
+        "127.0.0.1", min_length=1, description="Address to listen on; the default is reached from this machine only."
+    )
+    port: Annotated[int, Field(ge=0, le=65_535)] = Field(9746, description="TCP port; 0 for any free one.")
+
+
+class DaemonSettings(_Settings):
+    """What the daemon does, and where it can be asked how it is."""
+
+    http: HttpSettings | None = Field(
+        HttpSettings(), description="Where health and metrics are told; null for nowhere."
+    )
+
+
 LinkKey = Literal["national_id", "employee_number", "username", "email"]
 
 
@@ -273,6 +303,12 @@ class Settings(_Settings):
     )
     targets: dict[str, TargetSettings] = Field({}, description="Targets by name.")
     brakes: Brakes = Field(Brakes(), description="Limits that stop a run which would change too much.")
+    daemon: DaemonSettings = Field(
+        DaemonSettings(), description="What the daemon does, and where it can be asked how it is."
+    )
+    housekeeping: HousekeepingSettings = Field(
+        HousekeepingSettings(), description="How long is kept what only operators look at."
+    )
     logging: LoggingSettings = Field(LoggingSettings(), description="What is logged, and where.")
 
     def import_brake(self, source: str) -> ImportBrake:
