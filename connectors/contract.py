@@ -237,6 +237,8 @@ class Capabilities:
         attributes: Its account attributes with their types (`str`, `bool`, `int`, `list`); empty: any name, any type.
         group_attributes: Likewise for groups.
         max_lengths: Longest value in characters, by account attribute.
+        concurrency: How many may write it at the same time, each with a target of its own. 1 for whatever owes work
+            when it is closed: another would have it left undone.
     """
 
     kinds: frozenset[Kind]
@@ -251,6 +253,7 @@ class Capabilities:
     attributes: Mapping[str, str] = field(default_factory=dict)
     group_attributes: Mapping[str, str] = field(default_factory=dict)
     max_lengths: Mapping[str, int] = field(default_factory=dict)
+    concurrency: int = 1
 
 
 class Target(Protocol):
