@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from connectors import registry
 from connectors.contract import Connector
 from eadm_sync.config.problems import ProblemCollector, did_you_mean
+from eadm_sync.config.schedule import RELOAD, JobSettings, job_faults
 from eadm_sync.config.secrets import interpolate
 from eadm_sync.config.settings import NAME, RESERVED, Settings, SourceSettings, TargetSettings
 from eadm_sync.config.yaml import Document, load_yaml, load_yaml_file
@@ -97,6 +98,7 @@ class _Loader:
         if settings is None:
             return None
         self._rulesets_exist(settings)
+        self._jobs_fit(settings.schedule, targets)
         return settings.model_copy(update={"sources": sources, "targets": targets})
 
     def _section(
@@ -195,6 +197,17 @@ class _Loader:
         for index, ruleset in enumerate(settings.rulesets):
             if not (self.base_dir / ruleset).exists():
                 self.collector.add(("rulesets", index), f"there is no file or folder '{ruleset}'")
+
+    def _jobs_fit(self, jobs: Mapping[str, JobSettings], targets: Mapping[str, TargetSettings]) -> None:
+        for name in jobs:
+            if not NAME.fullmatch(name):
+                hint = "lower-case letters a-z, digits, '_' and '-', beginning with a letter"
+                self.collector.add(("schedule", name), f"'{name}' cannot be a name", hint=hint, key=True)
+            if name == RELOAD:
+                hint = f"call it otherwise: 'eadm-sync trigger {RELOAD}' has the daemon read its configuration again"
+                self.collector.add(("schedule", name), f"'{name}' is a word of the program", hint=hint, key=True)
+        for name, key, word, message, known in job_faults(jobs, targets):
+            self.collector.add(("schedule", name, key), message, hint=did_you_mean(word, known))
 
     def _valid(
         self, model: type[Model], data: Any, path: tuple[str, ...], also_known: Iterable[str] = ()

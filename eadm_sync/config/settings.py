@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SkipValidation
 
 from eadm_sync.config.mapping import MapSettings
+from eadm_sync.config.schedule import JobSettings
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -200,6 +201,15 @@ class TargetSettings(_Settings):
         {}, description="Texts that rulesets read as `target.<name>`: a base DN, a mail domain."
     )
     brake: PlanBrake | None = Field(None, description="Limits of this target; override `brakes.targets`.")
+    concurrency: int = Field(
+        1,
+        ge=1,
+        description="Most workers that deliver to it at the same time, on all machines together; no more than its"
+        " connector allows (`embedded` and `file`: 1).",
+    )
+    changes_per_second: float | None = Field(
+        None, gt=0, description="Most changes a second, all its workers together; null for no such limit."
+    )
     options: SkipValidation[Any] = Field(None, exclude=True, description="The connector's own settings, validated.")
 
 
@@ -282,6 +292,14 @@ class DaemonSettings(_Settings):
     http: HttpSettings | None = Field(
         HttpSettings(), description="Where health and metrics are told; null for nowhere."
     )
+    stop_seconds: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="How long what is under way may take to end when the daemon is told to stop."
+    )
+    leader_check_seconds: Annotated[float, Field(gt=0, le=10)] = Field(
+        5.0,
+        description="How often a daemon on PostgreSQL makes sure that it leads, or tries to. When a leader is gone, "
+        "another one leads after at most twice so long and ten seconds.",
+    )
 
 
 LinkKey = Literal["national_id", "employee_number", "username", "email"]
@@ -309,6 +327,7 @@ class Settings(_Settings):
     housekeeping: HousekeepingSettings = Field(
         HousekeepingSettings(), description="How long is kept what only operators look at."
     )
+    schedule: dict[str, JobSettings] = Field({}, description="Jobs by name: what `eadm-sync run` does when.")
     logging: LoggingSettings = Field(LoggingSettings(), description="What is logged, and where.")
 
     def import_brake(self, source: str) -> ImportBrake:

@@ -218,11 +218,12 @@ jobs = Table(
     Column("name", Text, primary_key=True),  # as in the configuration's schedule
     Column("started_at", Text),  # of the last time it ran, whoever asked for it
     Column("finished_at", Text),  # NULL while it runs, or where its process died
-    Column("status", Text),  # as in runs
+    Column("status", Text),  # as in runs, or held, or missed
     Column("run_id", Text),
     Column("error", Text),
     Column("succeeded_at", Text),  # when it was last finished without a failure
     Column("due_at", Text),  # the last moment of its schedule that was handled; later ones that passed were missed
+    Column("schedule", Text),  # what `due_at` was counted by: with another schedule nothing was missed before
 )
 
 job_requests = Table(
@@ -234,7 +235,7 @@ job_requests = Table(
     Column("actor", Text, nullable=False),
     Column("started_at", Text),
     Column("finished_at", Text),
-    Column("status", Text),  # NULL while it waits or runs
+    Column("status", Text),  # NULL while it waits or runs; then as in jobs
     Column("run_id", Text),
     Column("error", Text),
 )

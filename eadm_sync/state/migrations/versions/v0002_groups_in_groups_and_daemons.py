@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("succeeded_at", sa.Text(), nullable=True),
         sa.Column("due_at", sa.Text(), nullable=True),
+        sa.Column("schedule", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
