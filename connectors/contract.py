@@ -103,16 +103,20 @@ class Source(Protocol):
 
 
 class Kind(StrEnum):
-    """What a target holds."""
+    """What a target holds. A MEMBERSHIP is an account in a group, a NESTING a group in a group.
+
+    A target has those that `Capabilities.kinds` names; whoever has NESTING has GROUP too.
+    """
 
     ACCOUNT = "account"
     GROUP = "group"
     MEMBERSHIP = "membership"
+    NESTING = "nesting"
     LICENCE = "licence"
 
 
 class Action(StrEnum):
-    """What can be done to it. For memberships and licences only CREATE and DELETE exist."""
+    """What can be done to it. For memberships, nestings and licences only CREATE and DELETE exist."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -132,13 +136,15 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
         action: What to do.
         owner: Whose it is, as an opaque word the target stores with the object where it can (for accounts), so that
             an account made by an earlier, unconfirmed create is found again. Never a name or a national id.
-        anchor: The target's own immutable id of the object (account or group); for a MEMBERSHIP, the group's. None for
-            CREATE of account and group, and for a LICENCE.
+        anchor: The target's own immutable id of the object (account or group); for a MEMBERSHIP, the group's; for a
+            NESTING, that of the group which has the other as a member. None for CREATE of account and group, and for a
+            LICENCE.
         attributes: CREATE: all of them. UPDATE: those that change; None clears. Otherwise empty.
         container: CREATE: where to put it. UPDATE: where to move it. None: unspecified or unchanged.
         enabled: CREATE of an account: whether it is enabled at once. Otherwise None.
         account: Anchor of the account that a MEMBERSHIP or LICENCE is for.
-        role: Role within the group: "member" (default), "owner", "manager".
+        member: Anchor of the group that a NESTING makes a member of another.
+        role: Role within the group, for MEMBERSHIP: "member" (default), "owner", "manager".
         sku: Licence product, for LICENCE.
         permanent: DELETE of an account: past any recycle bin.
     """
@@ -155,6 +161,7 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     role: str = "member"
     sku: str | None = None
     permanent: bool = False
+    member: str | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -180,15 +187,16 @@ class RemoteObject(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: What it is.
-        anchor: Its immutable id. A membership's is "<group anchor>/<account anchor>", a licence's
-            "<account anchor>/<sku>".
+        anchor: Its immutable id. A membership's is "<group anchor>/<account anchor>", a nesting's
+            "<group anchor>/<member's anchor>", a licence's "<account anchor>/<sku>".
         attributes: Attributes that are set; unset ones are left out.
         container: Where it is, or None where the target has no containers.
         enabled: For accounts.
         deleted: It is in the recycle bin, or (incremental reads) gone.
         owner: `Operation.owner` it was created with, or None.
-        group: For memberships, the group's anchor.
+        group: For memberships and nestings, the group's anchor.
         account: For memberships and licences, the account's anchor.
+        member: For nestings, the anchor of the group that is a member.
         role: For memberships.
         sku: For licences.
     """
@@ -204,6 +212,7 @@ class RemoteObject(msgspec.Struct, frozen=True):
     account: str | None = None
     role: str = "member"
     sku: str | None = None
+    member: str | None = None
 
 
 class ResumeToken(msgspec.Struct, frozen=True):
@@ -298,6 +307,8 @@ class Target(Protocol):
 
         Exactly one outcome per operation, in any order. What the target already has is a success: a create whose
         `id` or `owner` it knows, a membership that stands, a disabled account to disable, a missing one to delete.
+        With a group go its memberships and its nestings, as member and as the one that has members. That no group is
+        in itself, by whatever way, is the engine's care; a target may refuse such a nesting as Rejected.
         A failure of one never touches another. Nothing is retried or slept on here: that is the queue's.
 
         Raises:

@@ -14,7 +14,7 @@ Needs pytest and hypothesis. The target need not be empty: every test works on o
 
 import pytest
 
-for _module in ("accounts", "base", "groups", "histories", "licences", "memberships", "reading"):
+for _module in ("accounts", "base", "groups", "histories", "licences", "memberships", "nestings", "reading"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from connectors.contract_suite.accounts import AccountContract  # noqa: E402 - asserts are rewritten only from here on
@@ -23,12 +23,19 @@ from connectors.contract_suite.groups import GroupContract  # noqa: E402
 from connectors.contract_suite.histories import HistoryContract  # noqa: E402
 from connectors.contract_suite.licences import LicenceContract  # noqa: E402
 from connectors.contract_suite.memberships import MembershipContract  # noqa: E402
+from connectors.contract_suite.nestings import NestingContract  # noqa: E402
 from connectors.contract_suite.reading import ReadingContract  # noqa: E402
 
 __all__ = ["Hand", "OpenTarget", "TargetContract"]
 
 
 class TargetContract(
-    AccountContract, GroupContract, MembershipContract, LicenceContract, ReadingContract, HistoryContract
+    AccountContract,
+    GroupContract,
+    MembershipContract,
+    NestingContract,
+    LicenceContract,
+    ReadingContract,
+    HistoryContract,
 ):
     """Every promise of `connectors.contract.Target`. Subclass it and say how your target is opened."""

@@ -83,6 +83,11 @@ class Hand:
         need(Kind.MEMBERSHIP in self.able.kinds, "memberships")
         return operation(Kind.MEMBERSHIP, action, anchor=group, account=account, role=role)
 
+    def nesting(self, action: Action, group: str, member: str) -> Operation:
+        """An operation on the second group's place in the first; skips the test where there are none."""
+        need(Kind.NESTING in self.able.kinds, "groups in groups")
+        return operation(Kind.NESTING, action, anchor=group, member=member)
+
     def objects(self, kind: Kind) -> dict[str, RemoteObject]:
         """Everything of one kind that is not deleted, by anchor; each anchor is told once."""
         found = [item for item in self.target.read(kind) if isinstance(item, RemoteObject)]

@@ -185,7 +185,7 @@ class Batch:
         if self._recording:
             self.effects.append(Effect(action, before, after))
 
-    # ------------------------------------------------------------ memberships and licences
+    # ------------------------------------------------------------ memberships, nestings and licences
 
     def _join(self, operation: Operation, _: object) -> str:
         group, account = self._end(Kind.GROUP, operation.anchor), self._end(Kind.ACCOUNT, operation.account)
@@ -200,6 +200,21 @@ class Batch:
         pair = self._ends(operation.anchor, operation.account)
         if pair and self._work.memberships.get(pair) == operation.role:
             self._work.memberships[pair] = None
+            self._note(Action.DELETE, _link(operation), None)
+
+    def _nest(self, operation: Operation, _: object) -> str:
+        group, member = self._end(Kind.GROUP, operation.anchor), self._end(Kind.GROUP, operation.member)
+        if not self._work.nestings.get((group, member)):
+            if self._work.is_within(group, member):
+                raise Rejected("a group cannot be in itself", "member")
+            self._work.nestings[group, member] = True
+            self._note(Action.CREATE, None, _link(operation))
+        return f"{operation.anchor}/{operation.member}"
+
+    def _unnest(self, operation: Operation, _: object) -> None:
+        pair = self._ends(operation.anchor, operation.member)
+        if pair and self._work.nestings.get(pair):
+            self._work.nestings[pair] = False
             self._note(Action.DELETE, _link(operation), None)
 
     def _grant(self, operation: Operation, _: object) -> str:
@@ -218,14 +233,14 @@ class Batch:
             self._note(Action.DELETE, _link(operation), None)
 
     def _end(self, kind: Kind, anchor: str | None) -> int:
-        """The id of the live object that one end of a membership or licence names."""
+        """The id of the live object that one end of a membership, nesting or licence names."""
         found = self._work.live.get(anchor or "")
         if found is None or found[1] is not kind:
             raise NotFound(kind, anchor or "")
         return found[0]
 
-    def _ends(self, group: str | None, account: str | None) -> tuple[int, int] | None:
-        ends = self._work.live.get(group or ""), self._work.live.get(account or "")
+    def _ends(self, group: str | None, member: str | None) -> tuple[int, int] | None:
+        ends = self._work.live.get(group or ""), self._work.live.get(member or "")
         return (ends[0][0], ends[1][0]) if ends[0] and ends[1] else None
 
     def _sku(self, operation: Operation) -> str:
@@ -265,6 +280,8 @@ def _link(operation: Operation) -> RemoteObject:
     if operation.kind is Kind.MEMBERSHIP:
         anchor = f"{group}/{account}"
         return RemoteObject(Kind.MEMBERSHIP, anchor, group=group, account=account, role=operation.role)
+    if operation.kind is Kind.NESTING:
+        return RemoteObject(Kind.NESTING, f"{group}/{operation.member}", group=group, member=operation.member)
     return RemoteObject(Kind.LICENCE, f"{account}/{sku}", account=account, sku=sku)
 
 
@@ -281,5 +298,6 @@ _MEANINGS: Mapping[Kind, Mapping[Action, _Meaning]] = {
     },
     Kind.GROUP: {Action.CREATE: Batch._create, Action.UPDATE: Batch._update, Action.DELETE: Batch._delete},
     Kind.MEMBERSHIP: {Action.CREATE: Batch._join, Action.DELETE: Batch._leave},
+    Kind.NESTING: {Action.CREATE: Batch._nest, Action.DELETE: Batch._unnest},
     Kind.LICENCE: {Action.CREATE: Batch._grant, Action.DELETE: Batch._withdraw},
 }

@@ -44,7 +44,7 @@ def check_texts(operation: Operation, encoding: str) -> None:
     Raises:
         Rejected: A field holds half of a surrogate pair, or what `encoding` cannot express.
     """
-    ids = (operation.id, operation.owner, operation.anchor, operation.account)
+    ids = (operation.id, operation.owner, operation.anchor, operation.account, operation.member)
     if not _encodable("".join(filter(None, ids))):
         raise Rejected("holds text that is not valid Unicode")
     for name in ("container", "role", "sku"):

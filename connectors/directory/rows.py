@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from connectors.contract import Kind, RemoteObject, Value
-from connectors.directory.schema import GONE, LIVE
+from connectors.directory.schema import GONE, LIVE, has_nestings
 from connectors.directory.working_set import Entry
 
 _OBJECT = "SELECT id, anchor, kind, owner, operation, container, enabled, state, attributes FROM object"
@@ -26,6 +26,8 @@ def read(connection: sqlite3.Connection, kind: Kind, after: int | None) -> Itera
     """All objects of one kind in the order they were made, or those changed after `after`, gone ones among them."""
     if kind is Kind.MEMBERSHIP:
         return _memberships(connection, after)
+    if kind is Kind.NESTING:
+        return _nestings(connection, after)
     if kind is Kind.LICENCE:
         return _licences(connection, after)
     if after is None:
@@ -84,6 +86,19 @@ def _memberships(connection: sqlite3.Connection, after: int | None) -> Iterator[
         )
 
 
+def _nestings(connection: sqlite3.Connection, after: int | None) -> Iterator[RemoteObject]:
+    if not has_nestings(connection):
+        return
+    rows = connection.execute(
+        "SELECT g.anchor, m.anchor, n.gone FROM nesting AS n"
+        " JOIN object AS g ON g.id = n.group_id JOIN object AS m ON m.id = n.member_id"
+        " WHERE CASE WHEN ? IS NULL THEN n.gone = 0 ELSE n.change > ? END ORDER BY n.group_id, n.member_id",
+        (after, after),
+    )
+    for group, member, gone in rows:
+        yield RemoteObject(Kind.NESTING, f"{group}/{member}", deleted=bool(gone), group=group, member=member)
+
+
 def _licences(connection: sqlite3.Connection, after: int | None) -> Iterator[RemoteObject]:
     rows = connection.execute(
         "SELECT a.anchor, l.sku, l.gone FROM licence AS l JOIN object AS a ON a.id = l.account_id"
@@ -114,15 +129,29 @@ def members(connection: sqlite3.Connection, group: str) -> Iterator[tuple[Remote
     return ((_remote(Kind.ACCOUNT, *row), role) for role, *row in found)
 
 
+def member_groups(connection: sqlite3.Connection, group: str) -> Iterator[RemoteObject]:
+    """The groups in a group."""
+    if not has_nestings(connection):
+        return
+    found = connection.execute(
+        "SELECT m.anchor, m.state, m.attributes, m.container, m.enabled, m.owner FROM object AS g"
+        " JOIN nesting AS n ON n.group_id = g.id AND n.gone = 0 JOIN object AS m ON m.id = n.member_id"
+        " WHERE g.anchor = ? ORDER BY n.member_id",
+        (group,),
+    )
+    yield from (_remote(Kind.GROUP, *row) for row in found)
+
+
 def named_links(
     connection: sqlite3.Connection, kind: Kind, group_name: str, account_name: str
 ) -> Iterator[tuple[RemoteObject, str, str]]:
-    """All memberships or licences, each with the names of its group (or "") and its account."""
+    """All memberships, nestings or licences, each with the names of its group (or "") and of who is in it or has it."""
     query = "SELECT anchor, attributes ->> ? FROM object WHERE kind = ? AND state = 0"
     groups = dict(connection.execute(query, (f'$."{group_name}"', Kind.GROUP)))
     accounts = dict(connection.execute(query, (f'$."{account_name}"', Kind.ACCOUNT)))
     for item in read(connection, kind, None):
-        yield item, groups.get(item.group, ""), accounts[item.account]
+        member = groups[item.member] if kind is Kind.NESTING else accounts[item.account]
+        yield item, groups.get(item.group, ""), member
 
 
 def attributes_in_use(connection: sqlite3.Connection, kind: Kind) -> list[str]:

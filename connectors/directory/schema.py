@@ -11,7 +11,10 @@ from uuid import uuid4
 
 from connectors.errors import AuthenticationFailed, Unavailable
 
-VERSION = 1
+VERSION = 2
+_WITHOUT_NESTING = 1
+"""The version before; `open_for_writing` brings it up to date, readers take it as it is."""
+
 LIVE, RECYCLED, GONE = 0, 1, 2
 """States of an object. live -> recycled -> gone, recycled -> live, live -> gone; a gone one stays gone."""
 
@@ -43,6 +46,13 @@ CREATE TABLE licence (
   PRIMARY KEY (account_id, sku)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX licence_sku ON licence (sku) WHERE gone = 0;
+"""
+_NESTING = """
+CREATE TABLE nesting (
+  group_id INTEGER NOT NULL, member_id INTEGER NOT NULL, gone INTEGER NOT NULL, change INTEGER NOT NULL,
+  PRIMARY KEY (group_id, member_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nesting_member ON nesting (member_id);
 """
 
 
@@ -82,6 +92,8 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             with transaction(connection):
                 if not _is_directory(connection, path):
                     create_tables(connection)
+                elif not has_nestings(connection):
+                    _lay_out(connection, _NESTING)
         except BaseException:
             connection.close()
             raise
@@ -131,10 +143,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Lays out an empty directory with an identity of its own, by which resume tokens are known."""
-    for statement in _TABLES.split(";"):
+    _lay_out(connection, _TABLES + _NESTING)
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", [("directory", str(uuid4())), ("change", 0)])
+
+
+def has_nestings(connection: sqlite3.Connection) -> bool:
+    """Whether the file has a table for groups in groups; one of the version before does not."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version != _WITHOUT_NESTING
+
+
+def _lay_out(connection: sqlite3.Connection, tables: str) -> None:
+    for statement in tables.split(";"):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", [("directory", str(uuid4())), ("change", 0)])
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -172,7 +194,7 @@ def _is_directory(connection: sqlite3.Connection, path: Path) -> bool:
     version, tables = connection.execute(
         "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
     ).fetchone()
-    if version == VERSION:
+    if version in (VERSION, _WITHOUT_NESTING):
         return True
     if version or tables:
         raise Unavailable(f"{path} is not a directory that this version can use")

@@ -41,7 +41,8 @@ class DirectoryTarget:
     """`connectors.contract.Target` on a SQLite file. Outcomes are yielded once they would survive a loss of power.
 
     What the contract leaves to the target: an account in the recycle bin has let go of its unique values, its
-    memberships and its licences; RESTORE brings none of the last two back. Deleting a group ends its memberships.
+    memberships and its licences; RESTORE brings none of the last two back. Deleting a group ends its memberships and
+    its nestings. A nesting that would put a group into itself, by whatever way, is rejected.
     One account is in one group at most once; CREATE in another role changes the role. Containers are made on demand.
     """
 

@@ -64,12 +64,15 @@ class WorkingSet:
         self._changed: dict[int, Entry] = {}
         self._next_id = 0
         self.live: dict[str, tuple[int, Kind]] = {}
-        """Id and kind of the live objects that memberships and licences of this batch name, by anchor."""
+        """Id and kind of the live objects that memberships, nestings and licences of this batch name, by anchor."""
         self.memberships: dict[Pair, str | None] = {}
         """Role by group id and account id as the file has it and as the batch leaves it; None: no member."""
         self.licences: dict[tuple[int, str], bool] = {}
         """Likewise, by account id and product."""
+        self.nestings: dict[Pair, bool] = {}
+        """Likewise, by the id of the group and that of the one in it; all there are, where one is to be made."""
         self._former_memberships: dict[Pair, str | None] = {}
+        self._former_nestings: dict[Pair, bool] = {}
         self._former_licences: dict[tuple[int, str], bool] = {}
         self._removed: list[Entry] = []
 
@@ -120,7 +123,7 @@ class WorkingSet:
                 self._holders[kind, name, value] = holder
 
     def _load_links(self, links: list[Operation]) -> None:
-        anchors = {operation.account for operation in links} | {operation.anchor for operation in links}
+        anchors = {anchor for link in links for anchor in (link.account, link.anchor, link.member)}
         rows = self._connection.execute(
             "SELECT anchor, id, kind FROM object WHERE state = 0 AND anchor IN (SELECT value FROM json_each(?))",
             (_json(filter(None, anchors)),),
@@ -129,6 +132,8 @@ class WorkingSet:
         accounts = _json(self.live[link.account][0] for link in links if link.account in self.live)
         if any(link.kind is Kind.LICENCE for link in links):
             self._load_licences(accounts)
+        if any(link.kind is Kind.NESTING for link in links):
+            self._load_nestings()
         pairs = [
             (self.live[link.anchor][0], self.live[link.account][0])
             for link in links
@@ -149,6 +154,12 @@ class WorkingSet:
         )
         self.licences = dict.fromkeys(rows, True)
         self._former_licences = dict(self.licences)
+
+    def _load_nestings(self) -> None:
+        """All of them: whether a group would be in itself is seen from the whole, which is small."""
+        rows = self._connection.execute("SELECT group_id, member_id FROM nesting WHERE gone = 0")
+        self.nestings = dict.fromkeys(rows, True)
+        self._former_nestings = dict(self.nestings)
 
     def used_seats(self, sku: str) -> int:
         """Seats of one product that were taken when the batch began."""
@@ -187,6 +198,20 @@ class WorkingSet:
         other = self._by_owner.get((entry.owner, entry.kind)) if entry.owner else None
         return holder not in (0, entry.id) or (other is not None and other is not entry and other.state == LIVE)
 
+    def is_within(self, group: int, other: int) -> bool:
+        """Whether a group is the other one, or is in it by whatever way."""
+        above: dict[int, list[int]] = {}
+        for (outer, member), held in self.nestings.items():
+            if held:
+                above.setdefault(member, []).append(outer)
+        seen, waiting = {group}, [group]
+        while waiting:
+            for outer in above.get(waiting.pop(), ()):
+                if outer not in seen:
+                    seen.add(outer)
+                    waiting.append(outer)
+        return other in seen
+
     # ------------------------------------------------------------ changes
 
     def new_id(self) -> int:
@@ -207,7 +232,7 @@ class WorkingSet:
                 self._holders[entry.kind, name, value] = entry.id
 
     def remove_links(self, entry: Entry) -> None:
-        """Takes the memberships and licences of an object away with it."""
+        """Takes the memberships, nestings and licences of an object away with it."""
         self._removed.append(entry)
 
     def _place(self, entry: Entry) -> None:
@@ -229,10 +254,14 @@ class WorkingSet:
         licences = [
             (*pair, change) for pair, held in self.licences.items() if held != self._former_licences.get(pair, False)
         ]
-        if not (self._changed or memberships or licences):
+        nestings = [
+            (*pair, change) for pair, held in self.nestings.items() if held != self._former_nestings.get(pair, False)
+        ]
+        if not (self._changed or memberships or nestings or licences):
             return False
         self._save_objects(change)
         self._save_memberships(memberships)
+        self._save_nestings(nestings)
         self._save_licences(licences)
         for entry in self._removed:
             self._remove_links(entry, change)
@@ -286,6 +315,13 @@ class WorkingSet:
             [(change, group, account) for group, account, role, change in rows if role is None],
         )
 
+    def _save_nestings(self, rows: list[tuple[int, int, int]]) -> None:
+        self._connection.executemany(
+            "INSERT INTO nesting VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET gone = excluded.gone, change = excluded.change",
+            [(group, member, not self.nestings[group, member], change) for group, member, change in rows],
+        )
+
     def _save_licences(self, rows: list[tuple[int, str, int]]) -> None:
         self._connection.executemany(
             "INSERT INTO licence VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
@@ -299,6 +335,11 @@ class WorkingSet:
             f"UPDATE membership SET gone = 1, change = ? WHERE {column} = ? AND gone = 0",  # noqa: S608 - one of two
             (change, entry.id),
         )
+        if entry.kind is Kind.GROUP:
+            self._connection.execute(
+                "UPDATE nesting SET gone = 1, change = ? WHERE ? IN (group_id, member_id) AND gone = 0",
+                (change, entry.id),
+            )
         self._connection.execute(
             "UPDATE licence SET gone = 1, change = ? WHERE account_id = ? AND gone = 0", (change, entry.id)
         )

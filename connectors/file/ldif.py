@@ -50,6 +50,7 @@ class Ldif:
                 (_ROLE_ATTRIBUTES.get(role, "member"), self.dn(account))
                 for account, role in rows.members(connection, group.anchor)
             ]
+            members += [("member", self.dn(inner)) for inner in rows.member_groups(connection, group.anchor)]
             yield self._record(self.dn(group), [*self._entry(group), *members])
 
     def changes(self, connection: sqlite3.Connection, effects: Iterable[Effect]) -> Iterator[str]:
@@ -57,7 +58,7 @@ class Ldif:
         yield "version: 1\n"
         for effect in effects:
             item = effect.after or effect.before
-            if item and item.kind is Kind.MEMBERSHIP:
+            if item and item.kind in (Kind.MEMBERSHIP, Kind.NESTING):
                 yield self._membership(connection, item, effect.action)
             elif effect.before and effect.after:
                 yield from self._modification(effect.before, effect.after)
@@ -102,12 +103,12 @@ class Ldif:
             yield self._record(self.dn(after), lines)
 
     def _membership(self, connection: sqlite3.Connection, item: RemoteObject, action: Action) -> str:
-        group, account = (rows.one(connection, anchor or "") for anchor in (item.group, item.account))
-        if not (group and account):
+        group, member = (rows.one(connection, anchor or "") for anchor in (item.group, item.account or item.member))
+        if not (group and member):
             return ""  # one of the two was deleted in the same batch, and the membership with it
         name = _ROLE_ATTRIBUTES.get(item.role, "member")
         verb = "add" if action is Action.CREATE else "delete"
-        lines = [("changetype", "modify"), (verb, name), (name, self.dn(account)), ("-", None)]
+        lines = [("changetype", "modify"), (verb, name), (name, self.dn(member)), ("-", None)]
         return self._record(self.dn(group), lines)
 
     def _record(self, dn: str, lines: Iterable[tuple[str, Value]]) -> str:

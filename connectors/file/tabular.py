@@ -1,8 +1,9 @@
-"""CSV and JSON Lines: one row per account, group, membership or licence.
+"""CSV and JSON Lines: one row per account, group, membership, nesting or licence.
 
-A full export is four files. A row of `memberships` and `licences` names account and group by anchor, and by name. A row
-of a change file says what was done (`action`, `kind`), which fields are new (`changed`), and how the object is now; a
-deleted one, how it was. With an object its memberships and licences end; no rows tell of them.
+A full export is five files. A row of `memberships`, `nestings` and `licences` names account and group by anchor, and by
+name; in `nestings`, `member` is the group that is in the other. A row of a change file says what was done (`action`,
+`kind`), which fields are new (`changed`), and how the object is now; a deleted one, how it was. With an object its
+memberships, nestings and licences end; no rows tell of them.
 """
 
 from __future__ import annotations
@@ -20,13 +21,23 @@ from connectors.directory.batch import Effect
 from connectors.file.options import FileOptions
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_KINDS = {"accounts": Kind.ACCOUNT, "groups": Kind.GROUP, "memberships": Kind.MEMBERSHIP, "licences": Kind.LICENCE}
+_KINDS = {
+    "accounts": Kind.ACCOUNT,
+    "groups": Kind.GROUP,
+    "memberships": Kind.MEMBERSHIP,
+    "nestings": Kind.NESTING,
+    "licences": Kind.LICENCE,
+}
 _FIXED: Mapping[str, tuple[str, ...]] = {
     "accounts": ("anchor", "container", "enabled"),
     "groups": ("anchor", "container"),
     "memberships": ("group", "account", "group_name", "account_name", "role"),
+    "nestings": ("group", "member", "group_name", "member_name"),
     "licences": ("account", "account_name", "sku"),
-    "changes": ("action", "kind", "anchor", "container", "enabled", "group", "account", "role", "sku", "changed"),
+    "changes": (
+        *("action", "kind", "anchor", "container", "enabled"),
+        *("group", "account", "role", "sku", "changed", "member"),
+    ),
 }
 
 Row = dict[str, Value]
@@ -46,8 +57,9 @@ class Tables:
                 yield {field: getattr(item, field) for field in _FIXED[name]}, item.attributes
             return
         names = (self._options.group_name, self._options.account_name)
-        for link, group_name, account_name in rows.named_links(connection, kind, *names):
-            fields: Row = {"group_name": group_name, "account_name": account_name}
+        member_name = "member_name" if kind is Kind.NESTING else "account_name"
+        for link, group_name, name_of_member in rows.named_links(connection, kind, *names):
+            fields: Row = {"group_name": group_name, member_name: name_of_member}
             yield {field: fields.get(field, getattr(link, field, None)) for field in _FIXED[name]}, {}
 
     def changes(self, effects: Iterable[Effect]) -> Iterator[tuple[Row, Mapping[str, Value]]]:
@@ -72,7 +84,7 @@ class JsonLines:
         self._tables = Tables(options)
 
     def names(self) -> Sequence[str]:
-        """Four files."""
+        """One for each kind."""
         return tuple(_KINDS)
 
     def snapshot(self, connection: sqlite3.Connection, name: str) -> Iterator[str]:
@@ -95,7 +107,7 @@ class Csv:
         self._tables = Tables(options)
 
     def names(self) -> Sequence[str]:
-        """Four files."""
+        """One for each kind."""
         return tuple(_KINDS)
 
     def snapshot(self, connection: sqlite3.Connection, name: str) -> Iterator[str]:

@@ -61,6 +61,44 @@ def test_reading_leaves_no_file_behind(opened: Opener, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_of_the_version_before_learns_of_groups_in_groups(opened: Opener, tmp_path: Path) -> None:
+    """It is read as it stands, and brought up to date when something is first written."""
+    with opened() as target:
+        groups = [Operation(name, Kind.GROUP, Action.CREATE, attributes={"name": name}) for name in ("inner", "outer")]
+        inner, outer = (outcome.anchor for outcome in target.apply(groups))
+    database = sqlite3.connect(tmp_path / "ad.db")
+    database.executescript("DROP TABLE nesting; PRAGMA user_version = 1")
+    database.close()
+    with opened() as target:
+        assert [item for item in target.read(Kind.NESTING) if isinstance(item, RemoteObject)] == []
+        nest = Operation("n", Kind.NESTING, Action.CREATE, anchor=outer, member=inner)
+        assert [outcome.error for outcome in target.apply([nest])] == [None]
+        assert [item.anchor for item in target.read(Kind.NESTING) if isinstance(item, RemoteObject)] == [
+            f"{outer}/{inner}"
+        ]
+
+
+def test_a_group_is_never_in_itself(opened: Opener) -> None:
+    """Neither at once nor by way of others, within a batch or over several."""
+    with opened() as target:
+        groups = [Operation(name, Kind.GROUP, Action.CREATE, attributes={"name": name}) for name in "abc"]
+        a, b, c = (outcome.anchor for outcome in target.apply(groups))
+        pairs = [(a, a), (a, b), (b, c), (c, a)]
+        batch = [
+            Operation(str(number), Kind.NESTING, Action.CREATE, anchor=outer, member=inner)
+            for number, (outer, inner) in enumerate(pairs)
+        ]
+        outcomes = {outcome.operation_id: outcome.error for outcome in target.apply(batch)}
+        assert {key: type(error) for key, error in outcomes.items()} == {
+            "0": Rejected,
+            "1": type(None),
+            "2": type(None),
+            "3": Rejected,
+        }
+        (again,) = target.apply([Operation("5", Kind.NESTING, Action.CREATE, anchor=c, member=a)])
+        assert isinstance(again.error, Rejected)
+
+
 def test_another_file_is_not_touched(opened: Opener, tmp_path: Path) -> None:
     """A database that is something else is refused, and stays byte for byte as it was."""
     database = sqlite3.connect(tmp_path / "ad.db")

@@ -49,14 +49,16 @@ def table(path: Path, **reading: Any) -> list[dict[str, str]]:
 
 
 def populate(target: FileTarget) -> tuple[str, str]:
-    """One account in one group with one licence; the anchors of account and group."""
-    made = list(target.apply([create("åse", mails=["b", "a|c"]), create("5A", Kind.GROUP, "name", year=5)]))
-    account, group = (str(outcome.anchor) for outcome in made)
+    """One account with one licence in one group, which is in itself in another; the anchors of account and group."""
+    people = [create("åse", mails=["b", "a|c"])]
+    groups = [create("5A", Kind.GROUP, "name", year=5), create("elever", Kind.GROUP, "name")]
+    account, group, above = (str(outcome.anchor) for outcome in target.apply([*people, *groups]))
     links = [
         Operation("m", Kind.MEMBERSHIP, Action.CREATE, anchor=group, account=account),
         Operation("l", Kind.LICENCE, Action.CREATE, account=account, sku="A3"),
+        Operation("n", Kind.NESTING, Action.CREATE, anchor=above, member=group),
     ]
-    assert [outcome.error for outcome in target.apply(links)] == [None, None]
+    assert [outcome.error for outcome in target.apply(links)] == [None, None, None]
     return account, group
 
 
@@ -70,20 +72,26 @@ def test_full_csv_files_hold_everything(opened: Opener, tmp_path: Path) -> None:
     assert table(tmp_path / "accounts.csv") == [
         {"container": "Skole", "enabled": "true", "username": "åse", "mails": "a\\|c|b"}
     ]
-    assert table(tmp_path / "groups.csv") == [{"container": "Skole", "name": "5A", "year": "5"}]
+    assert table(tmp_path / "groups.csv") == [
+        {"container": "Skole", "name": "5A", "year": "5"},
+        {"container": "Skole", "name": "elever", "year": ""},
+    ]
     assert table(tmp_path / "memberships.csv") == [{"group_name": "5A", "account_name": "åse", "role": "member"}]
     assert table(tmp_path / "licences.csv") == [{"account_name": "åse", "sku": "A3"}]
+    (nesting,) = table(tmp_path / "nestings.csv")
+    assert (nesting["group_name"], nesting["member_name"]) == ("elever", "5A")
 
 
 def test_full_json_lines_keep_types(opened: Opener, tmp_path: Path) -> None:
     """Lists stay lists and numbers numbers."""
     with opened(format="jsonl") as target:
         account, group = populate(target)
-    lines = {path.name: json.loads(path.read_text("utf-8")) for path in tmp_path.glob("*.jsonl")}
+    lines = {path.name: json.loads(path.read_text("utf-8").splitlines()[0]) for path in tmp_path.glob("*.jsonl")}
     assert lines["accounts.jsonl"]["attributes"] == {"username": "åse", "mails": ["a|c", "b"]}
     assert lines["groups.jsonl"]["attributes"] == {"name": "5A", "year": 5}
     assert (lines["memberships.jsonl"]["account"], lines["memberships.jsonl"]["group"]) == (account, group)
     assert lines["licences.jsonl"]["sku"] == "A3"
+    assert lines["nestings.jsonl"]["member"] == group
 
 
 def test_columns_delimiter_and_encoding_are_chosen(opened: Opener, tmp_path: Path) -> None:
@@ -265,10 +273,12 @@ def test_changes_that_a_killed_process_owed_are_published(opened: Opener, tmp_pa
 
 
 def test_json_lines_tell_of_links(opened: Opener, tmp_path: Path) -> None:
-    """Memberships and licences are rows among the others."""
+    """Memberships, licences and nestings are rows among the others."""
     with opened(mode="changes", format="jsonl") as target:
         account, group = populate(target)
     lines = [json.loads(line) for line in (tmp_path / "changes-000002.jsonl").read_text("utf-8").splitlines()]
+    nesting = lines.pop()
+    assert (nesting["kind"], nesting["member"]) == ("nesting", group)
     assert lines == [
         {
             "action": "create",

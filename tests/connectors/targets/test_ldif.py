@@ -55,6 +55,24 @@ def populate(target: FileTarget) -> tuple[str | None, str | None]:
     return one, other
 
 
+def test_a_group_in_a_group_is_a_member_like_any_other(tmp_path: Path) -> None:
+    """In the full file, and as a change record."""
+    for mode in ("full", "changes"):
+        folder = tmp_path / mode
+        folder.mkdir()
+        with opened(folder, mode) as target:
+            groups = [Operation(name, Kind.GROUP, Action.CREATE, attributes={"cn": name}) for name in ("5A", "elever")]
+            inner, outer = (outcome.anchor for outcome in target.apply(groups))
+            link = Operation("n", Kind.NESTING, Action.CREATE, anchor=outer, member=inner)
+            assert [outcome.error for outcome in target.apply([link])] == [None]
+    (_, full) = records(tmp_path / "full" / "directory.ldif")
+    assert full[0] == ("dn", "cn=elever,dc=ks,dc=no")
+    assert ("member", "cn=5A,dc=ks,dc=no") in full
+    (change,) = records(tmp_path / "changes" / "changes-000002.ldif")
+    assert change[:2] == [("dn", "cn=elever,dc=ks,dc=no"), ("changetype", "modify")]
+    assert ("member", "cn=5A,dc=ks,dc=no") in change
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_any_text_survives_a_line(text: str) -> None:
     """Every physical line is printable ASCII of at most 76 characters, and unfolds to the value."""
