@@ -203,6 +203,7 @@ class _Loader:
         return Ruleset(
             version=self._version(tables),
             files=tuple(RulesetSource(file.document.file, file.document.text, _digest(file)) for file in self._files),
+            tables=tuple(RulesetSource(one.file, one.text, one.digest) for _, one in sorted(tables.items())),
             accounts=tuple(accounts),
             groups=tuple(groups),
             licences=tuple(licences),

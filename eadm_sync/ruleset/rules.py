@@ -219,6 +219,7 @@ class Ruleset:
     Attributes:
         version: Hash of all files and tables.
         files: The YAML files, in order.
+        tables: The lookup tables' files, in order of the words they are read by.
         accounts: In order of file name and position.
         groups: As `accounts`.
         licences: As `accounts`.
@@ -232,6 +233,7 @@ class Ruleset:
 
     version: str
     files: tuple[RulesetSource, ...]
+    tables: tuple[RulesetSource, ...]
     accounts: tuple[AccountRule, ...]
     groups: tuple[GroupRule, ...]
     licences: tuple[LicenceRule, ...]

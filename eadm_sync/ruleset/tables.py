@@ -23,11 +23,15 @@ class Table:
         columns: Column names; the first is the key.
         rows: Key -> values in the order of `columns`, None where a cell is empty.
         digest: Hash of the file's content.
+        file: Path as the administrator would type it.
+        text: The file's content.
     """
 
     columns: tuple[str, ...]
     rows: Mapping[str, tuple[str | None, ...]]
     digest: str
+    file: str
+    text: str
 
 
 def read_table(path: Path, shown: str) -> Table:
@@ -73,7 +77,7 @@ def _parsed(text: str, shown: str, digest: str) -> Table:
         problems.append(Problem(shown, reader.line_num, 1, f"not a line of CSV: {error}"))
     if problems:
         raise ConfigError(tuple(problems))
-    return Table(columns, rows, digest)
+    return Table(columns, rows, digest, shown, text)
 
 
 def _header_problems(columns: tuple[str, ...], shown: str) -> list[Problem]:
