@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from eadm_sync.delivery.enqueueing import items
 from eadm_sync.errors import PlanOutdated
 from eadm_sync.identifiers import store
 from eadm_sync.plan.change import group_key, membership_key
+from eadm_sync.plan.plan import slice_of
 from eadm_sync.plan.saved import read_header
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.outcomes import AuditEntry, append_audit, known_versions
@@ -85,7 +87,9 @@ def sync(
     """
     with context.writing() as database, recorded(context, database, "sync") as run:
         report = SyncReport(run.id)
+        began = context.clock.now()
         with database.run_lock(), planned(context, database, released=released, progress=progress) as made:
+            run.spent("planning", began, context.clock.now())
             _describe(run, report, made)
             if not confirm(made):
                 report.accepted = False
@@ -95,7 +99,9 @@ def sync(
             with database.write() as connection:
                 _accept(context, connection, made, report, reason)
         if deliver:
+            began = context.clock.now()
             report.targets = deliver_all(context, database, progress)
+            run.spent("delivering", began, context.clock.now())
         _conclude(run, report)
         return report
 
@@ -232,21 +238,25 @@ def _allocated(made: Planned) -> Iterator[tuple[str, str, str]]:
 def _describe(run: Run, report: SyncReport, made: Planned) -> None:
     """What the plan says, for the book of runs."""
     plan = made.plan
-    report.held = sum(len(held) for _, _, held in plan.judged()) if plan.holds else 0
+    held = Counter(slice_of(change) for _, _, held in plan.judged() for change in held) if plan.holds else Counter()
+    report.held = held.total()
     report.failed_sources = tuple(error.source for error in made.failures)
     report.problems = len(plan.problems)
     run.report.update(
         plan=plan.hash,
         ruleset=plan.basis.ruleset,
         changes={f"{target}.{kind}.{action}": number for (target, kind, action), number in plan.counts.items()},
+        held_changes={f"{target}.{kind}.{action}": number for (target, kind, action), number in held.items()},
         holds=[msgspec.to_builtins(hold) for hold in (*made.import_holds, *plan.holds)],
         sources={
-            one.source: {"read": one.read, "changed": one.changed, "vanished": one.vanished}
-            for one in made.imported.reports
+            one.source: {name: getattr(one, name) for name in _COUNTED_OF_SOURCES} for one in made.imported.reports
         },
         failed_sources={error.source: str(error) for error in made.failures},
         problems=[msgspec.to_builtins(problem) for problem in plan.problems[:100]],
     )
+
+
+_COUNTED_OF_SOURCES = ("read", "new", "changed", "unchanged", "vanished", "returned", "quarantined")
 
 
 def _conclude(run: Run, report: SyncReport) -> None:

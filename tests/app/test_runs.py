@@ -41,7 +41,9 @@ def test_a_run_is_in_the_book_from_its_beginning(database: Database):
 
     assert (during.status, during.command, during.actor, during.finished_at) == ("running", "sync", "kari", None)
     assert (after.status, after.finished_at) == ("done", "2026-08-17T04:00:00+00:00")
-    assert msgspec.json.decode(after.report) == {"enqueued": 3}
+    content = msgspec.json.decode(after.report)
+    assert content.pop("text").startswith(f"sync {run.id}: done\n")
+    assert content == {"enqueued": 3}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,9 @@ def test_a_run_that_ends_in_an_error_says_so(database: Database, error: BaseExce
 
     (row,) = _rows(database)
     assert row.status == status
-    assert msgspec.json.decode(row.report) == {"error": told}
+    content = msgspec.json.decode(row.report)
+    assert f"failed: {told}\n" in content.pop("text")
+    assert content == {"error": told}
 
 
 def test_runs_of_one_second_have_ids_of_their_own(database: Database):
