@@ -24,7 +24,7 @@ _decode_basis = msgspec.json.Decoder(Basis).decode
 
 
 class RuleVersion(msgspec.Struct, frozen=True):
-    """One version in which a rule's text, or that of a condition or identifier that it names, changed.
+    """One version in which a rule's text, or that of a condition, table or identifier that it names, changed.
 
     Attributes:
         version: The ruleset's version.
@@ -97,7 +97,7 @@ def history_of_rule(context: Context, name: str) -> Iterator[RuleVersion]:
 
     Args:
         context: The installation.
-        name: "<ruleset>/<rule>", or the bare name of a rule, condition or identifier.
+        name: "<ruleset>/<rule>", or the bare name of a rule, condition, table or identifier.
 
     Raises:
         NotFound, AmbiguousName: No version, or several rulesets, have one of this name.
@@ -130,11 +130,23 @@ def _versions_of(connection: Connection, name: str) -> Iterator[RuleVersion]:
     for at, author, run_id, version in rows:
         now = definitions(files_of(connection, version)).get(name)
         shown = now or before
-        if shown is not None and (before and before.whole) != (now and now.whole):
+        if shown is not None and _differ(before, now):
             change = "added" if before is None else "removed" if now is None else "edited"
-            diff = text_diff(before.whole if before else "", now.whole if now else "", shown.file)
+            diff = text_diff(_text(before, now), _text(now, before), shown.file)
             yield RuleVersion(version, at, author, run_id, change, shown.file, shown.line, diff)
         before = now
+
+
+def _differ(before: Definition | None, now: Definition | None) -> bool:
+    return now is not before if before is None or now is None else now.differs(before)
+
+
+def _text(one: Definition | None, other: Definition | None) -> str:
+    """What of a definition is compared with another version of it."""
+    if one is None:
+        return ""
+    comparable = other is None or (one.is_complete and other.is_complete)
+    return one.whole if comparable else one.rules
 
 
 # ---------------------------------------------------------------- the audit

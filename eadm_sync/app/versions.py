@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ APPLIED = "ruleset"
 """Kind of the audit's lines on rulesets, and the name in `meta` of the version in force."""
 
 _RULES = ("accounts", "groups", "licences")
-_NAMED = ("conditions", "identifiers")
+_NAMED = ("conditions", "identifiers", "tables")
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -27,7 +28,7 @@ class Applied(msgspec.Struct, frozen=True):
 
     Attributes:
         former: The version before it, or None for the first.
-        diff: Unified difference between their files; empty where only a table differs.
+        diff: Unified difference between their files and tables.
     """
 
     former: str | None
@@ -50,7 +51,7 @@ def note_ruleset(context: Context, connection: Connection, run_id: str, author: 
     if version == former:
         return
     now, who = context.clock.now().isoformat(), author or context.actor
-    files = {file.path: file.text for file in context.ruleset.files}
+    files = {file.path: file.text for file in (*context.ruleset.files, *context.ruleset.tables)}
     columns = tables.ruleset_versions.c
     if connection.scalar(select(columns.version).where(columns.version == version)) is None:
         row = (version, now, who, msgspec.json.encode(files))
@@ -72,7 +73,7 @@ def _in_force(connection: Connection) -> str | None:
 
 
 def files_of(connection: Connection, version: str) -> dict[str, str]:
-    """Path → text of a version's files; empty where it is not kept."""
+    """Path → text of a version's files and tables; empty where it is not kept."""
     columns = tables.ruleset_versions.c
     stored = connection.scalar(select(columns.files).where(columns.version == version))
     return {} if stored is None else msgspec.json.decode(stored, type=dict[str, str])
@@ -98,33 +99,69 @@ def text_diff(old: str, new: str, path: str) -> str:
 
 @dataclass(frozen=True)
 class Definition:
-    """What one version says of a rule, condition or identifier.
+    """What one version says of a rule, condition, table or identifier.
 
     Attributes:
         name: "<ruleset>/<rule>" for a rule; else the bare name.
         file: Path as it was then.
         line: 1-based line of its first line.
         text: Its own lines.
-        whole: Its lines with those of every condition and identifier that it names, directly or through others.
+        rules: Its lines with those of everything that it names, directly or through others.
+        tables: What stands in the tables among them; empty where there are none.
+        is_complete: Whether the contents of all of these tables are kept; older programs kept none.
     """
 
     name: str
     file: str
     line: int
     text: str
-    whole: str
+    rules: str
+    tables: str = ""
+    is_complete: bool = True
+
+    @property
+    def whole(self) -> str:
+        """All that decides what it gives."""
+        return self.rules + self.tables
+
+    def differs(self, other: Definition) -> bool:
+        """Whether it gives something else than in another version, as far as both are kept."""
+        if self.is_complete and other.is_complete:
+            return self.whole != other.whole
+        return self.rules != other.rules
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One entry of a file; `table` is the path of the table that it names, if it is one."""
+
+    file: str
+    line: int
+    text: str
+    table: str | None
 
 
 def definitions(files: Mapping[str, str]) -> dict[str, Definition]:
-    """Every rule, condition and identifier in a version's files, by name."""
-    found: dict[str, Definition] = {}
+    """Every rule, condition, table and identifier in a version's files, by name."""
+    parts: dict[str, _Part] = {}
     for path, text in files.items():
-        document = load_yaml(text, path)
-        for name, place in _places(document):
-            first, last = _lines(document, place)
-            own = "\n".join(document.line_text(line) for line in range(first, last + 1)) + "\n"
-            found[name] = Definition(name, path, first, own, own)
-    return {name: _with_named(one, found) for name, one in found.items()}
+        if path.endswith(_RULESET_SUFFIXES):
+            parts.update(_parts(load_yaml(text, path), path))
+    return {name: _definition(name, parts, files) for name in parts}
+
+
+_RULESET_SUFFIXES = (".yaml", ".yml")
+
+
+def _parts(document: Document, path: str) -> Iterator[tuple[str, _Part]]:
+    """Every entry of a file, by name."""
+    folder = posixpath.dirname(path)
+    tables = (document.data or {}).get("tables") or {}
+    for name, place in _places(document):
+        first, last = _lines(document, place)
+        text = "\n".join(document.line_text(line) for line in range(first, last + 1)) + "\n"
+        table = posixpath.normpath(posixpath.join(folder, tables[name])) if place == ("tables", name) else None
+        yield name, _Part(path, first, text, table)
 
 
 def _places(document: Document) -> Iterator[tuple[str, tuple[str | int, ...]]]:
@@ -158,13 +195,23 @@ def _margin(text: str) -> int:
     return len(text) - len(text.lstrip())
 
 
-def _with_named(one: Definition, known: Mapping[str, Definition]) -> Definition:
+def _definition(name: str, parts: Mapping[str, _Part], files: Mapping[str, str]) -> Definition:
     """A definition with everything that it names."""
-    used: dict[str, str] = {}
-    waiting = [one.text]
+    own = parts[name]
+    used: set[str] = set()
+    waiting = [own.text]
     while waiting:
         for word in re.findall(r"[a-z][a-z0-9_]*", waiting.pop()):
-            if word in known and word not in used and word != one.name:
-                used[word] = known[word].text
-                waiting.append(known[word].text)
-    return Definition(one.name, one.file, one.line, one.text, one.text + "".join(used[word] for word in sorted(used)))
+            if word in parts and word not in used and word != name:
+                used.add(word)
+                waiting.append(parts[word].text)
+    tables = sorted({table for word in (name, *used) if (table := parts[word].table) is not None})
+    return Definition(
+        name,
+        own.file,
+        own.line,
+        own.text,
+        own.text + "".join(parts[word].text for word in sorted(used)),
+        "".join(files.get(table, "") for table in tables),
+        is_complete=all(table in files for table in tables),
+    )
