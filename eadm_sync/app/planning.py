@@ -22,7 +22,7 @@ from eadm_sync.importing import Imported, read_import
 from eadm_sync.model import Person
 from eadm_sync.plan.brakes import Limit
 from eadm_sync.plan.build import Inputs, build
-from eadm_sync.plan.change import group_key, licence_key, membership_key
+from eadm_sync.plan.change import group_key, licence_key, membership_key, nesting_key
 from eadm_sync.plan.plan import Basis, Plan
 from eadm_sync.ruleset import Organisation
 from eadm_sync.state import tables
@@ -76,9 +76,22 @@ class Planned:
 
 @contextlib.contextmanager
 def planned(
-    context: Context, database: Database, *, released: frozenset[str] = frozenset(), progress: Progress = silent
+    context: Context,
+    database: Database,
+    *,
+    released: frozenset[str] = frozenset(),
+    progress: Progress = silent,
+    read_sources: bool = True,
 ) -> Iterator[Planned]:
     """A plan for today, valid inside the `with` block.
+
+    Args:
+        context: The installation.
+        database: The state.
+        released: Names of holds to let go.
+        progress: Told how it gets on.
+        read_sources: False: people and units are as the last accepted import left them; only what time, the rules, or
+            a former run's leftovers ask for is planned.
 
     Raises:
         NotFound: A hold that is to be released cannot be, by any name of a source or target.
@@ -92,7 +105,7 @@ def planned(
         check_key(connection, context.vault)
         imported = read_import(
             context.loaded.settings,
-            context.make_sources(),
+            context.make_sources() if read_sources else {},
             connection,
             context.vault,
             now=context.clock.now(),
@@ -193,6 +206,8 @@ def _queued(context: Context, connection: Connection) -> _Queued:
         if item.subject == item.object_key:
             if item.state is not State.DEAD:
                 made.add((item.target, item.object_key.removeprefix(group_key(""))))
+        elif item.object_key.startswith(nested_in := nesting_key(item.subject.removeprefix(group_key("")), "")):
+            filled.add((item.target, item.object_key.removeprefix(nested_in)))
         elif item.object_key.startswith(member_of := membership_key(item.subject, "")):
             filled.add((item.target, item.object_key.removeprefix(member_of)))
         elif item.object_key.startswith(licensed_with := licence_key(item.subject, "")):

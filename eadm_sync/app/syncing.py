@@ -16,13 +16,14 @@ from eadm_sync.app.planning import EVALUATED_WITH, Planned, Progress, planned, s
 from eadm_sync.app.runs import Run, recorded
 from eadm_sync.app.versions import note_ruleset
 from eadm_sync.delivery.enqueueing import items
+from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.errors import PlanOutdated
 from eadm_sync.identifiers import store
-from eadm_sync.plan.change import group_key, membership_key
+from eadm_sync.plan.change import group_key, membership_key, nesting_key
 from eadm_sync.plan.plan import slice_of
 from eadm_sync.plan.saved import read_header
 from eadm_sync.state import bulk, tables
-from eadm_sync.state.outcomes import AuditEntry, append_audit, known_versions
+from eadm_sync.state.outcomes import AuditEntry, append_audit, known_versions, note_renamed
 from eadm_sync.state.sealing import note_key
 from exportqueue import State, Unfinished
 
@@ -69,6 +70,8 @@ def sync(
     released: frozenset[str] = frozenset(),
     reason: str | None = None,
     progress: Progress = silent,
+    read_sources: bool = True,
+    command: str = "sync",
 ) -> SyncReport:
     """The main job.
 
@@ -79,16 +82,19 @@ def sync(
         released: Names of holds to let go, with the `reason` that the audit keeps.
         reason: As above.
         progress: Told how it gets on.
+        read_sources: As for `planned`.
+        command: What the book of runs calls it.
 
     Raises:
         StateBusy: Another run is at work.
         PlanOutdated: A worker changed a target between planning and accepting.
         ConfigError, StateError: As planning.
     """
-    with context.writing() as database, recorded(context, database, "sync") as run:
+    with context.writing() as database, recorded(context, database, command) as run:
         report = SyncReport(run.id)
         began = context.clock.now()
-        with database.run_lock(), planned(context, database, released=released, progress=progress) as made:
+        planning = planned(context, database, released=released, progress=progress, read_sources=read_sources)
+        with database.run_lock(), planning as made:
             run.spent("planning", began, context.clock.now())
             _describe(run, report, made)
             if not confirm(made):
@@ -164,6 +170,7 @@ def _accept(context: Context, connection: Connection, made: Planned, report: Syn
             "summary": msgspec.json.encode({f"{t}.{k}.{a}": number for (t, k, a), number in plan.counts.items()}),
         },
     )
+    note_renamed(connection, plan.renamed, plan.basis.ruleset)
     note_ruleset(context, connection, report.run_id, context.author)
     bulk.upsert(connection, tables.meta, ("name", "value"), [(EVALUATED_WITH, made.evaluated_with)])
     note_key(connection, context.vault)
@@ -196,7 +203,7 @@ def _supersede(context: Context, connection: Connection, made: Planned) -> tuple
     orphans = {item.subject for item in queued if dead and _waits_for(item, dead)} - made.plan.due.keys()
     subjects = {item.subject for item in queued} & (made.plan.due.keys() | orphans)
     superseded = context.queue.supersede(connection, subjects)
-    dropped = _drop(context, connection, groups & {(item.target, item.object_key) for item in queued})
+    dropped = _drop(context, connection, groups & {(item.target, item.subject) for item in queued})
     return superseded.dropped + dropped, superseded.running | orphans
 
 
@@ -213,11 +220,16 @@ def _drop(context: Context, connection: Connection, groups: set[tuple[str, str]]
 
 
 def _waits_for(item: Unfinished, groups: set[tuple[str, str]]) -> bool:
-    """Whether an item is a membership in one of some groups, given by (target, object key)."""
-    return any(
-        item.target == target and item.object_key == membership_key(item.subject, group.removeprefix(group_key("")))
-        for target, group in groups
-    )
+    """Whether an item is a membership in one of some groups, or a place of another group there.
+
+    The groups are given by (target, object key).
+    """
+    member = item.subject.removeprefix(group_key(""))
+    for target, group in groups:
+        key = group.removeprefix(group_key(""))
+        if item.target == target and item.object_key in {membership_key(item.subject, key), nesting_key(member, key)}:
+            return True
+    return False
 
 
 def _note_people(connection: Connection, made: Planned, others: frozenset[str]) -> None:
@@ -226,7 +238,7 @@ def _note_people(connection: Connection, made: Planned, others: frozenset[str]) 
     again = {*made.plan.held_people(), *made.plan.postponed, *others}
     settled = set(connection.scalars(select(people.id).where(people.pending.is_(True)))) & made.plan.due.keys() - again
     bulk.update(connection, tables.people, ("pending",), ("id",), ((False, person_id) for person_id in sorted(settled)))
-    bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(again)))
+    look_again(connection, again)
 
 
 def _allocated(made: Planned) -> Iterator[tuple[str, str, str]]:
