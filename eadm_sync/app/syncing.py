@@ -16,10 +16,9 @@ from eadm_sync.app.planning import EVALUATED_WITH, Planned, Progress, planned, s
 from eadm_sync.app.runs import Run, recorded
 from eadm_sync.app.versions import note_ruleset
 from eadm_sync.delivery.enqueueing import items
-from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.errors import PlanOutdated
 from eadm_sync.identifiers import store
-from eadm_sync.plan.change import group_key, membership_key, nesting_key
+from eadm_sync.plan.change import group_key, membership_key
 from eadm_sync.plan.plan import slice_of
 from eadm_sync.plan.saved import read_header
 from eadm_sync.state import bulk, tables
@@ -220,16 +219,11 @@ def _drop(context: Context, connection: Connection, groups: set[tuple[str, str]]
 
 
 def _waits_for(item: Unfinished, groups: set[tuple[str, str]]) -> bool:
-    """Whether an item is a membership in one of some groups, or a place of another group there.
-
-    The groups are given by (target, object key).
-    """
-    member = item.subject.removeprefix(group_key(""))
-    for target, group in groups:
-        key = group.removeprefix(group_key(""))
-        if item.target == target and item.object_key in {membership_key(item.subject, key), nesting_key(member, key)}:
-            return True
-    return False
+    """Whether an item is a membership in one of some groups, given by (target, object key)."""
+    return any(
+        item.target == target and item.object_key == membership_key(item.subject, group.removeprefix(group_key("")))
+        for target, group in groups
+    )
 
 
 def _note_people(connection: Connection, made: Planned, others: frozenset[str]) -> None:
@@ -238,7 +232,7 @@ def _note_people(connection: Connection, made: Planned, others: frozenset[str]) 
     again = {*made.plan.held_people(), *made.plan.postponed, *others}
     settled = set(connection.scalars(select(people.id).where(people.pending.is_(True)))) & made.plan.due.keys() - again
     bulk.update(connection, tables.people, ("pending",), ("id",), ((False, person_id) for person_id in sorted(settled)))
-    look_again(connection, again)
+    bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(again)))
 
 
 def _allocated(made: Planned) -> Iterator[tuple[str, str, str]]:
