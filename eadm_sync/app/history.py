@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, select
 
+from connectors.contract import Action, Kind
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.app.versions import APPLIED, Applied, Definition, definitions, files_of, text_diff
 from eadm_sync.errors import AmbiguousName, NotFound
-from eadm_sync.plan.change import Change, PersonFrame, account_key, group_key, membership_key
+from eadm_sync.plan.change import Change, PersonFrame, account_key, group_key, licence_key, membership_key
 from eadm_sync.plan.plan import Basis
 from eadm_sync.plan.saved import as_json
 from eadm_sync.state import tables
@@ -71,12 +72,12 @@ class Access(msgspec.Struct, frozen=True):
         target: Name of the target.
         name: The target, the group's key or the product.
         rule: Id of the rule that gives it.
-        version: The ruleset version that gave it, or None where the audit does not say.
+        version: The ruleset version that gave it as it is now, or None where that is not kept.
         file: Where the rule stood in that version, or None.
         line: 1-based, as `file`.
         text: The rule as it was in that version.
         given: The line of the audit that says that it was given, or None where it is gone.
-        changes: The rule's versions up to that one, the earliest first.
+        changes: The rule's versions up to the last change of it, the earliest first.
     """
 
     person: str
@@ -173,7 +174,7 @@ def history_of_account(context: Context, name: str, target: str | None = None) -
     with _reading(context) as connection:
         person = connection.scalar(select(accounts.person_id).where(accounts.anchor == name))
         person = person or find_person(connection, name)
-        query = _lines().where(columns.person_id == person, columns.object == account_key(person))
+        query = _lines().where(columns.kind == Kind.ACCOUNT, columns.object == account_key(person))
         if target is not None:
             query = query.where(columns.target == known_name("target", target, context.loaded.settings.targets))
         yield from _audit(connection, query)
@@ -190,8 +191,8 @@ def history_of_group(context: Context, key: str) -> Iterator[AuditRow]:
         known_keys = set(connection.scalars(select(groups.key)))
         known = known_name("group", key if key in known_keys else key.casefold(), known_keys)
         memberships = columns.object.endswith(membership_key("", known).removeprefix("membership:"), autoescape=True)
-        of_group = (columns.object == group_key(known)) | ((columns.kind == "membership") & memberships)
-        yield from _audit(connection, _lines().where(of_group))
+        itself = (columns.kind == Kind.GROUP) & (columns.object == group_key(known))
+        yield from _audit(connection, _lines().where(itself | ((columns.kind == Kind.MEMBERSHIP) & memberships)))
 
 
 def _lines() -> Select[Any]:
@@ -231,60 +232,67 @@ def history_of_access(context: Context, person: str, what: str) -> tuple[Access,
     """
     with _reading(context) as connection:
         person_id = find_person(connection, person)
-        found = [row for row in _accesses(connection, person_id) if what.casefold() == row[2].casefold()]
+        held = tuple(_held(connection, person_id))
+        found = [one for one in held if what.casefold() == one.name.casefold()]
         if not found:
-            names = {name for _, _, name, _, _ in _accesses(connection, person_id)}
-            raise NotFound(f"account, group or licence of {person_id}", what, tuple(sorted(names)[:5]))
-        return tuple(_access(connection, person_id, *row) for row in found)
+            raise NotFound(
+                f"account, group or licence of {person_id}", what, tuple(sorted({one.name for one in held})[:5])
+            )
+        return tuple(_access(connection, person_id, one) for one in found)
 
 
-def _accesses(connection: Connection, person_id: str) -> Iterator[tuple[str, str, str, str, str]]:
-    """(kind, target, name, rule, object key) of all that a person is known to have."""
-    accounts, groups, licences = (
-        tables.known_accounts.c,
-        tables.known_memberships.c,
-        tables.known_licences.c,
+class _Held(NamedTuple):
+    """Something that a person is known to have; `version` is "" where an older program gave it."""
+
+    kind: Kind
+    target: str
+    name: str
+    rule: str
+    version: str
+    object_key: str
+
+
+def _held(connection: Connection, person_id: str) -> Iterator[_Held]:
+    """All that a person is known to have."""
+    accounts, groups, licences = tables.known_accounts.c, tables.known_memberships.c, tables.known_licences.c
+    query: Select[Any] = select(accounts.target, accounts.rule, accounts.ruleset_version)
+    for target, rule, version in connection.execute(query.where(accounts.person_id == person_id)):
+        yield _Held(Kind.ACCOUNT, target, target, rule, version, account_key(person_id))
+    query = select(groups.target, groups.rule, groups.ruleset_version, groups.group_key).where(
+        groups.person_id == person_id
     )
-    for target, rule in connection.execute(
-        select(accounts.target, accounts.rule).where(accounts.person_id == person_id)
-    ):
-        yield "account", target, target, rule, account_key(person_id)
-    for target, key, rule in connection.execute(
-        select(groups.target, groups.group_key, groups.rule).where(groups.person_id == person_id)
-    ):
-        yield "membership", target, key, rule, membership_key(person_id, key)
-    for target, sku, rule in connection.execute(
-        select(licences.target, licences.sku, licences.rule).where(licences.person_id == person_id)
-    ):
-        yield "licence", target, sku, rule, f"licence:{person_id}:{sku}"
+    for target, rule, version, key in connection.execute(query):
+        yield _Held(Kind.MEMBERSHIP, target, key, rule, version, membership_key(person_id, key))
+    query = select(licences.target, licences.rule, licences.ruleset_version, licences.sku).where(
+        licences.person_id == person_id
+    )
+    for target, rule, version, sku in connection.execute(query):
+        yield _Held(Kind.LICENCE, target, sku, rule, version, licence_key(person_id, sku))
 
 
-def _access(
-    connection: Connection, person_id: str, kind: str, target: str, name: str, rule: str, object_key: str
-) -> Access:
+def _access(connection: Connection, person_id: str, held: _Held) -> Access:
     columns = tables.audit.c
     query = select(tables.audit).where(
-        columns.person_id == person_id,
-        columns.target == target,
-        columns.object == object_key,
-        columns.action == "create",
+        columns.kind == held.kind, columns.object == held.object_key, columns.target == held.target
     )
-    row = connection.execute(query.order_by(columns.id.desc()).limit(1)).first()
+    latest_first = query.order_by(columns.id.desc()).limit(1)
+    row = connection.execute(latest_first.where(columns.action == Action.CREATE)).first()
     given = None if row is None else _audit_row(row)
-    version = _version_of(connection, given)
-    definition = None if version is None else definitions(files_of(connection, version)).get(rule)
+    latest = connection.execute(latest_first).first()
+    version = held.version or _version_of(connection, given)
+    definition = None if version is None else definitions(files_of(connection, version)).get(held.rule)
     return Access(
         person=person_id,
-        kind=kind,
-        target=target,
-        name=name,
-        rule=rule,
+        kind=held.kind,
+        target=held.target,
+        name=held.name,
+        rule=held.rule,
         version=version,
         file=definition.file if definition else None,
         line=definition.line if definition else None,
         text=definition.text if definition else "",
         given=given,
-        changes=tuple(_until(_versions_of(connection, rule), given)),
+        changes=tuple(_until(_versions_of(connection, held.rule), None if latest is None else latest.at)),
     )
 
 
@@ -296,10 +304,10 @@ def _version_of(connection: Connection, given: AuditRow | None) -> str | None:
     return None if basis is None else _decode_basis(basis).ruleset
 
 
-def _until(versions: Iterator[RuleVersion], given: AuditRow | None) -> Iterator[RuleVersion]:
-    """Versions that were in force when something was given; all of them where that is not known."""
+def _until(versions: Iterator[RuleVersion], moment: str | None) -> Iterator[RuleVersion]:
+    """Versions that came into force up to a moment; all of them where that is not known."""
     for one in versions:
-        if given is None or one.at <= given.at:
+        if moment is None or one.at <= moment:
             yield one
 
 
