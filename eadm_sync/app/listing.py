@@ -131,13 +131,6 @@ class RunRow(msgspec.Struct, frozen=True):
     status: str
 
 
-class RunDetail(msgspec.Struct, frozen=True):
-    """One run with its report."""
-
-    run: RunRow
-    report: dict[str, Any]
-
-
 class QuarantineRow(msgspec.Struct, frozen=True):
     """Something that an import left out; `since` is when it was first seen."""
 
@@ -357,24 +350,6 @@ def runs(context: Context) -> Iterator[RunRow]:
     with _reading(context) as connection:
         for row in connection.execute(select(tables.runs).order_by(tables.runs.c.id.desc())):
             yield _run_row(row)
-
-
-def run(context: Context, run_id: str) -> RunDetail:
-    """One run; "last" is the latest.
-
-    Raises:
-        NotFound: There is none with this id.
-    """
-    columns = tables.runs.c
-    query = select(tables.runs)
-    query = query.order_by(columns.id.desc()).limit(1) if run_id == "last" else query.where(columns.id == run_id)
-    with _reading(context) as connection:
-        row = connection.execute(query).first()
-        if row is None:
-            raise NotFound(
-                "run", run_id, tuple(connection.scalars(select(columns.id).order_by(columns.id.desc()).limit(3)))
-            )
-        return RunDetail(_run_row(row), msgspec.json.decode(row.report) if row.report else {})
 
 
 def _run_row(row: Row[Any]) -> RunRow:

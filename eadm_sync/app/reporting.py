@@ -6,6 +6,7 @@ Reports name people by id only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,8 @@ from sqlalchemy import select
 from eadm_sync.app.context import Context
 from eadm_sync.errors import NotFound
 from eadm_sync.state import tables
+
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 _MOST_PROBLEMS = 20
 """Problems that the text names; more of one kind say no more than their number. JSON has up to a hundred."""
@@ -333,4 +336,5 @@ def _aligned(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Itera
 
 
 def _plain(value: object) -> str:
-    return " ".join(str(value).split())
+    """One line, whatever is in it."""
+    return _BREAKS.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value))

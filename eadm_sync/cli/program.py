@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from eadm_sync import __version__
-from eadm_sync.cli.commands import looking, planning, queueing, ruleset, setup
+from eadm_sync.cli.commands import looking, operating, planning, queueing, ruleset, setup
 
 program = typer.Typer(
     name="eadm-sync",
@@ -38,4 +38,5 @@ setup.register(program)
 planning.register(program)
 looking.register(program)
 queueing.register(program)
+operating.register(program)
 ruleset.register(program)

@@ -10,7 +10,7 @@ from sqlalchemy import Table, func, select
 from eadm_sync.app import housekeeping
 from eadm_sync.app.context import Context, complete_metadata
 from eadm_sync.app.housekeeping import HousekeepingReport, housekeep, preview
-from eadm_sync.app.listing import run
+from eadm_sync.app.reporting import report_of
 from eadm_sync.app.status import status
 from eadm_sync.state import tables
 
@@ -151,10 +151,10 @@ def test_what_was_removed_stands_in_the_book_of_runs(place: Place):
     place.clock.moment += timedelta(days=31)
     report = housekeep(place.context)
 
-    found = run(place.context, "last")
+    found = report_of(place.context)
 
-    assert found.run.command == "housekeeping"
-    assert found.report["removed"]["items"] == report.items > 0
+    assert found.command == "housekeeping"
+    assert found.removed["items"] == report.items > 0
 
 
 def test_the_write_ahead_log_is_emptied_where_nobody_reads(place: Place):
@@ -164,7 +164,7 @@ def test_the_write_ahead_log_is_emptied_where_nobody_reads(place: Place):
         reader.execute(select(tables.meta)).all()
         place.sync()
         held = housekeep(place.context)
-        assert log.stat().st_size > 100_000
+        assert log.stat().st_size > 20_000
     with place.context.writing() as kept:
         with kept.read() as reader:
             reader.execute(select(tables.meta)).all()

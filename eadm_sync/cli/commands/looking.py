@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable
 from enum import StrEnum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any
@@ -238,37 +238,15 @@ def runs_show(
     config: Config = CONFIG,
     as_: As = Format.TABLE,
 ) -> int:
-    """Show one run with its report: sources, changes, holds, what reached the targets.
+    """Show one run with its report: the same as `report`.
 
     Example: eadm-sync runs show last
 
     Exit codes: 0 shown, 1 there is no such run.
     """
-    from eadm_sync.app import listing
+    from eadm_sync.cli.commands.operating import ReportFormat, report
 
-    found = listing.run(installation(config), run_id)
-    if as_ is Format.JSON:
-        json_document(found)
-        return DONE
-    run = found.run
-    line(styled(f"{clean(run.id)}: {clean(run.command)}, {clean(run.status)}", "bold"))
-    pairs({"by": run.actor, "started": run.started_at, "finished": run.finished_at})
-    for name, value in found.report.items():
-        _show_part(name.replace("_", " "), value)
-    return DONE
-
-
-def _show_part(name: str, value: Any) -> None:
-    """One part of a report: a table where it is a list or mapping of mappings, else a line for each value."""
-    if isinstance(value, Mapping) and value and all(isinstance(each, Mapping) for each in value.values()):
-        value = [{"name": key, **each} for key, each in value.items()]
-    if isinstance(value, Mapping):
-        section(name, ("what", "value"), list(value.items()))
-    elif isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
-        headings = tuple(dict.fromkeys(key for each in value for key in each))
-        section(name, headings, [[each.get(key) for key in headings] for each in value])
-    elif value not in (None, [], {}):
-        pairs({name: value})
+    return report(run_id, config, ReportFormat.JSON if as_ is Format.JSON else ReportFormat.TEXT)
 
 
 @quarantine.command("list")

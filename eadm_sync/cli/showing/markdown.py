@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from connectors.contract import Action
+from eadm_sync.app.reporting import RunReport, sections_of, title_of
 from eadm_sync.cli.output import clean, line
 from eadm_sync.cli.showing.preview import (
     COUNT_HEADINGS,
@@ -70,3 +71,17 @@ def _frame_lines(frame: Frame, held: tuple[Change, ...]) -> Iterator[str]:
         for name, old, new in values(change):
             before = "" if old is None and change.action is Action.CREATE else f"{escaped(old or '(nothing)')} → "
             yield f"  - {escaped(name)}: {before}{escaped(new)}"
+
+
+def show_report(report: RunReport) -> None:
+    """The report of a run."""
+    line(f"# {escaped(title_of(report))}")
+    for section in sections_of(report):
+        line()
+        line(f"## {section.title}")
+        if section.rows:
+            _table(section.headings, section.rows)
+        for number, note in enumerate(section.notes):
+            if not number:
+                line()
+            line(f"- {escaped(note)}")

@@ -1,0 +1,63 @@
+"""Reports and housekeeping in the shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from eadm_sync.app.context import open_context
+from eadm_sync.clock import SystemClock
+from eadm_sync.state import tables
+
+from .conftest import Shell
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_report_has_three_forms(shell: Shell):
+    """The same figures as text, JSON and Markdown."""
+    text, document, markdown = (shell("report", "--format", form) for form in ("text", "json", "markdown"))
+
+    assert {text.code, document.code, markdown.code} == {0}
+    assert text.out.startswith(f"sync {document.json['id']}: done\n")
+    assert {"target": "directory", "kind": "account", "action": "create", "planned": 6, "held": 0} in document.json[
+        "changes"
+    ]
+    assert "  directory  account     create        6     0\n" in text.out
+    assert "| directory | account | create | 6 | 0 |" in markdown.out
+
+
+def test_a_hostile_report_is_harmless(settled: Path, shell: Shell, hostile: str, dangerous: frozenset[str]):
+    """Whoever gave a run its name cannot forge a line, colour the screen, or add markup."""
+    with (
+        open_context(settled / "config.yaml", SystemClock()).writing() as database,
+        database.write() as connection,
+    ):
+        connection.execute(update(tables.runs).values(actor=hostile))
+
+    for form in ("text", "markdown"):
+        out = shell("report", "--format", form).out
+        assert not dangerous & set(out)
+        assert "end" in out
+    assert "<script>" not in out
+    assert "[bold]" not in out
+
+
+@pytest.mark.usefixtures("settled")
+def test_housekeeping_tells_what_it_removes(shell: Shell):
+    """A dry run removes nothing; JSON has the figures."""
+    config = Path("config.yaml")
+    text = config.read_text(encoding="utf-8")
+    config.write_text(f"{text}\nhousekeeping: {{keep_finished_days: 0}}\n", encoding="utf-8")
+
+    rehearsed = shell("housekeeping", "--dry-run")
+    counted = shell("housekeeping", "--dry-run", "--format", "json").json["items"]
+    done = shell("housekeeping")
+    again = shell("housekeeping")
+
+    assert counted > 0
+    assert rehearsed.out == f"would be removed: {counted} finished changes\n"
+    assert done.out == f"removed: {counted} finished changes\n"
+    assert again.out == "removed: nothing\n"
+    assert shell("report").out.startswith("housekeeping ")
