@@ -106,9 +106,8 @@ def filter_(checker: Checker, node: nodes.Filter) -> Typed:
             node, f"'{node.name}' takes {known.takes.name}, this is {value.type.name}", None, len(node.name)
         )
     arguments = _arguments(checker, node, known)
-    typed = combined(
-        when_there(value, checker.namespace, _apply(checker, node.name, known, arguments)), known.gives, value
-    )
+    applied = _apply(checker, node.name, known, arguments)
+    typed = combined(when_there(value, checker.namespace, applied, known.gives), known.gives, value)
     return replace(typed, nullable=value.nullable or known.nullable)
 
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from math import isfinite
 
 from jinja2 import nodes
 
@@ -115,7 +116,7 @@ def close_match(word: str, words: Mapping[str, object], prefix: str = "") -> str
 
 def _number_text(value: float) -> str:
     """A number as people write it: 80, not 80.0."""
-    return str(int(value)) if value == int(value) else str(value)
+    return str(int(value)) if isfinite(value) and value == int(value) else str(value)
 
 
 def _yes_no(code: ast.expr) -> ast.expr:

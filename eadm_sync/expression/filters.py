@@ -115,7 +115,7 @@ def _folder(table: frozenset[tuple[str, str]]) -> Callable[[str], str]:
 
     @lru_cache(maxsize=_MEMO_SIZE)
     def fold(text: str) -> str:
-        return text if text.isascii() and not table else anyascii(text.translate(codes))
+        return text if text.isascii() and not table else anyascii(text.translate(codes))[:MAX_TEXT]
 
     return fold
 
@@ -146,6 +146,7 @@ def _last(text: str, length: int) -> str:
 
 def _dn(text: str) -> str:
     """RFC 4514, section 2.4: what must be escaped in a value of a distinguished name."""
+    text = text[:MAX_TEXT]  # before it grows: cut behind, half an escape could stand at the end
     escaped = re.sub(r'([,+"\\<>;=])', r"\\\1", text)
     if escaped[:1] in {" ", "#"}:
         escaped = "\\" + escaped

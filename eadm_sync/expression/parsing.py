@@ -36,7 +36,25 @@ _LEXER = Environment(keep_trailing_newline=True, autoescape=True).lexer  # never
 _PARSER_HOME = Environment(autoescape=True)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"\\(?![\\'\"nt])")
+_OPERATORS = re.compile(r"[=<>|]+|\}")
 _EXPRESSION_TOKENS = frozenset({"whitespace", "name", "integer", "float", "string", "operator"})
+_CHARACTER_HINTS = {
+    "&": "write 'and'",
+    "!": "write 'not'",
+    "}": "an expression ends with '}}'",
+    **dict.fromkeys("“”„«»‘’´`", "quotation marks are straight here: ' or \""),
+}
+"""What is meant by a character that is no part of the language."""
+
+_OTHERS_WORDS = {
+    "===": "write '=='",
+    "=": "did you mean '=='?",
+    "<>": "write '!='",
+    "||": "write 'or'",
+    "}": "an expression stands between two braces: {{ … }}",
+}
+"""What is meant by tokens of other languages that the parser stops at."""
+
 _REFUSED_TOKENS = {
     "block_begin": "statements are not part of the language",
     "comment_begin": "comments are YAML's own: put a # behind the value",
@@ -46,9 +64,10 @@ _REFUSED_TOKENS = {
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Constant text of a template."""
+    """Constant text of a template, and its offset in it."""
 
     text: str
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +127,7 @@ def _parts(text: str, origin: Origin) -> tuple[Data | Braced, ...]:
         elif braced is not None:
             braced.append(token)
         else:
-            parts.append(Data(value))
+            parts.append(Data(value, offset))
     if braced is not None:
         raise ConfigError((origin.problem(opened, "'{{' is never closed", "close it with '}}'", 2),))
     return tuple(parts)
@@ -178,7 +197,7 @@ def _tokens(text: str, state: str | None, origin: Origin) -> Iterator[_RawToken]
             yield offset, kind, value
             offset += len(value)
     except TemplateSyntaxError as error:
-        hint = {"&": "write 'and'", "!": "write 'not'"}.get(text[offset : offset + 1])
+        hint = _CHARACTER_HINTS.get(text[offset : offset + 1])
         raise ConfigError((origin.problem(offset, _plain(error), hint),)) from error
 
 
@@ -213,7 +232,7 @@ def _parse(tokens: list[_RawToken], end: int, origin: Origin) -> nodes.Expr:
         offset = end if parser.stream.eos else error.lineno
         if "end of template" in str(error.message):
             raise ConfigError((origin.problem(end, "the expression ends too early"),)) from error
-        raise ConfigError((origin.problem(offset, _plain(error)),)) from error
+        raise ConfigError((origin.problem(offset, _plain(error), _hint_at(tokens, offset)),)) from error
     except (RecursionError, ValueError) as error:
         raise ConfigError(
             (origin.problem(0, "the expression is nested too deeply or holds too long a number"),)
@@ -221,9 +240,17 @@ def _parse(tokens: list[_RawToken], end: int, origin: Origin) -> nodes.Expr:
     if not parser.stream.eos:
         left = parser.stream.current
         value = next((text for offset, _, text in tokens if offset == left.lineno), str(left.value))
-        hint = "did you mean '=='?" if value == "=" else None
+        hint = _hint_at(tokens, left.lineno)
         raise ConfigError((origin.problem(left.lineno, f"unexpected '{value}'", hint, len(value)),))
     return node
+
+
+def _hint_at(tokens: list[_RawToken], offset: int) -> str | None:
+    """What is meant by the operators, not those of this language, that stand at an offset."""
+    text = "".join(value for _, _, value in tokens)
+    place = offset - (tokens[0][0] if tokens else 0)
+    runs = (found for found in _OPERATORS.finditer(text) if found.start() <= place < found.end())
+    return next((_OTHERS_WORDS.get(found[0]) for found in runs), None)
 
 
 def _plain(error: TemplateSyntaxError) -> str:

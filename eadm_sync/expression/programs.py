@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +22,7 @@ from eadm_sync.expression.typed import Namespace, Typed, combined, located
 HIDDEN = "***"
 """Stands for a sensitive value in a trace."""
 
+_SINGLE_BRACE = re.compile(r"(?<!\{)\{\s*([A-Za-z_]\w*)")
 _SPLIT_WORDS = frozenset({"and", "or"})
 
 
@@ -180,6 +182,7 @@ def check_template(text: str, scope: Scope, where: Origin, namespace: Namespace,
         ConfigError: With every problem found in the text.
     """
     parts = parse_template(text, where)
+    _refuse_slips(parts, scope, where)
     if len(parts) == 1 and isinstance(only := parts[0], Braced):
         return check_node(only.node, Checker.check if typed else _text_or_list, scope, where, namespace)
     problems: list[Problem] = []
@@ -199,6 +202,36 @@ def check_template(text: str, scope: Scope, where: Origin, namespace: Namespace,
     if problems:
         raise ConfigError(tuple(problems))
     return _joined(pieces, checked)
+
+
+def _refuse_slips(parts: Sequence[Data | Braced], scope: Scope, where: Origin) -> None:
+    """Constant text that was meant to be an expression would be given to everybody as it stands."""
+    for part in parts:
+        if not isinstance(part, Data):
+            continue
+        if "}}" in part.text:
+            offset = part.offset + part.text.index("}}")
+            hint = "open it with '{{'; for the braces themselves write {{ '}}' }}"
+            raise ConfigError((where.problem(offset, "'}}' was never opened", hint, 2),))
+        for found in _SINGLE_BRACE.finditer(part.text):
+            if found[1] in scope.variables:
+                message = f"'{found[0]}' is plain text: an expression stands between two braces"
+                hint = f"write {{{{ {found[1]}… }}}}"
+                raise ConfigError((where.problem(part.offset + found.start(), message, hint, len(found[0])),))
+    if len(parts) == 1 and isinstance(only := parts[0], Data) and _reads(only.text.strip(), scope):
+        hint = f"write {{{{ {only.text.strip()} }}}}, or {{{{ '{only.text.strip()}' }}}} for the text itself"
+        raise ConfigError((where.problem(0, "this is plain text, the same for everybody", hint, len(only.text)),))
+
+
+def _reads(text: str, scope: Scope) -> bool:
+    """Whether a text would be a field or an identifier, were it an expression."""
+    word, _, field_name = text.partition(".")
+    variable = scope.variables.get(word)
+    if variable is None:
+        return False
+    if not field_name:
+        return variable.type is TEXT and text == word
+    return field_name.partition(".")[0].partition(" ")[0] in variable.type.fields
 
 
 def _joined(pieces: Sequence[ast.expr], checked: Sequence[Typed]) -> Typed:

@@ -86,15 +86,21 @@ def constant(value: str | float | tuple[str | None, ...] | frozenset[str] | None
     return ast.Constant(value)  # type: ignore[arg-type]  # typeshed names the source language's constants only
 
 
-def when_there(value: Typed, namespace: Namespace, make: Callable[[ast.expr], ast.expr]) -> ast.expr:
-    """Code applied to a value that is there; a missing one stays missing."""
+def when_there(
+    value: Typed, namespace: Namespace, make: Callable[[ast.expr], ast.expr], gives: Type | None = None
+) -> ast.expr:
+    """Code applied to a value that is there; a missing one stays missing.
+
+    Where the code gives another type than it takes, `gives` says which: an empty text is no number, and missing then.
+    """
     if not value.nullable:
         return make(value.code)
     temporary = namespace.temporary()
     there = walrus(temporary, value.code)
     made = make(ast.Name(temporary, ast.Load()))
     if value.type in {TEXT, LIST}:
-        return ast.BoolOp(ast.And(), [there, made])
+        same = gives is None or gives is value.type
+        return ast.BoolOp(ast.And(), [there, made]) if same else ast.IfExp(there, made, ast.Constant(None))
     return ast.IfExp(is_not_none(there), made, ast.Constant(None))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from eadm_sync.errors import ConfigError
 from eadm_sync.expression import Namespace, Origin, Scope, compile_condition, compile_template, record_scope
+from eadm_sync.expression.filters import MAX_TEXT
 
 SCOPE = record_scope(["Name", "Code"])
 HERE = Origin("hostile.yaml")
@@ -78,6 +79,36 @@ HOSTILE = [
     r"row.Name == '\N{BULLET}'",
     r"row.Name == '\x41'",
     "row．Name == 'a'",
+    "row.Nаme == 'a'",  # a Cyrillic a
+    "row\u200b.Name == 'a'",
+    "row.Name == “a”",
+    # trailing tokens
+    "row.Name = 'a'",
+    "row.Name == 'a' row.Code",
+    "row.Name == 'a';",
+    "row.Name == 'a' # comment",
+    "row.Name, row.Code",
+    # what other engines would run
+    "${row.Name}",
+    "<%= row.Name %>",
+    "row.Name | safe",
+    "row.Name | tojson",
+    "row.Name | default(value='a')",
+    "row.Name | first(n=3)",
+    "row.Name | first(*[3])",
+    "row.Name | first(10 ** 9)",
+    "row.Name | first(1000000000)",
+    "row.Name | first(0)",
+    "row.Name | first(-1)",
+    "row.Name | first(row.Code)",
+    "row.Name | first('3')",
+    "row.Name | replace('', 'a')",
+    "row.Name | replace(row.Code, 'a')",
+    "row.Name | split('')",
+    "row.Name is startswith('')",
+    "row.Name is matching('(a+)+$')",
+    "row.Name | regex_replace('(a+)+$', '')",
+    "row.Name ~= '(a+)+$'",
     "ｒow.Name == 'a'",
 ]
 
@@ -137,3 +168,34 @@ def test_long_chains_of_one_operator_are_no_nesting():
     condition = compile_condition(" or ".join(["row.Name == 'a'"] * 99), SCOPE, HERE)
 
     assert condition.test(("a", ""))
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        ("| replace('a', '" + "a" * 900 + "')") * 3,
+        "| dn" * 38,
+        ("| split('a') | join('" + "a" * 100 + "')") * 15,
+        "| ascii" * 38,
+        "| upper | lower" * 19,
+    ],
+    ids=["replace", "dn", "join", "ascii", "upper"],
+)
+@pytest.mark.parametrize("value", ["a,a" * 1000, "\\" * 4000, "\ufdfa" * 4000, "ΐ" * 4000, "\0" * 4000])
+def test_filters_upon_filters_do_not_grow_without_end(filters: str, value: str):
+    """Whatever a filter multiplies, it does so once: what goes on to the next is cut."""
+    template = compile_template("{{ row.Name " + filters + " }}", SCOPE, HERE)
+    began = time.perf_counter()
+
+    rendered = template.render((value, ""))
+
+    assert len(rendered) <= 3 * MAX_TEXT
+    assert time.perf_counter() - began < 1
+
+
+def test_an_unclosed_expression_is_pointed_at():
+    """The place is where it opens, not where the text ends."""
+    with pytest.raises(ConfigError) as caught:
+        compile_template("a {{ row.Name", SCOPE, HERE)
+
+    assert (caught.value.problems[0].column, caught.value.problems[0].width) == (3, 2)

@@ -310,3 +310,89 @@ WORDS = "x . name size | lower first ( ) 3 'a' == < in [ ] , not and or is defin
 def test_any_row_of_tokens_is_compiled_or_refused_in_words(text: str):
     """As above, with texts that come closer to the language."""
     test_any_text_is_compiled_or_refused_in_words.hypothesis.inner_test(text)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "offset", "hint"),
+    [
+        ("{{ x.name === 'b' }}", 12, "write '=='"),
+        ("{{ x.name = 'b' }}", 10, "did you mean '=='?"),
+        ("{{ x.name <> 'b' }}", 11, "write '!='"),
+        ("{{ x.name && x.flag }}", 10, "write 'and'"),
+        ("{{ x.flag || x.flag }}", 11, "write 'or'"),
+        ("{{ !x.flag }}", 3, "write 'not'"),
+        ("{{ “abc” }}", 3, "quotation marks are straight here: ' or \""),
+        ("{{ x.name }", 10, "an expression ends with '}}'"),
+        ("{{{ x.name }}}", 11, "an expression stands between two braces: {{ … }}"),
+    ],
+)
+def test_other_languages_habits_get_a_hint(text: str, offset: int, hint: str):
+    """Who writes as in another language, or as a word processor does, is told how it is written here."""
+    with pytest.raises(ConfigError) as caught:
+        compile_template(text, SCOPE, HERE)
+
+    (problem,) = caught.value.problems
+    assert (problem.column, problem.hint) == (offset + 1, hint)
+
+
+WITH_NAME = Scope(("x",), {**SCOPE.variables, "username": Variable(TEXT, parameter("x"))})
+
+
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("x.name", 1),  # no braces at all
+        ("x.name | lower", 1),
+        ("username", 1),
+        ("OU={x.name},DC=x", 4),  # one brace
+        ("${ x.name }", 2),  # as a shell has it
+        ("{username}", 1),
+        ("x.name }}", 8),
+        ("{{ x.name }} and x.name }}", 25),
+    ],
+)
+def test_text_that_was_meant_to_be_an_expression_is_refused(text: str, column: int):
+    """As plain text it would be given to everybody, in place of their own value."""
+    with pytest.raises(ConfigError) as caught:
+        compile_template(text, WITH_NAME, HERE)
+
+    assert [problem.column for problem in caught.value.problems] == [column]
+    assert caught.value.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    ("text", "renders"),
+    [
+        ("x", "x"),  # a word of the language is a word of people's too
+        ("x.nothing", "x.nothing"),  # no field is called so
+        ("name@x.no", "name@x.no"),
+        ("{6B29FC40-CA47-1067-B31D}", "{6B29FC40-CA47-1067-B31D}"),
+        ("{{ 'username' }}", "username"),
+        ("{{ '}}' }}", "}}"),
+    ],
+)
+def test_plain_text_stays_what_it_is(text: str, renders: str):
+    """Braces and dots of other kinds are let through, and anything can be said in quotation marks."""
+    assert compile_template(text, WITH_NAME, HERE).render({}) == renders
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x.name | number >= 8",
+        "x.name | replace('a', '') | number >= 8",
+        "x.name | split(',') | join('') in ['b']",
+        "(x.name | replace('a', ',') | split(',') | join('')) in x.name",
+        "(x.name | replace('a', '') | number) == 0",
+    ],
+)
+@pytest.mark.parametrize("name", ["", "a", ",", None])
+def test_what_is_left_of_an_empty_text_is_missing(text: str, name: str | None):
+    """An empty text is no number and no list of parts: comparing it is false, and raises nothing."""
+    assert not holds(text, name=name)
+
+
+@pytest.mark.parametrize("size", [float("inf"), float("nan"), 1e308])
+def test_numbers_beyond_all_bounds_are_shown_all_the_same(size: float):
+    """No number that a source has stops a run."""
+    assert compile_template("{{ x.size + x.size }}", SCOPE, HERE).render({"size": size}) in {"inf", "nan"}
