@@ -12,6 +12,8 @@ was allocated last is the one that counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -167,6 +169,67 @@ class Identifiers:
         yield from self._connection.scalars(select(columns.digest).where(columns.name == name))
 
 
+class Outcome(StrEnum):
+    """What becomes of one candidate."""
+
+    OWN = "own"  # the person has it, or had it
+    FREE = "free"
+    TAKEN = "taken"  # another person has or had it
+    RESERVED = "reserved"  # a person who was forgotten had it
+    IN_USE = "in use"  # another person's account holds what it would become
+
+
+class Fate(NamedTuple):
+    """Why a name is free or is not.
+
+    Attributes:
+        outcome: In a word.
+        person: Id of who has it, or whose account holds it; None where nobody does or that is not known.
+        place: "<target>.<attribute>" where an account holds it, or None.
+        since: When it was given, ISO text in UTC, or None.
+        until: Last day of a reservation; None: for ever, or there is none.
+    """
+
+    outcome: Outcome
+    person: str | None = None
+    place: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+class Fates:
+    """Asks of single names what `Identifiers.is_free` asks of all: for explanations, without reading every name."""
+
+    def __init__(
+        self, connection: Connection, digest: Callable[[str, str], bytes], rules: Mapping[str, IdentifierRule]
+    ) -> None:
+        """Args: as `Identifiers`."""
+        self._connection = connection
+        self._digest = digest
+        self._forms = {name: rule.forms for name, rule in rules.items()}
+        self._accounts = AccountValues(connection, [form for forms in self._forms.values() for form in forms])
+
+    def of(self, name: str, value: str, person_id: str) -> Fate:
+        """What becomes of one candidate of an identifier for a person."""
+        folded = value.casefold()
+        given, kept = tables.identifiers.c, tables.reservations.c
+        row = self._connection.execute(
+            select(given.person_id, given.allocated_at).where(given.name == name, given.folded == folded)
+        ).first()
+        if row is not None:
+            outcome = Outcome.OWN if row.person_id == person_id else Outcome.TAKEN
+            return Fate(outcome, row.person_id, since=row.allocated_at)
+        digest = self._digest(name, folded)
+        reserved = self._connection.execute(select(kept.until).where(kept.name == name, kept.digest == digest)).first()
+        if reserved is not None:
+            return Fate(Outcome.RESERVED, until=reserved.until)
+        for form in self._forms.get(name, ()):
+            holder = self._accounts.holder(form, value, person_id)
+            if holder is not None:
+                return Fate(Outcome.IN_USE, holder or None, f"{form.target}.{form.attribute}")
+        return Fate(Outcome.FREE)
+
+
 class AccountValues:
     """Whose accounts hold which values, in the attributes that names have to be free in.
 
@@ -193,13 +256,17 @@ class AccountValues:
 
     def is_free(self, form: Form, name: str, person_id: str) -> bool:
         """Whether nobody else's account holds what a name would become."""
+        return self.holder(form, name, person_id) is None
+
+    def holder(self, form: Form, name: str, person_id: str) -> str | None:
+        """Who else's account holds what a name would become; "" where several people's do, None where nobody's."""
         if form.target not in self._loaded:
             self._loaded.add(form.target)
             for owner, attributes in account_attributes(self._connection, form.target):
                 self.note(owner, form.target, attributes)
         owners = self._owners[form.target][form.attribute]
         values = (value.casefold() for value in _texts(form.render(name)))
-        return all(owners.get(value, person_id) == person_id for value in values)
+        return next((owner for value in values if (owner := owners.get(value, person_id)) != person_id), None)
 
 
 def _texts(value: Holds) -> Sequence[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset.organisation import Organisation
@@ -48,6 +50,38 @@ def candidates(
             if name and folded not in given and folded not in identifier.forbidden:
                 given.add(folded)
                 yield name
+
+
+class Offer(NamedTuple):
+    """What one pattern makes of a person, whatever becomes of it.
+
+    Attributes:
+        pattern: As it was written.
+        name: The name; "" where nothing is left of it.
+        whole: The same, before it was cut.
+        is_forbidden: Whether it is a word that nobody gets.
+    """
+
+    pattern: str
+    name: str
+    whole: str
+    is_forbidden: bool
+
+
+def offers(
+    identifier: IdentifierRule, person: Person, affiliation: Affiliation, organisation: Organisation
+) -> Iterator[Offer]:
+    """Every name the patterns make, each once, in order: `candidates`, and what those leave out."""
+    unit = organisation.unit(affiliation.unit)
+    uncut = replace(identifier, max_length=None)
+    given: set[str] = set()
+    for candidate in identifier.candidates:
+        text = candidate.render(person, affiliation, unit, _no_name, _no_sealed, _N)
+        for name, whole in zip(_names(text, identifier, {}), _names(text, uncut, {}), strict=True):
+            folded = name.casefold()
+            if folded not in given:
+                given.add(folded)
+                yield Offer(candidate.source, name, whole, folded in identifier.forbidden)
 
 
 def fits(
