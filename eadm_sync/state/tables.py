@@ -9,14 +9,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, TextClause, text
 
 metadata = MetaData()
 
+IS_PENDING = text("pending")
+IS_ABSENT = text("absent_since IS NOT NULL")
+"""Conditions of indexes that hold those rows only: SQLite uses one where a query repeats its condition word for word,
+so queries take it from here."""
 
-def only(condition: str) -> dict[str, Any]:
-    """What makes an index hold those rows only; SQLite uses it where a query repeats the condition word for word."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+def only(condition: TextClause) -> dict[str, Any]:
+    """What makes an index hold those rows only."""
+    return {"sqlite_where": condition, "postgresql_where": condition}
 
 
 source_records = Table(
@@ -29,7 +34,7 @@ source_records = Table(
     Column("data", LargeBinary, nullable=False),  # msgpack of importing's SourcePerson
     Column("absent_since", Text),  # the day it was first missing from a complete import; NULL while present
     Index("source_records_person", "person_id"),
-    Index("source_records_absent", "source", **only("absent_since IS NOT NULL")),
+    Index("source_records_absent", "source", **only(IS_ABSENT)),
 )
 
 link_keys = Table(
@@ -52,7 +57,7 @@ people = Table(
     Column("due", Text),  # the next day on which the passing of time alone can change what the person shall have
     Column("pending", Boolean, nullable=False),  # evaluate at the next run whatever the data say (held, postponed)
     Index("people_due", "due"),
-    Index("people_pending", "id", **only("pending")),
+    Index("people_pending", "id", **only(IS_PENDING)),
 )
 
 units = Table(
