@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Table, TextClause, func, select
 
 from eadm_sync.app.context import Context
+from eadm_sync.app.housekeeping import COMMAND as HOUSEKEEPING
+from eadm_sync.app.jobs import JobRow, listed
 from eadm_sync.app.listing import RunRow
 from eadm_sync.state import tables
 from exportqueue import TargetStats
+from exportqueue.item import from_micros
+
+ALIVE_WITHIN = timedelta(seconds=30)
+"""A daemon whose last sign of life is older than this is taken to be dead: it gives one every few seconds."""
+
+_WITHOUT_PLAN = ("deliver", "reconcile", HOUSEKEEPING)
+"""Runs that put nothing right of what a plan met."""
 
 
 class AccountCount(msgspec.Struct, frozen=True):
@@ -43,6 +53,36 @@ class LastRun(msgspec.Struct, frozen=True):
     problems: int
 
 
+class DaemonRow(msgspec.Struct, frozen=True):
+    """A daemon that has not stopped in good order. Moments are ISO text in UTC.
+
+    Attributes:
+        name: Machine and process.
+        role: leader, standby or worker.
+        version: Of the program.
+        started_at: When it began.
+        seen_at: Its last sign of life; there is one every few seconds.
+        alive: Whether that is recent.
+    """
+
+    name: str
+    role: str
+    version: str
+    started_at: str
+    seen_at: str
+    alive: bool
+
+
+class AwayRow(msgspec.Struct, frozen=True):
+    """A target that does not answer: `since` when, when it is asked again (`probe_at`), and what it last said."""
+
+    target: str
+    since: datetime
+    probe_at: datetime
+    failures: int
+    error: str
+
+
 class Status(msgspec.Struct, frozen=True):
     """What there is to know at a glance.
 
@@ -54,8 +94,11 @@ class Status(msgspec.Struct, frozen=True):
         absent: Records that their source does not have any more.
         quarantined: What imports left out, by source.
         accounts: By target.
-        queue: By target.
+        queue: By target; `done_last_hour` is not counted here.
+        away: Targets that do not answer.
         last: The latest run, or None.
+        jobs: The jobs of the configuration, with how each went last.
+        daemons: Those that run, and those that died within a day or so.
     """
 
     organisation: str
@@ -66,34 +109,59 @@ class Status(msgspec.Struct, frozen=True):
     quarantined: dict[str, int]
     accounts: tuple[AccountCount, ...]
     queue: tuple[TargetStats, ...]
+    away: tuple[AwayRow, ...]
     last: LastRun | None
+    jobs: tuple[JobRow, ...]
+    daemons: tuple[DaemonRow, ...]
 
 
 def status(context: Context) -> Status:
-    """The state of things.
+    """The state of things. Counts come from indexes: it takes the same for a village and for a city.
 
     Raises:
         StateError: The state cannot be read.
     """
-    people, records = tables.people, tables.source_records
     with context.reading() as database, database.read() as connection:
         return Status(
             organisation=context.loaded.settings.organisation.name,
             exists=database.exists,
-            people=_count(connection, select(func.count()).select_from(people)),
-            pending=_count(connection, select(func.count()).select_from(people).where(people.c.pending.is_(True))),
-            absent=_count(
-                connection, select(func.count()).select_from(records).where(records.c.absent_since.is_not(None))
-            ),
+            people=_count(connection, tables.people),
+            pending=_count(connection, tables.people, tables.IS_PENDING),
+            absent=_count(connection, tables.source_records, tables.IS_ABSENT),
             quarantined=_quarantined(connection),
             accounts=_accounts(connection, tuple(context.loaded.settings.targets)),
-            queue=tuple(context.queue.stats(connection)),
+            queue=tuple(context.queue.stats(connection, finished=False)),
+            away=away(context, connection),
             last=_last(connection),
+            jobs=tuple(listed(context, connection)),
+            daemons=daemons(context, connection),
         )
 
 
-def _count(connection: Connection, query: Any) -> int:
-    return connection.scalar(query) or 0
+def daemons(context: Context, connection: Connection) -> tuple[DaemonRow, ...]:
+    """Daemons by name, with who is alive."""
+    now, query = context.clock.now(), select(tables.daemons).order_by(tables.daemons.c.name)
+    return tuple(
+        DaemonRow(
+            *(row.name, row.role, row.version, row.started_at, row.seen_at),
+            alive=now - datetime.fromisoformat(row.seen_at) <= ALIVE_WITHIN,
+        )
+        for row in connection.execute(query)
+    )
+
+
+def away(context: Context, connection: Connection) -> tuple[AwayRow, ...]:
+    """Targets that workers have found away, by name."""
+    circuits = context.queue.tables.circuits
+    return tuple(
+        AwayRow(row.target, from_micros(row.opened_at), from_micros(row.probe_at), row.failures, row.error)
+        for row in connection.execute(select(circuits).order_by(circuits.c.target))
+    )
+
+
+def _count(connection: Connection, table: Table, condition: TextClause | None = None) -> int:
+    query = select(func.count()).select_from(table)
+    return connection.scalar(query if condition is None else query.where(condition)) or 0
 
 
 def _quarantined(connection: Connection) -> dict[str, int]:
@@ -134,7 +202,7 @@ def _last(connection: Connection) -> LastRun | None:
 def _last_plan(connection: Connection) -> tuple[str | None, str | None, dict[str, Any]]:
     """Why the latest run that was to make a plan failed; the latest one that did make one, and its report."""
     runs = tables.runs
-    query = select(runs).where(runs.c.command != "deliver").order_by(runs.c.started_at.desc())
+    query = select(runs).where(runs.c.command.not_in(_WITHOUT_PLAN)).order_by(runs.c.started_at.desc())
     error = None
     with connection.execute(query) as rows:
         for number, row in enumerate(rows):

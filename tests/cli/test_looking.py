@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import insert, update
 
-from eadm_sync.app.context import open_context
+from eadm_sync.app.context import complete_metadata, open_context
 from eadm_sync.cli.commands import looking
 from eadm_sync.clock import SystemClock
 from eadm_sync.lifecycle import Stage
@@ -209,3 +209,36 @@ def test_ctrl_c_is_told_and_ends_with_130(shell: Shell, monkeypatch: pytest.Monk
     ended = shell("status")
     assert (ended.code, ended.out) == (130, "")
     assert "interrupted: what was accepted is in the queue" in ended.err
+
+
+@pytest.mark.usefixtures("settled")
+def test_status_ends_with_what_there_is_to_do(shell: Shell) -> None:
+    """A monitor needs no words: 0 for all is well, 3 where a brake holds, 1 where something failed."""
+    assert shell("status").code == 0
+    alter(quarantined("is not a number"))
+    assert shell("status").code == 0
+
+    people = Path("data/people.csv")
+    people.write_text(people.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    shell("sync", "--yes")
+    assert shell("status").code == 3
+
+    row = {"name": "host:7", "role": "leader", "version": "1", "started_at": "2026-01-01T00:00:00+00:00"}
+    alter(insert(tables.daemons).values(**row, seen_at="2026-01-01T00:00:00+00:00"))
+    ended = shell("status")
+    assert ended.code == 1
+    assert "the daemon host:7 has said nothing since 2026-01-01T00:00:00+00:00" in ended.out
+
+
+@pytest.mark.usefixtures("settled")
+def test_status_tells_of_a_target_that_is_away(shell: Shell) -> None:
+    """Since when, why, and that nothing need be done."""
+    circuits = complete_metadata().tables["queue_circuits"]
+    row = {"target": "directory", "opened_at": 1, "probe_at": 60_000_001, "failures": 2, "error": "Unavailable: down"}
+    alter(insert(circuits).values(**row))
+
+    ended = shell("status")
+
+    assert ended.code == 1
+    assert "directory is away since 1970-01-01" in ended.out
+    assert "Unavailable: down" in ended.out

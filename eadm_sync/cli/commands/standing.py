@@ -1,11 +1,11 @@
-"""How things stand, on one screen: what there is, how the last run went, what is queued, what to do about it."""
+"""How things stand, on one screen: what there is, how runs and jobs went, what is queued, what to do about it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eadm_sync.cli.exits import DONE
+from eadm_sync.cli.exits import DONE, FAILED, HELD
 from eadm_sync.cli.installation import installation
 from eadm_sync.cli.options import CONFIG, As, Config, Format
 from eadm_sync.cli.output import clean, json_document, line, many, pairs, section, styled
@@ -14,28 +14,38 @@ if TYPE_CHECKING:
     from eadm_sync.app.status import LastRun, Status
 
 
+class Advice(NamedTuple):
+    """What is not in order and what to do about it, with the exit code that it earns."""
+
+    code: int
+    text: str
+
+
 def status(config: Config = CONFIG, as_: As = Format.TABLE) -> int:
     """Show how things stand on one screen, and what to do where something is wrong.
 
     Example: eadm-sync status
 
-    Exit codes: 0 shown, 1 error.
+    Exit codes: 0 nothing waits for an operator, 3 a brake holds something, 1 something failed, was refused, is away or
+    has died, or the state cannot be read.
     """
     from eadm_sync.app.status import status as look
 
     found = look(installation(config))
+    advice = list(_advice(found)) if found.exists else []
     if as_ is Format.JSON:
         json_document(found)
-        return DONE
-    line(styled(clean(found.organisation), "bold"))
-    if not found.exists:
-        line("nothing has been done yet: see what would be with 'eadm-sync plan'")
-        return DONE
-    _show_status(found)
-    return DONE
+    else:
+        line(styled(clean(found.organisation), "bold"))
+        if found.exists:
+            _show_status(found, advice)
+        else:
+            line("nothing has been done yet: see what would be with 'eadm-sync plan'")
+    codes = {one.code for one in advice}
+    return FAILED if FAILED in codes else HELD if HELD in codes else DONE
 
 
-def _show_status(found: Status) -> None:
+def _show_status(found: Status, advice: list[Advice]) -> None:
     pairs(
         {
             "people": found.people,
@@ -52,54 +62,93 @@ def _show_status(found: Status) -> None:
         ("target", "enabled", "disabled"),
         [(one.target, one.enabled, one.disabled) for one in found.accounts],
     )
-    section("Export queue", *queue_rows(found.queue), empty="empty")
-    advice = list(_advice(found))
-    for each in advice:
+    section("Export queue", *queue_rows(found.queue, finished=False), empty="empty")
+    section(
+        "Jobs",
+        ("job", "last", "result", "last success", "next"),
+        [(one.name, one.started_at, one.status or "never ran", one.succeeded_at, one.next_at) for one in found.jobs],
+    )
+    section(
+        "Daemons",
+        ("daemon", "role", "version", "since", "last seen"),
+        [(one.name, one.role, one.version, one.started_at, one.seen_at) for one in found.daemons if one.alive],
+    )
+    for _, text in advice:
         line()
-        line(styled(each, "yellow"))
+        line(styled(text, "yellow"))
     if not advice:
         line()
         line(styled("all is well", "green"))
 
 
-def queue_rows(stats: Iterable[Any]) -> tuple[tuple[str, ...], list[list[object]]]:
+def queue_rows(stats: Iterable[Any], *, finished: bool = True) -> tuple[tuple[str, ...], list[list[object]]]:
     """Headings and rows that show the export queue by target."""
-    fields = ("target", "ready", "waiting", "running", "retrying", "dead", "held", "done_last_hour", "oldest", "paused")
+    counts = ("ready", "waiting", "running", "retrying", "dead", "held", *(("done_last_hour",) if finished else ()))
+    fields = ("target", *counts, "oldest", "paused")
     return tuple(name.replace("_", " ") for name in fields), [[getattr(one, name) for name in fields] for one in stats]
 
 
-def _advice(found: Status) -> Iterator[str]:
+def _advice(found: Status) -> Iterator[Advice]:
     """What to do, where something is not in order."""
     if found.last is not None:
         yield from _advice_on_run(found.last)
+    yield from _advice_on_queue(found)
+    for job in found.jobs:
+        if job.status in {"failed", "incomplete", "interrupted"}:
+            why = f": {clean(job.error)}" if job.error else ""
+            see = f"; see 'eadm-sync report {clean(job.run_id)}'" if job.run_id else ""
+            yield Advice(FAILED, f"the job {clean(job.name)} ended {clean(job.status)}{why}{see}")
+    alive = any(one.alive for one in found.daemons)
+    for daemon in found.daemons:
+        if not daemon.alive:
+            rest = "another one goes on" if alive else "no other one is there: start it again"
+            yield Advice(
+                DONE if alive else FAILED,
+                f"the daemon {clean(daemon.name)} has said nothing since {clean(daemon.seen_at)}; {rest}",
+            )
+    if found.quarantined:
+        yield Advice(DONE, "some of what the sources hold was left out: 'eadm-sync quarantine list' says what and why")
+
+
+def _advice_on_queue(found: Status) -> Iterator[Advice]:
+    away = {one.target: one for one in found.away}
+    for target, one in away.items():
+        since, again = clean(one.since), clean(one.probe_at)
+        yield Advice(
+            FAILED,
+            f"{clean(target)} is away since {since} ({clean(one.error)}); it is asked again at {again}, by itself",
+        )
     for one in found.queue:
         target = clean(one.target)
         if one.dead:
             held = f" ({many(one.held, 'change')} held behind)" if one.held else ""
             see = f"'eadm-sync queue list --target {target} --state dead'"
-            yield f"{target} refused {many(one.dead, 'change')}{held}: see {see}, then 'queue retry' or 'queue drop'"
+            text = f"{target} refused {many(one.dead, 'change')}{held}: see {see}, then 'queue retry' or 'queue drop'"
+            yield Advice(FAILED, text)
         if one.paused is not None:
-            yield f"{target} is paused ({clean(one.paused)}): 'eadm-sync queue resume {target}' when it may go on"
-        elif one.ready or one.retrying:
+            text = f"{target} is paused ({clean(one.paused)}): 'eadm-sync queue resume {target}' when it may go on"
+            yield Advice(DONE, text)
+        elif (one.ready or one.retrying) and one.target not in away:
             going = many(one.ready + one.retrying, "change")
             stopped = found.last.stopped_targets.get(one.target) if found.last is not None else None
             why = f" ({clean(stopped)})" if stopped else ""
-            yield f"{going} on the way to {target}{why}: 'eadm-sync deliver' delivers what is due"
-    if found.quarantined:
-        yield "some of what the sources hold was left out: 'eadm-sync quarantine list' says what and why"
+            by = "a daemon delivers" if any(each.alive for each in found.daemons) else "'eadm-sync deliver' delivers"
+            yield Advice(FAILED if stopped else DONE, f"{going} on the way to {target}{why}: {by} what is due")
 
 
-def _advice_on_run(last: LastRun) -> Iterator[str]:
+def _advice_on_run(last: LastRun) -> Iterator[Advice]:
     if last.run.status == "running":
-        yield "the last run is at work, or was killed: run 'eadm-sync sync' again, it goes on where that one ended"
+        again = "run 'eadm-sync sync' again, it goes on where that one ended"
+        yield Advice(DONE, f"the last run is at work, or was killed: {again}")
     if last.error:
-        yield f"the last run failed: {clean(last.error)}"
+        yield Advice(FAILED, f"the last run failed: {clean(last.error)}")
     for source, reason in last.failed_sources.items():
-        yield f"{clean(source)} could not be read, its people stay as they were: {clean(reason)}"
-        yield "'eadm-sync check' reads it again and shows what is at fault; then run 'eadm-sync sync'"
+        yield Advice(FAILED, f"{clean(source)} could not be read, its people stay as they were: {clean(reason)}")
+        yield Advice(FAILED, "'eadm-sync check' reads it again and shows what is at fault; then run 'eadm-sync sync'")
     for hold in last.holds:
         name = clean(hold)
-        yield f"held: {name}; look with 'eadm-sync plan', let it go with 'sync --release {name} --reason \"...\"'"
+        text = f"held: {name}; look with 'eadm-sync plan', let it go with 'sync --release {name} --reason \"...\"'"
+        yield Advice(HELD, text)
     if last.problems:
-        see = f"'eadm-sync runs show {clean(last.planned_by)}' says whom and why"
-        yield f"the rules could not serve {many(last.problems, 'person', 'people')}: {see}"
+        see = f"'eadm-sync report {clean(last.planned_by)}' says whom and why"
+        yield Advice(FAILED, f"the rules could not serve {many(last.problems, 'person', 'people')}: {see}")

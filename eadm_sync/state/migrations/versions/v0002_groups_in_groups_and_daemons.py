@@ -15,11 +15,11 @@ def upgrade() -> None:
     op.add_column("known_licences", sa.Column("ruleset_version", sa.Text(), nullable=False, server_default=""))
     op.create_index("audit_object", "audit", ["kind", "object"], unique=False)
     op.create_index("known_accounts_enabled", "known_accounts", ["target", "enabled"], unique=False)
-    for name, table, column, condition in (
-        ("source_records_absent", "source_records", "source", sa.text("absent_since IS NOT NULL")),
-        ("people_pending", "people", "id", sa.text("pending")),
+    for name, table, columns, condition in (
+        ("source_records_absent", "source_records", ["source", "absent_since"], sa.text("absent_since IS NOT NULL")),
+        ("people_pending", "people", ["id", "pending"], sa.text("pending")),
     ):
-        op.create_index(name, table, [column], unique=False, sqlite_where=condition, postgresql_where=condition)
+        op.create_index(name, table, columns, unique=False, sqlite_where=condition, postgresql_where=condition)
     op.create_table(
         "known_nestings",
         sa.Column("target", sa.Text(), nullable=False),
