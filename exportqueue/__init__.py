@@ -10,11 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exportqueue.circuit import Circuit
+    from exportqueue.circuit import Circuit, OpenCircuit
     from exportqueue.errors import LeaseExpired, LeaseLost, NoResult, QueueError, UnknownItem
     from exportqueue.handler import Handler, Result
     from exportqueue.item import Item, NewItem, State, Superseded, TargetStats, Unfinished
     from exportqueue.memory import MemoryQueue
+    from exportqueue.outlook import Outlook
     from exportqueue.pace import Pace
     from exportqueue.queue import Queue
     from exportqueue.retry import Classify, RetryPolicy, Verdict, VerdictKind
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from exportqueue.worker import Drained, Worker
 
 _HOMES = {
-    "circuit": ("Circuit",),
+    "circuit": ("Circuit", "OpenCircuit"),
     "errors": ("LeaseExpired", "LeaseLost", "NoResult", "QueueError", "UnknownItem"),
     "handler": ("Handler", "Result"),
     "item": ("Item", "NewItem", "State", "Superseded", "TargetStats", "Unfinished"),
     "memory": ("MemoryQueue",),
+    "outlook": ("Outlook",),
     "pace": ("Pace",),
     "queue": ("Queue",),
     "retry": ("Classify", "RetryPolicy", "Verdict", "VerdictKind"),
@@ -46,6 +48,8 @@ __all__ = [
     "MemoryQueue",
     "NewItem",
     "NoResult",
+    "OpenCircuit",
+    "Outlook",
     "Pace",
     "Queue",
     "QueueError",

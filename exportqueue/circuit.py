@@ -1,12 +1,35 @@
-"""A target that is away is one fact, not ten thousand errors: a circuit per target, as a frozen value."""
+"""A target that is away is one fact, not ten thousand errors: a circuit per target, as a frozen value.
+
+An open circuit stands in the queue's tables too (`OpenCircuit`), so that of all workers one at a time probes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
+
 MAX_DOUBLINGS = 32
 """Past this the delay is at its cap for any sensible base; the power is not computed further."""
+
+
+class OpenCircuit(msgspec.Struct, frozen=True):
+    """A target that is taken to be away.
+
+    Attributes:
+        target: Its name.
+        opened_at: Since when.
+        probe_at: When the next probe may go out.
+        failures: In a row: how often it was found away.
+        error: What its absence looked like the last time.
+    """
+
+    target: str
+    opened_at: datetime
+    probe_at: datetime
+    failures: int
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +66,9 @@ class Circuit:
     def answered(self) -> Circuit:
         """The circuit after the target answered, were it with a refusal."""
         return self if self.closed else replace(self, failures=0, open_until=None)
+
+    def told(self, known: OpenCircuit | None) -> Circuit:
+        """The circuit as everybody knows it: `known` is what the queue holds of the target."""
+        if known is None:
+            return self.answered()
+        return replace(self, failures=known.failures, open_until=known.probe_at)

@@ -14,8 +14,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
+
+from exportqueue.circuit import OpenCircuit
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -166,6 +169,7 @@ class TargetStats(msgspec.Struct, frozen=True):
         oldest: When the oldest unfinished item was enqueued, or None.
         done_last_hour: Items done within the last hour.
         paused: Why the target is paused, or None.
+        circuit: How the target is away, or None.
     """
 
     target: str
@@ -178,6 +182,7 @@ class TargetStats(msgspec.Struct, frozen=True):
     oldest: datetime | None = None
     done_last_hour: int = 0
     paused: str | None = None
+    circuit: OpenCircuit | None = None
 
 
 def describe(error: BaseException) -> str:
@@ -190,6 +195,7 @@ def to_micros(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
+@lru_cache(maxsize=1024)
 def from_micros(micros: int) -> datetime:
-    """The reverse of `to_micros`."""
+    """The reverse of `to_micros`. The items of a batch share most of their moments, hence the cache."""
     return EPOCH + timedelta(microseconds=micros)

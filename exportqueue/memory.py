@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from exportqueue.circuit import OpenCircuit
 from exportqueue.errors import LeaseLost, UnknownItem
 from exportqueue.item import (
     UNFINISHED,
@@ -28,6 +29,7 @@ from exportqueue.item import (
     Unfinished,
     describe,
 )
+from exportqueue.outlook import Outlook
 from exportqueue.queue import SUPERSEDED
 
 HOUR = timedelta(hours=1)
@@ -45,16 +47,17 @@ class MemoryQueue:
         self._items: dict[int, Item] = {}
         self._needs: dict[int, frozenset[int]] = {}
         self._pauses: dict[str, str] = {}
+        self._circuits: dict[str, OpenCircuit] = {}
         self._next_id = 1
 
     @contextmanager
     def begin(self) -> Iterator[Any]:
         """A transaction; its connection is None."""
-        before = self._items.copy(), self._needs.copy(), self._pauses.copy(), self._next_id
+        before = self._items.copy(), self._needs.copy(), self._pauses.copy(), self._circuits.copy(), self._next_id
         try:
             yield None
         except BaseException:
-            self._items, self._needs, self._pauses, self._next_id = before
+            self._items, self._needs, self._pauses, self._circuits, self._next_id = before
             raise
 
     # ---------------------------------------------------------------- filling
@@ -140,12 +143,54 @@ class MemoryQueue:
             self._change(item, state=State.READY, not_before=not_before, lease_until=None)
         return frozenset(item.id for item in held)
 
-    def recover(self, conn: Any, target: str) -> int:
+    def recover(self, conn: Any, target: str, *, worker: str | None = None) -> int:
         """As `Queue.recover`."""
-        running = [i for i in self._items.values() if i.target == target and i.state is State.RUNNING]
+        running = [
+            item
+            for item in self._items.values()
+            if item.target == target
+            and item.state is State.RUNNING
+            and (worker is None or f"{item.worker}@".startswith(f"{worker}@"))
+        ]
         for item in running:
             self._change(item, state=State.READY, lease_until=None)
         return len(running)
+
+    def outlook(self, conn: Any, target: str) -> Outlook:
+        """As `Queue.outlook`."""
+        now, circuit = self._clock(), self._circuits.get(target)
+        mine = [item for item in self._items.values() if item.target == target]
+        running = [item for item in mine if item.state is State.RUNNING]
+        delayed = [item for item in mine if item.state is State.READY and item.not_before is not None]
+        due = [item for item in mine if item.state is State.READY and item not in delayed]
+        late = [item for item in delayed if item.not_before is not None and item.not_before <= now]
+        expired = [item for item in running if item.lease_until is not None and item.lease_until <= now]
+        blocked = target in self._pauses or (circuit is not None and now < circuit.probe_at)
+        return Outlook(bool(due or late or expired) and not blocked, bool(running), bool(delayed), circuit)
+
+    def open_circuit(self, conn: Any, target: str, *, for_update: bool = False) -> OpenCircuit | None:
+        """As `Queue.open_circuit`."""
+        return self._circuits.get(target)
+
+    def open_up(self, conn: Any, circuit: OpenCircuit) -> None:
+        """As `Queue.open_up`."""
+        known = self._circuits.get(circuit.target)
+        if known is None:
+            self._circuits[circuit.target] = circuit
+        elif circuit.failures > known.failures:
+            self._circuits[circuit.target] = msgspec.structs.replace(circuit, opened_at=known.opened_at)
+
+    def put_off_probe(self, conn: Any, target: str, probe_at: datetime) -> None:
+        """As `Queue.put_off_probe`."""
+        if target in self._circuits:
+            self._circuits[target] = msgspec.structs.replace(self._circuits[target], probe_at=probe_at)
+
+    def close_up(self, conn: Any, target: str) -> None:
+        """As `Queue.close_up`."""
+        self._circuits.pop(target, None)
+
+    def hold_up(self, conn: Any) -> None:
+        """As `Queue.hold_up`: there is one transaction at a time."""
 
     # ---------------------------------------------------------------- operating
 
@@ -154,7 +199,10 @@ class MemoryQueue:
         targets = {item.target for item in self._items.values() if item.state in UNFINISHED}
         if finished:
             targets |= {item.target for item in self._items.values() if self._is_recent(item)}
-        return [self._stats(target, finished=finished) for target in sorted(targets | self._pauses.keys())]
+        return [
+            self._stats(target, finished=finished)
+            for target in sorted(targets | self._pauses.keys() | self._circuits.keys())
+        ]
 
     def get(self, conn: Any, item_id: int) -> Item:
         """As `Queue.get`."""
@@ -314,4 +362,5 @@ class MemoryQueue:
             oldest=min((item.created_at for item in open_), default=None),
             done_last_hour=sum(map(self._is_recent, mine)) if finished else 0,
             paused=self._pauses.get(target),
+            circuit=self._circuits.get(target),
         )

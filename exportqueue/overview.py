@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from exportqueue.database import database_of
 from exportqueue.item import Item, State, TargetStats, Unfinished, from_micros, to_micros
+from exportqueue.outlook import open_circuits
 from exportqueue.rows import to_item
 from exportqueue.tables import IS_DEAD, IS_FINISHED, IS_UNFINISHED, QueueTables
 
@@ -76,7 +77,7 @@ def held_by(conn: sa.Connection, tables: QueueTables, item_id: int) -> list[Item
 
 
 def stats(conn: sa.Connection, tables: QueueTables, now: datetime, *, finished: bool = True) -> list[TargetStats]:
-    """Every target that has unfinished items, a pause or, if `finished`, items done within the hour; by name."""
+    """Every target that has unfinished items, a pause, an absence or, if `finished`, items done lately; by name."""
     counted: dict[str, dict[str, Any]] = {}
     for target, state, count, later, retrying, oldest in conn.execute(_by_state(tables, to_micros(now))):
         _count(counted.setdefault(target, {}), state, (count, later, retrying), oldest)
@@ -87,6 +88,8 @@ def stats(conn: sa.Connection, tables: QueueTables, now: datetime, *, finished: 
         counted.setdefault(target, {})["done_last_hour"] = count
     for target, reason in conn.execute(sa.select(tables.pauses.c.target, tables.pauses.c.reason)):
         counted.setdefault(target, {})["paused"] = reason
+    for target, circuit in open_circuits(conn, tables).items():
+        counted.setdefault(target, {})["circuit"] = circuit
     return [TargetStats(target, **values) for target, values in sorted(counted.items())]
 
 

@@ -11,7 +11,8 @@ from typing import TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from exportqueue import overview
+from exportqueue import outlook, overview
+from exportqueue.circuit import OpenCircuit
 from exportqueue.database import Row, database_of
 from exportqueue.errors import LeaseLost, UnknownItem
 from exportqueue.item import (
@@ -24,6 +25,7 @@ from exportqueue.item import (
     describe,
     to_micros,
 )
+from exportqueue.outlook import Outlook
 from exportqueue.rows import to_item
 from exportqueue.statements import Statements, build
 from exportqueue.tables import QueueTables
@@ -191,13 +193,42 @@ class Queue:
         due = None if not_before is None else to_micros(not_before)
         return self._fenced(conn, self._for(conn).give_back, items, due=due)
 
-    def recover(self, conn: sa.Connection, target: str) -> int:
-        """Takes back everything that is running for a target, no attempt spent; returns how many items.
+    def recover(self, conn: sa.Connection, target: str, *, worker: str | None = None) -> int:
+        """Takes back what is running for a target, no attempt spent; returns how many items.
 
-        For a caller who knows that no other worker of the target lives: it need not wait for leases to expire. What
-        ended the last worker is taken to be the machine or somebody's hand, not the item.
+        For a caller who knows that nobody is at work on it: leases need not expire. What ended the last worker is taken
+        to be the machine or somebody's hand, not the item.
+
+        Args:
+            conn: The transaction.
+            target: Name of the target.
+            worker: Only what a worker of this name holds, whatever stands behind an `@` in it; None: of all.
         """
-        return conn.execute(self._for(conn).recover, {"lane": target}).rowcount
+        return conn.execute(self._for(conn).recover, {"lane": target, "holder": worker}).rowcount
+
+    def outlook(self, conn: sa.Connection, target: str) -> Outlook:
+        """Whether there is something to do for a target, at next to no cost."""
+        return outlook.outlook(conn, self.tables, target, self._clock())
+
+    def open_circuit(self, conn: sa.Connection, target: str, *, for_update: bool = False) -> OpenCircuit | None:
+        """How a target is away, or None; with `for_update`, others wait for the transaction's end to change it."""
+        return outlook.open_circuit(conn, self.tables, target, for_update=for_update)
+
+    def open_up(self, conn: sa.Connection, circuit: OpenCircuit) -> None:
+        """Notes that a target is away. A count of failures that is not higher than the one known changes nothing."""
+        outlook.open_up(conn, self.tables, circuit)
+
+    def put_off_probe(self, conn: sa.Connection, target: str, probe_at: datetime) -> None:
+        """Changes when a target that is away may be probed."""
+        outlook.put_off_probe(conn, self.tables, target, probe_at)
+
+    def close_up(self, conn: sa.Connection, target: str) -> None:
+        """Notes that a target is there."""
+        outlook.close_up(conn, self.tables, target)
+
+    def hold_up(self, conn: sa.Connection) -> None:
+        """Keeps deliveries from being written down until the transaction ends; those half written end first."""
+        database_of(conn).gate(conn, alone=True)
 
     # ---------------------------------------------------------------- operating
 

@@ -22,6 +22,9 @@ class VerdictKind(StrEnum):
     """The target is away: nothing is wrong with the item, no attempt is spent, the target's circuit opens."""
     THROTTLED = "throttled"
     """The target asks for less: no attempt is spent, the pace slows."""
+    ABORT = "abort"
+    """The fault is on this side. Of a batch: nobody spends an attempt, and the error goes on to whoever runs the
+    worker. Of an item: as RETRY."""
 
 
 @dataclass(frozen=True, slots=True)

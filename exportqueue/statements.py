@@ -201,11 +201,13 @@ def _release(tables: QueueTables, database: Database) -> sa.UpdateBase:
 
 
 def _recover(tables: QueueTables) -> sa.UpdateBase:
-    """Makes all running items of a target ready."""
+    """Makes the running items of a target ready: those of one holder, or all."""
     items = tables.items.c
+    holder = sa.bindparam("holder", type_=sa.Text)
+    theirs = sa.func.substr(items.worker + "@", 1, sa.func.length(holder) + 1) == holder + "@"
     return (
         sa.update(tables.items)
-        .where(IS_RUNNING, items.target == sa.bindparam("lane"))
+        .where(IS_RUNNING, items.target == sa.bindparam("lane"), holder.is_(None) | theirs)
         .values(state="ready", lease_until=None)
     )
 

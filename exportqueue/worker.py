@@ -17,7 +17,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from exportqueue.circuit import Circuit
+from exportqueue.circuit import Circuit, OpenCircuit
 from exportqueue.errors import LeaseExpired, LeaseLost, NoResult
 from exportqueue.handler import Handler, Result
 from exportqueue.heartbeat import Heartbeat
@@ -27,6 +27,9 @@ from exportqueue.retry import Classify, RetryPolicy, Verdict, VerdictKind
 
 PATIENCE = 10
 """Batches in a row that a target may throttle without doing anything. Then it is taken to be away: a drain must end."""
+
+PROBE_SECONDS = 60.0
+"""A probe that takes longer than this, or dies with its worker, is not waited for: somebody else may probe."""
 
 _log = logging.getLogger("exportqueue")
 
@@ -68,6 +71,22 @@ class Deliverable(Protocol):
         self, conn: sa.Connection, items: Sequence[Item], *, not_before: datetime | None = None
     ) -> frozenset[int]:
         """As `Queue.give_back`."""
+        ...
+
+    def open_circuit(self, conn: sa.Connection, target: str, *, for_update: bool = False) -> OpenCircuit | None:
+        """As `Queue.open_circuit`."""
+        ...
+
+    def open_up(self, conn: sa.Connection, circuit: OpenCircuit) -> None:
+        """As `Queue.open_up`."""
+        ...
+
+    def put_off_probe(self, conn: sa.Connection, target: str, probe_at: datetime) -> None:
+        """As `Queue.put_off_probe`."""
+        ...
+
+    def close_up(self, conn: sa.Connection, target: str) -> None:
+        """As `Queue.close_up`."""
         ...
 
     def stats(self, conn: sa.Connection, *, finished: bool = True) -> Sequence[TargetStats]:
@@ -138,10 +157,10 @@ class Worker:
         clock: The same as the queue's.
         batch_size: Most items in one `Handler.deliver`.
         lease_seconds: How long a vanished worker keeps its items from others. Prolonged while a batch is delivered.
-        name: Who holds the items, for operators.
+        name: Who holds the items, for operators; `Queue.recover` goes by what stands before an `@`.
         sleep: Waits some seconds.
         chance: A number from 0 to 1, for the jitter.
-        circuit: Whether the target is there.
+        circuit: Whether the target is there, as far as this worker knows; what the queue's tables say goes before.
         pace: How fast it is served.
         idle_seconds: How often `run` looks for work, and how often `stop` is asked while waiting for the pace.
         patience_seconds: Longest wait for a target's pace within a drain; a quota that is spent for the day ends it.
@@ -175,23 +194,26 @@ class Worker:
         A target that asks for less is waited for. A failure that is due later, or a target that is away, is not: it
         is left.
         """
-        total = self._work(stop, on_progress)
+        total = self.work(stop, on_progress)
         return replace(total, left=self._left())
 
     def run(self, stop: Callable[[], bool]) -> None:
         """Delivers until `stop` says so. A database that is away is waited for; a target is probed."""
         while not stop():
             try:
-                worked = self._work(stop)
+                worked = self.work(stop)
             except DBAPIError as error:
                 _log.warning("database failed", extra={"target": self.target, "error": type(error).__name__})
                 worked = Drained()
             if not worked.done and not stop():
                 self.sleep(self.idle_seconds)
 
-    # ---------------------------------------------------------------- one batch
-
-    def _work(self, stop: Callable[[], bool], on_progress: Callable[[Drained], None] | None = None) -> Drained:
+    def work(
+        self,
+        stop: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[Drained], None] | None = None,
+    ) -> Drained:
+        """As `drain`, without counting what is left: that takes time where much is."""
         total = Drained()
         items: Sequence[Item] = ()
         with Heartbeat(self._extend, self.lease_seconds) as heartbeat:
@@ -206,12 +228,20 @@ class Worker:
                 self._let_go(items)
         return total
 
+    # ---------------------------------------------------------------- one batch
+
     def _first(self, stop: Callable[[], bool]) -> Sequence[Item]:
         """A batch, or a single item as a probe, as soon as the target may be served; empty if there is none."""
-        if stop() or self.circuit.blocks(self.clock()) or not self._wait_for_pace(stop):
+        if stop() or not self._wait_for_pace(stop):
             return ()
         with self.engine.begin() as conn:
-            return self._claim(conn)
+            self.circuit = self.circuit.told(self.queue.open_circuit(conn, self.target, for_update=True))
+            if self.circuit.blocks(self.clock()):
+                return ()
+            items = self._claim(conn)
+            if items and not self.circuit.closed:  # meanwhile nobody else probes
+                self.queue.put_off_probe(conn, self.target, self.clock() + timedelta(seconds=PROBE_SECONDS))
+            return items
 
     def _claim(self, conn: sa.Connection) -> Sequence[Item]:
         """What can be claimed; items that kill their workers are buried on the way."""
@@ -245,19 +275,23 @@ class Worker:
             except BaseException as error:  # noqa: BLE001 - even when interrupted, what was done has to be recorded
                 failure = error
         fates = [self._fate(item, results.get(item.id), failure) for item in items]
-        self._learn(fates, started)
-        if failure is not None and not isinstance(failure, Exception):
-            self._settle(fates, lambda: True)
+        before = self.circuit
+        if failure is not None and self._is_ours(failure):
+            self._settle(fates, before, lambda: True)
             raise failure
-        drained, following = self._settle(fates, stop)
-        return replace(drained, unavailable=None if self.circuit.closed else self._absence(fates)), following
+        self._learn(fates, started)
+        drained, following = self._settle(fates, before, stop)
+        return replace(drained, unavailable=None if self.circuit.closed else _absence(fates)), following
 
-    def _settle(self, fates: Sequence[_Fate], stop: Callable[[], bool]) -> tuple[Drained, Sequence[Item]]:
-        """Moves the items on and has the results recorded, in one transaction.
+    def _settle(
+        self, fates: Sequence[_Fate], before: Circuit, stop: Callable[[], bool]
+    ) -> tuple[Drained, Sequence[Item]]:
+        """Moves the items on and has the results recorded, in one transaction; tells of a circuit that has changed.
 
         The next batch is claimed in the same one, unless the target has to be waited for: half as many commits.
         """
         with self.engine.begin() as conn:
+            self._tell(conn, fates, before)
             kept = self.queue.finish(conn, [fate.item for fate in fates if fate.state is State.DONE])
             kept |= self._return(conn, fates)
             for fate in fates:
@@ -298,15 +332,17 @@ class Worker:
             return _Fate(item, result, State.DONE)
         if result is not None and result.error is not None:
             return self._failed(item, result, self.classify(result.error))
-        if failure is not None and not isinstance(failure, Exception):  # we were interrupted: nobody's fault
+        if failure is not None and self._is_ours(failure):
             return _Fate(item, Result(item.id), State.READY)
-        error = failure if failure is not None else NoResult(item.id)
-        verdict = self.classify(failure) if failure is not None else Verdict(VerdictKind.RETRY)
-        if (
-            verdict.kind is VerdictKind.DEAD
-        ):  # of the batch; which item is at fault is unknown, so all get their attempts
+        error = failure if isinstance(failure, Exception) else NoResult(item.id)
+        verdict = self.classify(failure) if isinstance(failure, Exception) else Verdict(VerdictKind.RETRY)
+        if verdict.kind is VerdictKind.DEAD:  # of the batch; whose fault it is is unknown, so all get their attempts
             verdict = Verdict(VerdictKind.RETRY)
         return self._failed(item, Result(item.id, error), verdict)
+
+    def _is_ours(self, failure: BaseException) -> bool:
+        """Whether a batch broke off through no fault of its items or of the target: interrupted, or without a state."""
+        return not isinstance(failure, Exception) or self.classify(failure).kind is VerdictKind.ABORT
 
     def _failed(self, item: Item, result: Result, verdict: Verdict) -> _Fate:
         now = self.clock()
@@ -318,7 +354,7 @@ class Worker:
                 return _Fate(item, result, State.READY, now + timedelta(seconds=pause), verdict)
             case VerdictKind.DEAD:
                 return _Fate(item, result, State.DEAD, None, verdict)
-            case VerdictKind.RETRY:
+            case VerdictKind.RETRY | VerdictKind.ABORT:
                 due = self.policy.next_attempt(
                     attempts=item.attempts + 1,
                     created_at=item.created_at,
@@ -347,10 +383,17 @@ class Worker:
         elif not away:
             self.pace = self.pace.sent(len(fates), started).recovered()
 
-    def _absence(self, fates: Sequence[_Fate]) -> str:
-        """The first error that speaks of the target's absence."""
-        kinds = (VerdictKind.UNAVAILABLE, VerdictKind.THROTTLED)
-        return next(str(fate.result.error) for fate in fates if fate.verdict is not None and fate.verdict.kind in kinds)
+    def _tell(self, conn: sa.Connection, fates: Sequence[_Fate], before: Circuit) -> None:
+        """Has all other workers know of a circuit that has opened, stays open or has closed."""
+        now, probe_at = self.clock(), self.circuit.open_until
+        if probe_at is None:
+            if not before.closed:
+                self.queue.close_up(conn, self.target)
+        elif self.circuit == before:  # the probe was interrupted
+            self.queue.put_off_probe(conn, self.target, probe_at)
+        else:
+            circuit = OpenCircuit(self.target, now, probe_at, self.circuit.failures, _absence(fates))
+            self.queue.open_up(conn, circuit)
 
     # ---------------------------------------------------------------- little helpers
 
@@ -372,7 +415,13 @@ class Worker:
         return sum(stats.ready + stats.waiting + stats.running + stats.retrying + stats.held for stats in mine)
 
 
-_SPENDS_ATTEMPT = frozenset({VerdictKind.RETRY, VerdictKind.DEAD})
+_SPENDS_ATTEMPT = frozenset({VerdictKind.RETRY, VerdictKind.DEAD, VerdictKind.ABORT})
+
+
+def _absence(fates: Sequence[_Fate]) -> str:
+    """The first error that speaks of the target's absence."""
+    kinds = (VerdictKind.UNAVAILABLE, VerdictKind.THROTTLED)
+    return next(str(fate.result.error) for fate in fates if fate.verdict is not None and fate.verdict.kind in kinds)
 
 
 def _tally(held: Sequence[_Fate], lost: int) -> Drained:

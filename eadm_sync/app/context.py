@@ -89,6 +89,10 @@ class Context:
         """What a target can do; needs no connection."""
         return self._unopened_targets[target].capabilities
 
+    def concurrency(self, target: str) -> int:
+        """How many may deliver to a target at the same time, all processes together."""
+        return min(self.loaded.settings.targets[target].concurrency, self.capabilities(target).concurrency)
+
     def _target_words(self, name: str) -> TargetWords:
         able = self.capabilities(name)
         return TargetWords(
@@ -101,6 +105,7 @@ class Context:
             max_lengths=able.max_lengths,
             has_containers=able.containers,
             has_licences=Kind.LICENCE in able.kinds,
+            has_nestings=Kind.NESTING in able.kinds,
         )
 
     def make_target(self, name: str) -> Target:

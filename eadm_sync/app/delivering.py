@@ -1,37 +1,26 @@
-"""Empties the export queue into the targets."""
+"""Empties the export queue into the targets: all at once, each with as many workers as it is allowed."""
 
 from __future__ import annotations
 
-import os
-import socket
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 
 import msgspec
-import structlog
 
-from connectors.contract import Target
-from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import known_name
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.runs import recorded
-from eadm_sync.delivery.deliverer import Deliverer
-from eadm_sync.delivery.settling import settle, unsettled
-from eadm_sync.delivery.verdicts import classify
+from eadm_sync.app.slots import Orders, Slot
+from eadm_sync.delivery.settling import unsettled
 from eadm_sync.state.database import Database
 from eadm_sync.state.sealing import check_key
-from exportqueue import Drained, TargetStats, Worker
+from exportqueue import OpenCircuit, TargetStats
 
-log = structlog.get_logger()
-
-_LEASE_SECONDS = 60.0
-"""After so long without a sign of life a worker's changes are taken over by others."""
-
-
-_PATIENCE_STEP_SECONDS = 1.0
-"""How often it is looked whether something is due again."""
+_TELL_SECONDS = 0.1
+"""How often progress is told."""
 
 
 class TargetReport(msgspec.Struct, frozen=True):
@@ -59,6 +48,170 @@ class TargetReport(msgspec.Struct, frozen=True):
         return not self.left and not self.dead and self.error is None
 
 
+class TargetHealth(msgspec.Struct, frozen=True):
+    """How the workers of one target are, from what they last noticed: nothing is asked of the state for it.
+
+    Attributes:
+        name: Name of the target.
+        workers: How many threads there are to be.
+        alive: How many there are.
+        holding: How many of them hold their slot; the others' are held by other processes.
+        seen_at: When the one that was longest away last came round, or None; it stays away while it delivers a batch.
+        delivered_at: When a change was last delivered, or None.
+        done: Changes delivered since the crew began.
+        circuit: How the target is away, or None.
+        error: What fails, of the target or on this side, or None.
+    """
+
+    name: str
+    workers: int
+    alive: int
+    holding: int
+    seen_at: datetime | None
+    delivered_at: datetime | None
+    done: int
+    circuit: OpenCircuit | None
+    error: str | None
+
+
+class Crew:
+    """Delivers in threads of its own: one for each slot of each target.
+
+    Args:
+        context: The installation.
+        database: The state, open for writing until the crew has ended.
+        only: Names of the targets to deliver to, or None for all.
+        until_empty: Whether to end when nothing can be delivered any more, or go on until stopped. A target that has
+            nothing to do is not opened then, and one that is away is asked at once, whenever its next probe is due.
+        patience_seconds: With `until_empty`, how long to wait for changes that are to be tried again.
+        progress: Told by `wait` how it gets on.
+        sleep: Waits some seconds for a target; `context.clock` has to move meanwhile. None: waits, but for `stop`.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        database: Database,
+        *,
+        only: Collection[str] | None = None,
+        until_empty: bool,
+        patience_seconds: float = 0.0,
+        progress: Progress = silent,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        self._context = context
+        self._database = database
+        self._names = tuple(name for name in context.loaded.settings.targets if only is None or name in only)
+        self._stopping = threading.Event()
+        self._orders = Orders(until_empty, patience_seconds, self._stopping, sleep or self._stopping.wait)
+        self._progress = progress
+        self._told = -1
+        self._reported: tuple[str, ...] = ()
+        self._slots: list[Slot] = []
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Begins.
+
+        Raises:
+            StateError: The state cannot be read, or its key is another.
+            ConfigError: The rules are wrong.
+        """
+        context = self._context
+        with self._database.read() as connection:
+            check_key(connection, context.vault)
+            queue = {stats.target: stats for stats in context.queue.stats(connection, finished=False)}
+            owing = unsettled(connection, self._names)
+        _ = context.ruleset.lifecycle  # what is wrong with the rules is told here, not by each thread
+        busy = self._names
+        if self._orders.until_empty:
+            waiting = {name for name in self._names if _deliverable(queue.get(name, TargetStats(name)))}
+            busy = tuple(
+                name
+                for name in self._names
+                if name in waiting or (name in owing and not (name in queue and queue[name].paused))
+            )
+            self._probe_at_once([name for name in busy if name in queue and queue[name].circuit])
+        self._reported = tuple(name for name in self._names if name in busy or (name in queue and queue[name].dead))
+        for name in busy:
+            of = context.concurrency(name)
+            self._slots += [Slot(context, self._database, name, number, of, self._orders) for number in range(of)]
+        for slot in self._slots:
+            thread = threading.Thread(target=slot.run, name=f"{slot.target}#{slot.number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Has nothing more claimed; what is being delivered is finished and recorded. Returns at once: see `wait`."""
+        self._stopping.set()
+
+    def wait(self, timeout_seconds: float | None = None) -> bool:
+        """Waits until all threads have ended; False if that takes longer than so many seconds (None: for ever)."""
+        until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        for thread in self._threads:
+            while thread.is_alive():
+                left = _TELL_SECONDS if until is None else min(_TELL_SECONDS, until - time.monotonic())
+                if left <= 0:
+                    return False
+                thread.join(left)
+                self._tell()
+        return True
+
+    @property
+    def failure(self) -> Exception | None:
+        """What ended a thread early on this side, with `until_empty`; None if nothing did."""
+        return next((slot.failure for slot in self._slots if slot.failure is not None), None)
+
+    def reports(self) -> tuple[TargetReport, ...]:
+        """What came of it, for every target that has, or had, something to do, to put right, or a dead letter.
+
+        Raises:
+            StateError: The state cannot be read.
+        """
+        with self._database.read() as connection:
+            queue = {stats.target: stats for stats in self._context.queue.stats(connection, finished=False)}
+        return tuple(self._report(queue.get(name, TargetStats(name))) for name in self._reported)
+
+    def health(self) -> tuple[TargetHealth, ...]:
+        """How the workers are, by target."""
+        threads = list(zip(self._slots, self._threads, strict=True))
+        return tuple(
+            _health(name, [(slot, thread.is_alive()) for slot, thread in threads if slot.target == name])
+            for name in dict.fromkeys(slot.target for slot in self._slots)
+        )
+
+    def _probe_at_once(self, names: Sequence[str]) -> None:
+        """Has targets that are away asked now: somebody has called for a delivery."""
+        if names:
+            with self._database.write() as connection:
+                for name in names:
+                    self._context.queue.put_off_probe(connection, name, self._context.clock.now())
+
+    def _tell(self) -> None:
+        done = sum(slot.drained.done for slot in self._slots)
+        if done != self._told and done:
+            self._told = done
+            names = ", ".join(dict.fromkeys(slot.target for slot in self._slots))
+            self._progress(f"delivering to {names}", done, None)
+
+    def _report(self, stats: TargetStats) -> TargetReport:
+        mine = [slot for slot in self._slots if slot.target == stats.target]
+        left = stats.ready + stats.waiting + stats.running + stats.retrying + stats.held
+        error = next((slot.error for slot in mine if slot.error is not None), None)
+        if error is None and stats.circuit is not None and mine:
+            error = stats.circuit.error
+        if left and stats.paused is not None:
+            error = f"paused ({stats.paused}); it goes on after 'eadm-sync queue resume {stats.target}'"
+        return TargetReport(
+            stats.target,
+            sum(slot.drained.done for slot in mine),
+            sum(slot.drained.retried for slot in mine),
+            stats.dead,
+            left,
+            error,
+        )
+
+
 def deliver(context: Context, *, only: str | None = None, progress: Progress = silent) -> tuple[TargetReport, ...]:
     """Delivers what is queued, as a run of its own in the book of runs; `only` names one target.
 
@@ -83,12 +236,13 @@ def deliver_all(
     *,
     only: str | None = None,
     patience_seconds: float = 0.0,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] | None = None,
 ) -> tuple[TargetReport, ...]:
-    """Delivers what is queued, target by target; one that is down keeps its changes and stops nothing else.
+    """Delivers what is queued; a target that is down keeps its changes and stops nothing else.
 
     Reports on every target that has, or had, something to do or to put right; one that waits for an operator is among
-    them, whatever this run was about: what was refused yesterday is not in order today.
+    them, whatever this run was about: what was refused yesterday is not in order today. Interrupted, it finishes what
+    is being delivered first; interrupted again, it does not.
 
     Args:
         context: The installation.
@@ -96,125 +250,48 @@ def deliver_all(
         progress: Told how it gets on.
         only: Name of the target to deliver to, or None for all.
         patience_seconds: How long to wait for changes that are to be tried again.
-        sleep: Waits some seconds; `context.clock` has to move meanwhile.
+        sleep: As `Crew`.
+
+    Raises:
+        StateError: The state fails.
     """
-    names = tuple(name for name in context.loaded.settings.targets if only in {None, name})
-    with database.read() as connection:
-        check_key(connection, context.vault)
-        queue = {stats.target: stats for stats in context.queue.stats(connection, finished=False)}
-        owing = unsettled(connection, names)
-    reports = []
-    for name in names:
-        stats = queue.get(name, TargetStats(name))
-        if _deliverable(stats) or (name in owing and not stats.paused):
-            reports.append(_deliver(context, database, name, progress, patience_seconds, sleep))
-        elif stats.dead:
-            reports.append(_report(stats, Drained(), None))
-    return tuple(reports)
-
-
-def _deliver(
-    context: Context,
-    database: Database,
-    name: str,
-    progress: Progress,
-    patience_seconds: float,
-    sleep: Callable[[float], None],
-) -> TargetReport:
-    drained, error = Drained(), None
-    try:
-        target = context.make_target(name)
-        with target, database.delivering(name) as alone:
-            if alone:
-                _recover(context, database, name)
-            _make_good(database, name, target)
-            worker = _worker(context, database, name, target, sleep)
-            drained = _drain(worker, name, progress, patience_seconds, sleep)
-            owing = _owing(database, name)
-        if owing is not None:
-            with database.write() as connection:
-                settle(connection, name, owing)
-    except ConnectorError as failure:
-        error = str(failure)
-        log.warning("target.failed", target=name, error=error)
-    return _report(_stats(context, database, name), drained, error or drained.unavailable)
-
-
-def _make_good(database: Database, name: str, target: Target) -> None:
-    """Has a target do what it owes since a process that delivered to it ended early."""
-    if _owing(database, name) is not None:
-        list(target.apply(()))
-
-
-def _owing(database: Database, name: str) -> int | None:
-    """The version of known state that a target has not been closed with yet, or None."""
-    with database.read() as connection:
-        return unsettled(connection, (name,)).get(name)
-
-
-def _worker(context: Context, database: Database, name: str, target: Target, sleep: Callable[[float], None]) -> Worker:
-    deliverer = Deliverer(
-        database=database,
-        name=name,
-        target=target,
-        vault=context.vault,
-        settings=context.ruleset.lifecycle,
-        clock=context.clock,
-        time_zone=context.loaded.settings.organisation.zone,
-    )
-    return Worker(
-        engine=database.engine,
-        queue=context.queue,
-        target=name,
-        handler=deliverer,
-        classify=classify,
-        clock=context.clock.now,
-        batch_size=target.capabilities.batch_size,
-        lease_seconds=_LEASE_SECONDS,
-        name=f"{socket.gethostname()}:{os.getpid()}",
+    crew = Crew(
+        context,
+        database,
+        only=None if only is None else (only,),
+        until_empty=True,
+        patience_seconds=patience_seconds,
+        progress=progress,
         sleep=sleep,
     )
+    crew.start()
+    try:
+        crew.wait()
+    except BaseException:
+        crew.stop()
+        crew.wait()
+        raise
+    if crew.failure is not None:
+        raise crew.failure
+    return crew.reports()
 
 
-def _drain(
-    worker: Worker, name: str, progress: Progress, patience_seconds: float, sleep: Callable[[float], None]
-) -> Drained:
-    """Delivers until nothing is left, the target is away, or patience with what is to be tried again has run out."""
-    total = Drained()
-    waited = 0.0
-    while True:
-        before = total
-
-        def tell(drained: Drained, before: Drained = before) -> None:
-            progress(f"delivering to {name}", before.done + drained.done, None)
-
-        drained = worker.drain(on_progress=tell)
-        total = replace(total.plus(drained), left=drained.left)
-        if not drained.left or drained.unavailable or waited >= patience_seconds:
-            return total
-        sleep(_PATIENCE_STEP_SECONDS)
-        waited += _PATIENCE_STEP_SECONDS
-
-
-def _recover(context: Context, database: Database, name: str) -> None:
-    """Takes back what a process that is no more had claimed; otherwise it would wait for its lease to run out."""
-    with database.write() as connection:
-        recovered = context.queue.recover(connection, name)
-    if recovered:
-        log.warning("queue.recovered", target=name, items=recovered)
-
-
-def _stats(context: Context, database: Database, name: str) -> TargetStats:
-    with database.read() as connection:
-        found = (stats for stats in context.queue.stats(connection, finished=False) if stats.target == name)
-        return next(found, TargetStats(name))
-
-
-def _report(stats: TargetStats, drained: Drained, error: str | None) -> TargetReport:
-    left = stats.ready + stats.waiting + stats.running + stats.retrying + stats.held
-    if left and stats.paused is not None:
-        error = f"paused ({stats.paused}); it goes on after 'eadm-sync queue resume {stats.target}'"
-    return TargetReport(stats.target, drained.done, drained.retried, stats.dead, left, error)
+def _health(name: str, slots: Sequence[tuple[Slot, bool]]) -> TargetHealth:
+    held = [slot for slot, _ in slots if slot.is_held]
+    failures = (
+        slot.error or (slot.failure and (str(slot.failure) or type(slot.failure).__name__)) for slot, _ in slots
+    )
+    return TargetHealth(
+        name,
+        workers=len(slots),
+        alive=sum(alive for _, alive in slots),
+        holding=len(held),
+        seen_at=min((slot.seen_at for slot, _ in slots if slot.seen_at is not None), default=None),
+        delivered_at=max((slot.delivered_at for slot, _ in slots if slot.delivered_at is not None), default=None),
+        done=sum(slot.drained.done for slot, _ in slots),
+        circuit=next((slot.circuit for slot, _ in slots if slot.circuit is not None), None),
+        error=next((failure for failure in failures if failure), None),
+    )
 
 
 def _deliverable(stats: TargetStats) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors import errors
+from eadm_sync.errors import StateError
 from exportqueue import Verdict, VerdictKind
 
 
@@ -17,6 +18,8 @@ def classify(error: Exception) -> Verdict:
             return Verdict(VerdictKind.UNAVAILABLE)  # every other item would meet it too; none is at fault
         case errors.Transient():
             return Verdict(VerdictKind.RETRY, error.retry_after_seconds)
+        case StateError():
+            return Verdict(VerdictKind.ABORT)  # the state failed while a batch was prepared; no item is at fault
         case errors.Rejected() | errors.Stale() | errors.NotFound():
             return Verdict(VerdictKind.DEAD)
         case _:

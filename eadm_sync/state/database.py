@@ -16,11 +16,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from eadm_sync.errors import StateBusy, StateError
+from eadm_sync.state.locks import Lock, holder_of, try_lock
 
 REVISION = "0002"
 """The newest migration; a test keeps it true."""
 
 _BUSY_TIMEOUT_MS = 60_000  # another process may be inside one large commit
+
+_NOTICE_ABSENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
+"""How libpq finds out within half a minute that the server's machine has vanished, where Linux would wait for hours."""
 
 
 class Database:
@@ -60,45 +64,30 @@ class Database:
             yield connection
 
     @contextlib.contextmanager
-    def run_lock(self) -> Iterator[None]:
+    def run_lock(self) -> Iterator[Lock]:
         """Keeps every other planning run out while it is held; a crashed holder lets go by itself.
 
         Raises:
             StateBusy: Somebody else holds it.
+            StateError: The database cannot be reached.
         """
-        if self.engine.dialect.name == "postgresql":
-            with self._advisory_lock():
-                yield
-        elif self.engine.url.database in {None, "", ":memory:"}:
-            yield
-        else:
-            with _file_lock(Path(str(self.engine.url.database) + ".lock")):
-                yield
+        me = f"process {os.getpid()} ({' '.join(sys.argv[1:2]) or 'eadm-sync'})"
+        lock = self.try_lock(_RUN, me)
+        if lock is None:
+            raise StateBusy(holder_of(self.engine, _RUN) or "a process on this database")
+        try:
+            yield lock
+        finally:
+            lock.release()
 
-    @contextlib.contextmanager
-    def delivering(self, target: str) -> Iterator[bool]:
-        """Marks this process as delivering to a target; yields whether surely no other one is.
+    def try_lock(self, name: str, holder: str = "") -> Lock | None:
+        """A lock that holds across processes and machines, or None where somebody has it (see `locks`).
 
-        Only an embedded database, whose processes share one machine, can be sure: whatever is claimed there by
-        somebody else is claimed by a process that is gone.
+        Raises:
+            StateError: The database cannot be reached.
         """
-        if self.engine.dialect.name != "sqlite" or self.engine.url.database in {None, "", ":memory:"}:
-            yield False
-            return
-        with Path(f"{self.engine.url.database}.{target}.lock").open("a+") as handle:
-            alone = _try_lock(handle.fileno())
-            _share_lock(handle.fileno())  # also beside others: whoever comes while this one is left is not alone
-            yield alone
-
-    @contextlib.contextmanager
-    def _advisory_lock(self) -> Iterator[None]:
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}):
-                raise StateBusy("a process on this database")
-            try:
-                yield
-            finally:
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_KEY})
+        with _as_state_error():
+            return try_lock(self.engine, name, holder)
 
     def close(self) -> None:
         """Lets go of all connections."""
@@ -120,7 +109,8 @@ def _as_state_error() -> Iterator[None]:
         raise StateError(f"the state database failed: {error.orig}") from error
 
 
-_ADVISORY_KEY = 0x6561646D  # "eadm": one planning run per database
+_RUN = "run"
+"""Name of the lock of planning runs: one at a time per database."""
 
 
 def open_for_reading(url: str, base_dir: Path, metadata: MetaData) -> Database:
@@ -235,7 +225,8 @@ def _engine(url: URL) -> Engine:
         return _sqlite_engine(url)
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
-    engine = create_engine(url, hide_parameters=True)  # errors end up in logs, and parameters hold people
+    options = {"pool_size": 0, "connect_args": _NOTICE_ABSENCE}
+    engine = create_engine(url, hide_parameters=True, **options)  # errors end up in logs, and parameters hold people
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -247,7 +238,7 @@ def _engine(url: URL) -> Engine:
 
 def _sqlite_engine(url: URL) -> Engine:
     """SQLite with write-ahead log, full durability, and transactions that begin when we say so."""
-    options: dict[str, Any] = {"poolclass": StaticPool} if not url.database else {}
+    options: dict[str, Any] = {"pool_size": 0} if url.database else {"poolclass": StaticPool}
     engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False}, **options)
 
     @event.listens_for(engine, "connect")
@@ -274,42 +265,3 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
-
-
-@contextlib.contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
-    """An operating-system lock on a file beside the database; gone with its process."""
-    with path.open("a+", encoding="utf-8") as handle:
-        if not _try_lock(handle.fileno()):
-            handle.seek(0)
-            raise StateBusy(handle.read().strip() or "a process that did not say who it is")
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()} ({' '.join(sys.argv[1:2]) or 'eadm-sync'})")
-        handle.flush()
-        yield
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _share_lock(_descriptor: int) -> None:
-        """Windows has no shared lock of this kind: the first keeps it alone, which errs on the safe side."""
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
-    def _share_lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
