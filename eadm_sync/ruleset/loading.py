@@ -22,7 +22,7 @@ from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import names_of
 from eadm_sync.ruleset.code import build_function
 from eadm_sync.ruleset.compiling import Compiler
-from eadm_sync.ruleset.document import RulesetFile
+from eadm_sync.ruleset.document import RESERVED, RulesetFile
 from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.rules import (
     AccountRule,
@@ -158,7 +158,8 @@ def _rest(path: Path, document: Document, error: ValidationError) -> _File | Non
         content = RulesetFile.model_validate(data)
     except ValidationError:
         return None
-    excused = frozenset(word for word in left_out.get("conditions", ()) if isinstance(word, str))
+    named = {word for word in left_out.get("conditions", ()) if isinstance(word, str)}
+    excused = frozenset(named) - RESERVED  # a word of the language keeps its meaning
     return _File(path, document, content, positions, excused)
 
 
@@ -310,7 +311,7 @@ class _Loader:
                 continue
             if rule.exclusive in taken:
                 message = f"the rule '{rule.id}' can never hold: '{taken[rule.exclusive]}' always comes first"
-                self._problems.append(Problem(rule.file, rule.line, 1, message))
+                self._note_rule(rule, message, f"move it before '{taken[rule.exclusive]}', or give that one a 'when'")
             elif rule.when.constant is True and not rule.has_dates:
                 taken[rule.exclusive] = rule.id
 
@@ -322,7 +323,7 @@ class _Loader:
             missing = sorted(required - {word for rule in rules for word in rule.attributes})
             if rules and missing:
                 message = f"no rule sets '{', '.join(missing)}', which the target '{target}' requires"
-                self._problems.append(Problem(rules[0].file, rules[0].line, 1, message))
+                self._note_rule(rules[0], message, "set it under 'attributes'")
 
     def _lifecycle(self) -> LifecycleSettings:
         given = [file for file in self._files if file.content.lifecycle is not None]
@@ -358,6 +359,15 @@ class _Loader:
         self, file: _File, path: tuple[str | int, ...], message: str, *, hint: str | None = None, key: bool = False
     ) -> None:
         self._problems.append(file.document.problem(path, message, hint=hint, key=key))
+
+
+    def _note_rule(self, rule: Rule, message: str, hint: str) -> None:
+        """Notes a problem at the line where a rule begins."""
+        document = next(file.document for file in self._files if file.document.file == rule.file)
+        line = document.line_text(rule.line)
+        column = len(line) - len(line.lstrip()) + 1
+        excerpt, width = document.excerpt(rule.line), max(len(line.strip()), 1)
+        self._problems.append(Problem(rule.file, rule.line, column, message, hint, excerpt=excerpt, width=width))
 
 
 def _as_sensitive(rules: Sequence[AccountRule]) -> list[AccountRule]:
