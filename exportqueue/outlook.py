@@ -1,4 +1,4 @@
-"""What workers tell one another of a target: that it is away, and whether there is work. Each is one small statement."""
+"""What a target's workers have before them: whether there is work, and whether the target is away."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def open_circuits(conn: sa.Connection, tables: QueueTables) -> dict[str, OpenCir
     return {row.target: _circuit(row) for row in conn.execute(sa.select(tables.circuits))}
 
 
-def open_up(conn: sa.Connection, tables: QueueTables, circuit: OpenCircuit) -> None:
+def open_up(conn: sa.Connection, circuit: OpenCircuit) -> None:
     """Notes that a target is away. Since when stays as it was; what somebody else has found later is left alone."""
     conn.execute(
         sa.text(

@@ -216,7 +216,7 @@ class Queue:
 
     def open_up(self, conn: sa.Connection, circuit: OpenCircuit) -> None:
         """Notes that a target is away. A count of failures that is not higher than the one known changes nothing."""
-        outlook.open_up(conn, self.tables, circuit)
+        outlook.open_up(conn, circuit)
 
     def put_off_probe(self, conn: sa.Connection, target: str, probe_at: datetime) -> None:
         """Changes when a target that is away may be probed."""

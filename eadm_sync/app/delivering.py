@@ -13,7 +13,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.naming import known_name
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.runs import recorded
-from eadm_sync.app.slots import Orders, Slot
+from eadm_sync.app.slots import Orders, Slot, told
 from eadm_sync.delivery.settling import unsettled
 from eadm_sync.state.database import Database
 from eadm_sync.state.sealing import check_key
@@ -278,9 +278,7 @@ def deliver_all(
 
 def _health(name: str, slots: Sequence[tuple[Slot, bool]]) -> TargetHealth:
     held = [slot for slot, _ in slots if slot.is_held]
-    failures = (
-        slot.error or (slot.failure and (str(slot.failure) or type(slot.failure).__name__)) for slot, _ in slots
-    )
+    failures = (slot.error or (slot.failure and told(slot.failure)) for slot, _ in slots)
     return TargetHealth(
         name,
         workers=len(slots),

@@ -146,7 +146,7 @@ class Slot:
             error = StateError(f"the state database failed: {getattr(error, 'orig', None) or type(error).__name__}")
         self.failure = error
         self._failures = min(self._failures + 1, _MOST_FAILURES)
-        log.error("slot.failed", target=self.target, slot=self.number, error=_words(error))
+        log.error("slot.failed", target=self.target, slot=self.number, error=told(error))
 
     def _works(self) -> None:
         """What failed before works again."""
@@ -335,7 +335,7 @@ class Slot:
         self.orders.stopping.wait(_about(seconds))
 
 
-def _words(error: Exception) -> str:
+def told(error: Exception) -> str:
     """An error as it may be logged: those that nobody foresaw can hold data, so only their type and place are told."""
     if isinstance(error, StateError):
         return str(error)

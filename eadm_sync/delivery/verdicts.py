@@ -11,16 +11,17 @@ def classify(error: Exception) -> Verdict:
     """The verdict on an error; what nobody foresaw is tried again, in case it was a passing fault."""
     match error:
         case errors.Throttled():
-            return Verdict(VerdictKind.THROTTLED, error.retry_after_seconds)
+            verdict = Verdict(VerdictKind.THROTTLED, error.retry_after_seconds)
         case errors.Unavailable():
-            return Verdict(VerdictKind.UNAVAILABLE, error.retry_after_seconds)
+            verdict = Verdict(VerdictKind.UNAVAILABLE, error.retry_after_seconds)
         case errors.AuthenticationFailed():
-            return Verdict(VerdictKind.UNAVAILABLE)  # every other item would meet it too; none is at fault
+            verdict = Verdict(VerdictKind.UNAVAILABLE)  # every other item would meet it too; none is at fault
         case errors.Transient():
-            return Verdict(VerdictKind.RETRY, error.retry_after_seconds)
-        case StateError():
-            return Verdict(VerdictKind.ABORT)  # the state failed while a batch was prepared; no item is at fault
+            verdict = Verdict(VerdictKind.RETRY, error.retry_after_seconds)
         case errors.Rejected() | errors.Stale() | errors.NotFound():
-            return Verdict(VerdictKind.DEAD)
+            verdict = Verdict(VerdictKind.DEAD)
+        case StateError():
+            verdict = Verdict(VerdictKind.ABORT)  # the state failed while a batch was prepared: no item is at fault
         case _:
-            return Verdict(VerdictKind.RETRY)
+            verdict = Verdict(VerdictKind.RETRY)
+    return verdict
