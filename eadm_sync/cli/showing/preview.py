@@ -5,17 +5,20 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from connectors.contract import Action, Kind
-from eadm_sync.app.narrowing import Selection, Shown, Tally
-from eadm_sync.app.planning import Planned
 from eadm_sync.cli.exits import CHANGES, DONE, FAILED, HELD
 from eadm_sync.cli.output import clean
 from eadm_sync.errors import SourceError
-from eadm_sync.importing import Hold as ImportHold
 from eadm_sync.model import Sealed
 from eadm_sync.plan.brakes import Hold
 from eadm_sync.plan.change import Change, GroupFrame
+
+if TYPE_CHECKING:  # takes longer to load than an explanation, which needs none of it, to make
+    from eadm_sync.app.narrowing import Selection, Shown, Tally
+    from eadm_sync.app.planning import Planned
+    from eadm_sync.importing import Hold as ImportHold
 
 
 @dataclass(frozen=True)
