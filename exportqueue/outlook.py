@@ -34,7 +34,7 @@ def outlook(conn: sa.Connection, tables: QueueTables, target: str, now: datetime
     """What there is to do for a target: a look-up in each index, whatever the queue's length."""
     items, pauses = tables.items.c, tables.pauses.c
     mine = items.target == sa.bindparam("lane")
-    moment = sa.bindparam("now")
+    moment: sa.BindParameter[int] = sa.bindparam("now")
     due = sa.select(items.id).where(IS_DUE, mine)
     delayed = sa.select(items.id).where(IS_DELAYED, mine)
     running = sa.select(items.id).where(IS_RUNNING, mine)

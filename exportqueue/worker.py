@@ -176,7 +176,7 @@ class Worker:
     batch_size: int = 100
     lease_seconds: float = 300.0
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = time.sleep
     chance: Callable[[], float] = random.random
     circuit: Circuit = field(default_factory=Circuit)
     pace: Pace = field(default_factory=Pace)

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.contract import Action, Kind
 from eadm_sync.app.context import Context, open_context
-from eadm_sync.app.delivering import TargetReport, deliver_all
+from eadm_sync.app.delivering import Crew, TargetReport, deliver_all
 from eadm_sync.clock import FixedClock
 from eadm_sync.config.keys import write_key_file
 from eadm_sync.delivery.enqueueing import items
@@ -113,10 +113,10 @@ def test_a_paused_target_keeps_its_changes(context: Context, database: Database)
 
 
 def test_what_a_dead_process_had_claimed_is_delivered_at_once(context: Context, database: Database):
-    """Nobody else delivers on this machine, so its lease need not run out, and no attempt is spent."""
+    """Whoever gets its slot knows that it is gone: its lease need not run out, and no attempt is spent."""
     enqueue(context, database, create("ad", "hr:1"))
     with database.write() as connection:
-        (claimed,) = context.queue.claim(connection, "ad", limit=9, lease_seconds=3600, worker="gone")
+        (claimed,) = context.queue.claim(connection, "ad", limit=9, lease_seconds=3600, worker="ad#0@gone:1")
 
     reports = deliver_all(context, database)
 
@@ -126,31 +126,25 @@ def test_what_a_dead_process_had_claimed_is_delivered_at_once(context: Context, 
     assert item.attempts == 0
 
 
-def test_what_a_living_process_has_claimed_is_left_to_it(context: Context, database: Database):
-    """Two deliveries at once share the work, and do not take it from each other."""
-    enqueue(context, database, create("ad", "hr:1"), create("ad", "hr:2"))
-    with database.delivering("ad") as alone:
-        assert alone
-        with database.write() as connection:
-            (claimed,) = context.queue.claim(connection, "ad", limit=1, lease_seconds=3600, worker="alive")
+def test_what_a_living_process_has_claimed_is_left_to_it_and_waited_for(context: Context, database: Database):
+    """A slot that somebody holds is not taken from them; who delivers beside them ends when they have."""
+    enqueue(context, database, create("ad", "hr:1"))
+    lock = database.try_lock("slot-ad-0", "somebody")
+    assert lock
+    with database.write() as connection:
+        (claimed,) = context.queue.claim(connection, "ad", limit=1, lease_seconds=3600, worker="ad#0@alive:1")
+    crew = Crew(context, database, until_empty=True)
+    crew.start()
 
-        (report,) = deliver_all(context, database)
+    ended_early = crew.wait(0.3)
+    with database.write() as connection:
+        context.queue.finish(connection, [claimed])
 
-    with database.read() as connection:
-        assert context.queue.get(connection, claimed.id).worker == "alive"
-    assert report == TargetReport("ad", done=1, left=1)
-
-
-def test_who_delivers_beside_others_is_not_forgotten_when_those_are_done(database: Database):
-    """The first has gone, the second is still at work: whoever comes third is not alone."""
-    with database.delivering("ad") as first:
-        second = database.delivering("ad")
-        assert (first, second.__enter__()) == (True, False)
-
-    with database.delivering("ad") as third:
-        second.__exit__(None, None, None)
-
-    assert not third
+    assert not ended_early
+    assert crew.wait(10)
+    assert crew.reports() == (TargetReport("ad"),)
+    assert lock.is_held()
+    lock.release()
 
 
 def test_a_target_that_is_not_configured_any_more_is_left_alone(context: Context, database: Database):
