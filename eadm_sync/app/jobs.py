@@ -113,7 +113,8 @@ def missed(connection: Connection, schedule: Mapping[str, JobSettings], context:
     """Jobs whose time has passed without being handled, each with the last such moment."""
     now, zone = context.clock.now(), context.loaded.settings.organisation.zone
     columns = tables.jobs.c
-    handled = dict(connection.execute(select(columns.name, columns.due_at)).tuples())
+    rows = connection.execute(select(columns.name, columns.due_at))
+    handled = {name: due for name, due in rows}  # noqa: C416 - rows are no pairs to mypy
     latest = {name: job.times.latest(now, zone) for name, job in schedule.items() if job.times is not None}
     return {name: moment for name, moment in latest.items() if (handled.get(name) or "9") < iso(moment)}
 

@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from eadm_sync.app.context import Context
-from eadm_sync.app.jobs import Ended, begin
+from eadm_sync.app.jobs import Ended, begin, enter
 from eadm_sync.app.naming import known_name
-from eadm_sync.config.schedule import RELOAD
+from eadm_sync.config.schedule import RELOAD, JobSettings
 from eadm_sync.errors import EadmError
 from eadm_sync.state import tables
 
@@ -65,6 +65,19 @@ def daemons(connection: Connection, now: datetime) -> tuple[DaemonRow, ...]:
     return tuple(
         DaemonRow(*row, is_alive=row.seen_at >= oldest) for row in connection.execute(query.order_by(columns.name))
     )
+
+
+def beat(connection: Connection, name: str, *, role: str, version: str, started_at: datetime, now: datetime) -> None:
+    """Notes that a process lives."""
+    columns = tables.daemons.c
+    said = {"role": role, "version": version, "started_at": started_at.isoformat(), "seen_at": now.isoformat()}
+    if not connection.execute(tables.daemons.update().where(columns.name == name).values(**said)).rowcount:
+        connection.execute(tables.daemons.insert().values(name=name, **said))
+
+
+def leave(connection: Connection, name: str) -> None:
+    """Notes that a process ends in good order."""
+    connection.execute(tables.daemons.delete().where(tables.daemons.c.name == name))
 
 
 # ---------------------------------------------------------------- who asks
@@ -130,10 +143,11 @@ def take_up(connection: Connection, request: Request, now: datetime) -> bool:
     return connection.execute(mine.values(started_at=now.isoformat())).rowcount == 1
 
 
-def start(connection: Connection, request: Request, now: datetime) -> bool:
+def start(connection: Connection, request: Request, job: JobSettings, now: datetime) -> bool:
     """Takes a request up and notes that its job begins; False where somebody else has."""
     if not take_up(connection, request, now):
         return False
+    enter(connection, request.job, job, now)
     begin(connection, request.job, now)
     return True
 

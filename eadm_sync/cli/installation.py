@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from eadm_sync.app.context import Context
 
 
-def installation(config: Path) -> Context:
-    """The installation of a configuration file, with logging set up as it says.
+def installation(config: Path, *, service: bool = False) -> Context:
+    """The installation of a configuration file, with logging set up as it says; `service`: for a daemon.
 
     Raises:
         ConfigError: The file is wrong, or not there.
@@ -21,7 +21,7 @@ def installation(config: Path) -> Context:
 
     require(config)
     context = open_context(config, SystemClock())
-    configure(context.loaded.settings.logging, context.loaded.base_dir)
+    configure(context.loaded.settings.logging, context.loaded.base_dir, service=service)
     return context
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from eadm_sync import __version__
-from eadm_sync.cli.commands import looking, operating, planning, queueing, ruleset, setup
+from eadm_sync.cli.commands import daemon, looking, operating, planning, queueing, ruleset, setup
 
 program = typer.Typer(
     name="eadm-sync",
@@ -40,3 +40,4 @@ looking.register(program)
 queueing.register(program)
 operating.register(program)
 ruleset.register(program)
+daemon.register(program)
