@@ -24,15 +24,16 @@ Row = tuple[object, ...]
 class Database(Protocol):
     """One kind of database."""
 
-    locks_rows: bool
-    """Whether writers run side by side, so that rows have to be locked one by one."""
-
     def among(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
         """Whether a column's value is in the array parameter `name`, by a look-up for each value."""
         ...
 
     def matching(self, wanted: sa.Column[Any], column: sa.Column[Any], name: str) -> sa.Select[Any]:
         """`wanted` of all rows whose `column` is in the array parameter `name`, by an index look-up for each value."""
+        ...
+
+    def locked(self, key: sa.Column[Any], few: sa.Select[Any], condition: sa.TextClause) -> sa.Select[Any]:
+        """The keys in an ordered subquery whose rows fulfil a condition, each locked before the next is looked up."""
         ...
 
     def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
@@ -71,13 +72,15 @@ class Database(Protocol):
 class _Sqlite:
     """Arrays travel as JSON: one parameter, so that the statement's text does not change with the length."""
 
-    locks_rows = False
-
     def among(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
         return column.in_(sa.select(self.words(name).c.value))
 
     def matching(self, wanted: sa.Column[Any], column: sa.Column[Any], name: str) -> sa.Select[Any]:
         return sa.select(wanted).where(self.among(column, name))
+
+    def locked(self, key: sa.Column[Any], few: sa.Select[Any], condition: sa.TextClause) -> sa.Select[Any]:
+        """As it is: a transaction that writes is the only one that does, and whoever writes tests the condition."""
+        return few
 
     def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
         return column.in_(few)
@@ -112,8 +115,6 @@ class _Sqlite:
 class _Postgresql:
     """Arrays are arrays; bulk inserts are COPY, seven times as fast as executemany."""
 
-    locks_rows = True
-
     def among(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
         # Not IN (SELECT unnest(…)): before its first ANALYZE a table would be read from end to end.
         return column == sa.any_(sa.bindparam(name, type_=ARRAY(column.type)))
@@ -121,9 +122,14 @@ class _Postgresql:
     def matching(self, wanted: sa.Column[Any], column: sa.Column[Any], name: str) -> sa.Select[Any]:
         array = sa.func.unnest(sa.bindparam(name, type_=ARRAY(column.type)))
         values = array.table_valued(sa.column("value", column.type)).render_derived("wanted")
-        # OFFSET keeps the planner from making one join of whole tables of the look-ups, as it does without statistics.
-        found = sa.select(wanted).where(column == values.c.value).offset(sa.literal_column("0")).lateral("found")
+        found = _one_by_one(sa.select(wanted).where(column == values.c.value), "found")
         return sa.select(found.c[wanted.name]).select_from(values.join(found, sa.true()))
+
+    def locked(self, key: sa.Column[Any], few: sa.Select[Any], condition: sa.TextClause) -> sa.Select[Any]:
+        keys = few.subquery("few")
+        (wanted,) = keys.c
+        row = _one_by_one(sa.select(key).where(key == wanted, condition).with_for_update(), "locked")
+        return sa.select(row.c[key.name]).select_from(keys.join(row, sa.true()))
 
     def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
         # An array is made once; IN might be run again for each row, and lock more rows than its limit.
@@ -145,7 +151,9 @@ class _Postgresql:
 
     def gate(self, conn: sa.Connection, *, alone: bool) -> None:
         lock = sa.func.pg_advisory_xact_lock if alone else sa.func.pg_advisory_xact_lock_shared
-        conn.execute(sa.select(lock(GATE_KEY)))
+        # Before its first ANALYZE the planner takes look-ups for so costly that it compiles them: 0.1 s for each batch.
+        uncompiled = sa.func.set_config("jit", "off", True)
+        conn.execute(sa.select(uncompiled, lock(GATE_KEY)))
 
     def insert(self, conn: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Row]) -> None:
         cursor = cast("Any", conn.connection.cursor())
@@ -155,6 +163,14 @@ class _Postgresql:
 
     def analyse(self, conn: sa.Connection, *tables: sa.Table) -> None:
         conn.exec_driver_sql(f"ANALYZE {', '.join(table.fullname for table in tables)}")
+
+
+def _one_by_one(look_up: sa.Select[Any], name: str) -> sa.Lateral:
+    """A look-up for each row that it refers to, in their order.
+
+    OFFSET keeps the planner from making one join of whole tables of the look-ups, as it does without statistics.
+    """
+    return look_up.offset(sa.literal_column("0")).lateral(name)
 
 
 _DATABASES: dict[str, Database] = {"sqlite": _Sqlite(), "postgresql": _Postgresql()}

@@ -350,31 +350,24 @@ class Queue:
         if not items:
             return frozenset()
         held = database_of(conn).pack_pairs([item.id for item in items], [item.fence for item in items])
-        return frozenset(conn.execute(statement, {**held, **values}).scalars())
+        return frozenset(conn.execute(statement, {**held, **values}).scalars().all())
 
     def _one(self, item: Item, kept: frozenset[int]) -> None:
         if item.id not in kept:
             raise LeaseLost(item.id)
 
-    def _dependents(self, conn: sa.Connection, ids: Collection[int]) -> builtins.list[int]:
-        """What waits, or waited, for some items, in order of id."""
-        database, statement = database_of(conn), self._for(conn).dependents
-        chunks = _chunks(sorted(ids))
-        found = (conn.execute(statement, {"ids": database.pack(chunk)}).scalars() for chunk in chunks)
-        return sorted({dependent for dependents in found for dependent in dependents})
+    def _dependents(self, conn: sa.Connection, ids: Collection[int]) -> Sequence[int]:
+        """What waits for some items, in order of id; locked until the transaction ends."""
+        if not ids:
+            return ()
+        packed = database_of(conn).pack(sorted(ids))
+        return conn.execute(self._for(conn).dependents, {"ids": packed}).scalars().all()
 
     def _release(self, conn: sa.Connection, dependents: Collection[int]) -> None:
-        """Makes ready what waits for nothing any more.
-
-        On PostgreSQL the rows are locked first: of two workers that finish the last two prerequisites of an item, the
-        second then sees what the first has done.
-        """
-        database, statements = database_of(conn), self._for(conn)
+        """Makes ready what waits for nothing any more."""
+        database, statement = database_of(conn), self._for(conn).release
         for chunk in _chunks(dependents):
-            parameters = {"ids": database.pack(chunk)}
-            if database.locks_rows:
-                conn.execute(statements.lock, parameters)
-            conn.execute(statements.release, parameters)
+            conn.execute(statement, {"ids": database.pack(chunk)})
 
     def _relink(self, conn: sa.Connection, dropped: Sequence[int]) -> None:
         """Lets what waited for dropped items wait for what those were waiting for; releases what waits for nothing."""

@@ -34,7 +34,6 @@ class Statements:
     bury: sa.UpdateBase
     recover: sa.UpdateBase
     dependents: sa.Select[Any]
-    lock: sa.Select[Any]
     release: sa.UpdateBase
     supersede: sa.UpdateBase
     running_subjects: sa.Select[Any]
@@ -81,7 +80,6 @@ def build(tables: QueueTables, database: Database) -> Statements:
         ),
         recover=_recover(tables),
         dependents=_dependents(tables, database),
-        lock=_lock(tables, database),
         release=_release(tables, database),
         supersede=_drop(tables, database.among(items.subject, "subjects")),
         running_subjects=sa.select(items.subject)
@@ -164,15 +162,14 @@ def _fenced(tables: QueueTables, database: Database, **values: Any) -> sa.Update
 
 
 def _dependents(tables: QueueTables, database: Database) -> sa.Select[Any]:
-    """What waits, or waited, for some items."""
+    """What waits for some items, in order of id, and locked.
+
+    Of two workers that finish the last two prerequisites of an item, the second then sees what the first has done; and
+    as both lock in the same order, they cannot deadlock.
+    """
     edges = tables.prerequisites.c
-    return database.matching(edges.item_id, edges.needs_id, "ids").distinct()
-
-
-def _lock(tables: QueueTables, database: Database) -> sa.Select[Any]:
-    """Locks items in one order for everybody: two workers that finish what the same items wait for cannot deadlock."""
-    items = tables.items.c
-    return sa.select(items.id).where(database.among(items.id, "ids")).order_by(items.id).with_for_update()
+    dependents = database.matching(edges.item_id, edges.needs_id, "ids").distinct()
+    return database.locked(tables.items.c.id, dependents.order_by(*dependents.selected_columns), IS_WAITING)
 
 
 def _release(tables: QueueTables, database: Database) -> sa.UpdateBase:
