@@ -21,6 +21,9 @@ from eadm_sync.errors import (
 if TYPE_CHECKING:
     import typer
 
+_EXCERPT = 160
+"""Longest part of a line shown, in characters: two lines of a terminal."""
+
 
 def run(program: typer.Typer) -> int:
     """Runs the program and tells what went wrong; returns the exit code."""
@@ -84,7 +87,17 @@ def tell_problem(problem: Problem) -> None:
     place = f"{problem.place}: " if problem.place else ""
     note(f"{clean(where)}: {clean(place)}{clean(problem.message)}")
     if problem.excerpt is not None and problem.column:
-        note(f"    {clean(problem.excerpt)}")
-        note("    " + " " * (problem.column - 1) + "^" * max(problem.width, 1))
+        show_excerpt(problem.excerpt, problem.column, problem.width)
     if problem.hint:
         note(f"    {clean(problem.hint)}")
+
+
+def show_excerpt(text: str, column: int, width: int) -> None:
+    """A line with the characters at fault underlined; of a long one, what stands around them."""
+    begin = max(column - 1 - _EXCERPT // 2, 0) if len(text) > _EXCERPT else 0
+    shown = text[begin : begin + _EXCERPT]
+    before = clean(shown[: column - 1 - begin])
+    at_fault = clean(shown[column - 1 - begin :][: max(width, 1)])
+    head, tail = "… " if begin else "", " …" if begin + _EXCERPT < len(text) else ""
+    note(f"    {head}{clean(shown)}{tail}")
+    note("    " + " " * len(head + before) + "^" * max(len(at_fault), 1))

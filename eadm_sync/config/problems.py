@@ -48,6 +48,12 @@ _SHORTER = (
     ("Dictionary should ", "must "),
     (" after validation", ""),
 )
+_PATTERNS = {
+    "^[a-z][a-z0-9_]*$": "must begin with a small letter, and hold small letters, digits and _ only",
+    "^[a-z0-9][a-z0-9_-]*$": "must hold small letters, digits, - and _ only",
+}
+"""What the patterns of names mean."""
+
 _URL_PASSWORD = re.compile(r"://[^/\s]*@")
 _MOST_LISTED = 12  # more known words than this are no help in one line
 _SHORTEST_SCRUBBED = 4  # a shorter secret is only hidden in problems of its own value: it may be part of any word
@@ -215,6 +221,10 @@ def _message(fault: _Fault) -> str:
         return f"{empty}must be {_MUST_BE[fault.kind]}"
     if fault.kind == "too_short":
         return "must not be empty"
+    if fault.kind == "string_pattern_mismatch":
+        pattern = fault.says.partition("pattern ")[2].strip("'")
+        if pattern in _PATTERNS:
+            return _PATTERNS[pattern]
     says = fault.says
     for long, short in _SHORTER:
         says = says.replace(long, short)

@@ -247,9 +247,10 @@ def load_yaml_file(path: FilePath, shown: str | None = None) -> Document:
     """
     name = shown or str(path)
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)  # what has no size of its own, such as a pipe, can be read too
+        if len(raw) > MAX_BYTES:
             raise ConfigError((Problem(name, 0, 0, f"the file is larger than {MAX_BYTES // 2**20} MiB"),))
-        raw = path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ConfigError((Problem(name, 0, 0, f"the file cannot be read: {reason}"),)) from error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from jinja2 import nodes
 
-from eadm_sync.expression.checking import Checker, close_match
+from eadm_sync.expression.checking import Checker, Refused, close_match
 from eadm_sync.expression.filters import FILTERS, TESTS, Filter
 from eadm_sync.expression.scope import BOOL, DATE, LIST, NUMBER, TEXT
 from eadm_sync.expression.typed import (
@@ -31,7 +32,7 @@ def test(checker: Checker, node: nodes.Test) -> Typed:
     known = TESTS.get(node.name)
     if known is None:
         hint = close_match(node.name, TESTS) or f"there are {', '.join(TESTS)}"
-        raise checker.refused(node, f"unknown test '{node.name}'", hint, 2)
+        raise checker.refused(node, f"unknown test '{node.name}'", hint, len(f"is {node.name}"))
     value = checker.check(node.node)
     arguments = _texts(checker, node, *known.arguments)
     if known.takes and value.type is not known.takes:
@@ -97,13 +98,18 @@ def filter_(checker: Checker, node: nodes.Filter) -> Typed:
         return _default(checker, node, checker.check(node.node))
     known = FILTERS.get(node.name)
     if known is None:
+        with contextlib.suppress(Refused):
+            checker.check(node.node)  # what it stands behind can be wrong as well
         words = {**FILTERS, "default": None}
         hint = close_match(node.name, words) or f"there are {', '.join(sorted(words))}"
         raise checker.refused(node, f"unknown filter '{node.name}'", hint, len(node.name))
     value = checker.check(node.node)
     if value.type is not known.takes:
         raise checker.refused(
-            node, f"'{node.name}' takes {known.takes.name}, this is {value.type.name}", None, len(node.name)
+            node,
+            f"'{node.name}' takes {known.takes.name}, this is {value.type.name}",
+            f"as in {known.example[0]}",
+            len(node.name),
         )
     arguments = _arguments(checker, node, known)
     applied = _apply(checker, node.name, known, arguments)
@@ -119,19 +125,17 @@ def _apply(checker: Checker, name: str, known: Filter, arguments: list[ast.expr]
 
 
 def _arguments(checker: Checker, node: nodes.Filter, known: Filter) -> list[ast.expr]:
+    example = f"as in {known.example[0]}"
     if len(node.args) > len(known.parameters):
-        raise checker.refused(
-            node,
-            f"'{node.name}' takes {len(known.parameters)} arguments, not {len(node.args)}",
-            None,
-            len(node.name),
-        )
+        most = len(known.parameters)
+        takes = f"takes {most} argument{'s' if most > 1 else ''}, not {len(node.args)}" if most else "takes no argument"
+        raise checker.refused(node, f"'{node.name}' {takes}", example, len(node.name))
     codes: list[ast.expr] = []
     for position, parameter in enumerate(known.parameters):
         if position >= len(node.args):
             if parameter.default is None:
                 raise checker.refused(
-                    node, f"'{node.name}' needs its argument '{parameter.name}'", None, len(node.name)
+                    node, f"'{node.name}' needs its argument '{parameter.name}'", example, len(node.name)
                 )
             codes.append(ast.Constant(parameter.default))
             continue
@@ -140,7 +144,7 @@ def _arguments(checker: Checker, node: nodes.Filter, known: Filter) -> list[ast.
         if argument.type is not parameter.type:
             wrong = f"must be {parameter.type.name}"
         if wrong:
-            raise checker.refused(node.args[position], f"'{parameter.name}' of '{node.name}' {wrong}")
+            raise checker.refused(node.args[position], f"'{parameter.name}' of '{node.name}' {wrong}", example)
         codes.append(argument.code)
     return codes
 

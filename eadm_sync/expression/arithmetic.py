@@ -28,14 +28,14 @@ def _days(later: date, earlier: date) -> int:
 
 def concat(checker: Checker, node: nodes.Concat) -> Typed:
     """`a ~ b`: both as text."""
-    parts = [checker.text(part) for part in node.nodes]
+    parts = checker.each(*((checker.text, part) for part in node.nodes))
     code = ast.JoinedStr([ast.FormattedValue(part.code, -1) for part in parts])
     return combined(code, TEXT, *parts)
 
 
 def plus_minus(checker: Checker, node: nodes.Add | nodes.Sub) -> Typed:
     """Numbers added or subtracted, days added to a date, or the days between two dates."""
-    left, right = checker.check(node.left), checker.check(node.right)
+    left, right = checker.each((checker.check, node.left), (checker.check, node.right))
     minus = isinstance(node, nodes.Sub)
     if left.type is NUMBER and right.type is NUMBER:
         operator: ast.operator = ast.Sub() if minus else ast.Add()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -70,6 +71,20 @@ class Checker:
         if typed.size > MAX_SIZE:
             raise self.refused(node, "too large, with the conditions it names")
         return typed
+
+    def each(self, *checks: tuple[Callable[[nodes.Expr], Typed], nodes.Expr]) -> list[Typed]:
+        """Several parts of one node; what is wrong with one hides nothing of the others.
+
+        Raises:
+            Refused: One of them is wrong.
+        """
+        found: list[Typed] = []
+        for check, node in checks:
+            with contextlib.suppress(Refused):
+                found.append(check(node))
+        if len(found) < len(checks):
+            raise Refused
+        return found
 
     def condition(self, node: nodes.Expr) -> Typed:
         """As `check`, for what must be true or false."""

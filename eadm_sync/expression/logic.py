@@ -25,7 +25,7 @@ _OPERATORS: Mapping[str, ast.cmpop] = {
 
 def and_or(checker: Checker, node: nodes.And | nodes.Or) -> Typed:
     """A chain of `and`, or of `or`."""
-    operands = [checker.condition(operand) for operand in _flatten(node, type(node))]
+    operands = checker.each(*((checker.condition, operand) for operand in _flatten(node, type(node))))
     operator = ast.And() if isinstance(node, nodes.And) else ast.Or()
     return combined(ast.BoolOp(operator, [operand.code for operand in operands]), BOOL, *operands)
 
@@ -38,9 +38,9 @@ def not_(checker: Checker, node: nodes.Not) -> Typed:
 
 def if_(checker: Checker, node: nodes.CondExpr) -> Typed:
     """`a if condition else b`; missing where there is no else."""
-    test = checker.condition(node.test)
-    then = checker.check(node.expr1)
-    other = checker.check(node.expr2) if node.expr2 else replace(then, code=ast.Constant(None), nullable=True, reads={})
+    parts = [(checker.condition, node.test), (checker.check, node.expr1)]
+    test, then, *rest = checker.each(*parts, *([(checker.check, node.expr2)] if node.expr2 else []))
+    other = rest[0] if rest else replace(then, code=ast.Constant(None), nullable=True, reads={})
     if then.type is not other.type:
         raise checker.refused(node, f"both sides must be of one type: {then.type.name} or {other.type.name}")
     typed = combined(ast.IfExp(test.code, then.code, other.code), then.type, test, then, other)
@@ -52,7 +52,7 @@ def compare(checker: Checker, node: nodes.Compare) -> Typed:
     if len(node.ops) != 1:
         raise checker.refused(node, "one comparison at a time", "write 'a < b and b < c'")
     operand = node.ops[0]
-    left, right = checker.check(node.expr), checker.check(operand.expr)
+    left, right = checker.each((checker.check, node.expr), (checker.check, operand.expr))
     if operand.op in {"in", "notin"}:
         return _contained(checker, node, operand.op, left, right)
     left, right = _as_date(checker, node.expr, left, right), _as_date(checker, operand.expr, right, left)

@@ -41,6 +41,8 @@ def read_table(path: Path, shown: str) -> Table:
         ConfigError: It cannot be read, or with every line that is not as long as the header or has a key again.
     """
     try:
+        if path.exists() and not path.is_file():  # a folder; or a pipe, which would never end
+            raise ConfigError((Problem(shown, 0, 0, "the table cannot be read: it is no file"),))
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError((Problem(shown, 0, 0, f"the table is larger than {MAX_BYTES // 2**20} MiB"),))
         raw = path.read_bytes()

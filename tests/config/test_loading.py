@@ -199,8 +199,8 @@ def _edit(old: str, new: str) -> str:
         ("['%d.%m.%Y']", "[]", "12:12: sources.hr.dates: must not be empty"),
         ("sqlite:///", "mysql://", "4:8: state.url: must begin with 'sqlite:///' or 'postgresql://'"),
         ("extra: {cost: 1}", "extra: {title: 1, id: 2}", "15:92: sources.hr.map.people.extra: 'id' is a field of its"),
-        ("extra: {cost: 1}", "extra: {Cost: 1}", "15:93: sources.hr.map.people.extra.Cost: must match pattern"),
-        ("{base_dn:", "{base-dn:", "24:17: targets.ad.variables.base-dn: must match pattern"),
+        ("extra: {cost: 1}", "extra: {Cost: 1}", "15:93: sources.hr.map.people.extra.Cost: must begin with a"),
+        ("{base_dn:", "{base-dn:", "24:17: targets.ad.variables.base-dn: must begin with a small letter"),
         (
             "rulesets:",
             "logging: {level: warn}\nrulesets:",

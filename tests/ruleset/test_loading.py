@@ -186,7 +186,76 @@ def test_a_rule_that_always_comes_first_makes_others_unreachable(refused: Refuse
         "  - {rule: r2, target: ad, sku: y, exclusive: e, when: affiliation.primary}\n"
     )
 
-    assert problems == ["a.yaml:4:1: the rule 'a/r2' can never hold: 'a/r1' always comes first"]
+    assert problems == [
+        (
+            "a.yaml:4:3: the rule 'a/r2' can never hold: 'a/r1' always comes first "
+            "(move it before 'a/r1', or give that one a 'when')"
+        )
+    ]
+
+
+def test_a_rule_that_cannot_hold_is_shown(load: Load):
+    """The line is there to look at, underlined from its first character to its last."""
+    with pytest.raises(ConfigError) as caught:
+        load(
+            "ruleset: a\nlicences:\n- rule: r1\n  target: ad\n  sku: x\n  exclusive: e\n"
+            "- rule: r2\n  target: ad\n  sku: y\n  exclusive: e\n"
+        )
+
+    (problem,) = caught.value.problems
+    assert (problem.excerpt, problem.column, problem.width) == ("- rule: r2", 1, 10)
+
+
+def test_a_word_of_the_language_stays_what_it_is(refused: Refused):
+    """A condition that may not be called 'person' does not stand in for the person elsewhere."""
+    problems = refused(
+        "ruleset: a\nconditions: {person: affiliation.primary, Upper: affiliation.primary}\n",
+        ACCOUNT.format(when="person.given_name == 'Kari'"),
+    )
+
+    assert [problem.partition(": ")[2] for problem in problems] == [
+        "conditions.person: 'person' is a word of the language",
+        (
+            "conditions.Upper: must begin with a small letter, and hold small letters, digits and _ only "
+            "(Conditions by name, for other conditions and `when`.)"
+        ),
+    ]
+
+
+def test_all_faults_of_one_expression_are_told_at_once(refused: Refused):
+    """Nothing has to be put right before the next fault shows."""
+    problems = refused(
+        ACCOUNT.format(when="\"affiliation.x and affiliation.titel | lowr == 1 or affiliation.unit is undr('1')\"")
+    )
+
+    assert [problem.partition(": ")[2].partition(": ")[2].partition(" (")[0] for problem in problems] == [
+        "unknown field 'affiliation.x'",
+        "unknown field 'affiliation.titel'",
+        "unknown filter 'lowr'",
+        "unknown test 'undr'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "underlined", "hint"),
+    [
+        ("affiliation.unit is undr('1')", "is undr", "did you mean 'under'?"),
+        ("person.given_name | first('3') == 'a'", "'", "as in 'Hansen' | first(3)"),
+        ("person.given_name | first == 'a'", "first", "as in 'Hansen' | first(3)"),
+        ("person.given_name | lower(1) == 'a'", "lower", "as in 'Kari' | lower"),
+        ("affiliation.fraction | lower == 'a'", "lower", "as in 'Kari' | lower"),
+        ("person.givenname == 'a'", "givenname", "did you mean 'person.given_name'?"),
+    ],
+)
+def test_the_fault_is_underlined_and_the_right_form_shown(load: Load, expression: str, underlined: str, hint: str):
+    """Place, extent and advice, for each kind of slip in an expression."""
+    with pytest.raises(ConfigError) as caught:
+        load(ACCOUNT.format(when=expression))
+
+    (problem,) = caught.value.problems
+    assert problem.excerpt
+    assert problem.excerpt[problem.column - 1 :][: problem.width] == underlined
+    assert problem.hint == hint
 
 
 def test_a_rule_that_ends_makes_no_other_unreachable(load: Load):
