@@ -121,6 +121,13 @@ class MembershipLimits(_Settings):
     delete: Limit = Field(_FREE, description="Ended memberships. Default: 20 % (0.2), floor 50.")
 
 
+class NestingLimits(_Settings):
+    """Limits on groups in groups."""
+
+    create: Limit = Field(_FREE, description="Groups put into groups. Default: no limit.")
+    delete: Limit = Field(_FREE, description="Groups taken out of groups. Default: 10 % (0.1), floor 10.")
+
+
 class LicenceLimits(_Settings):
     """Limits on licences."""
 
@@ -137,6 +144,7 @@ class PlanBrake(_Settings):
     account: AccountLimits = Field(AccountLimits(), description="Limits on accounts.")
     group: GroupLimits = Field(GroupLimits(), description="Limits on groups.")
     membership: MembershipLimits = Field(MembershipLimits(), description="Limits on memberships.")
+    nesting: NestingLimits = Field(NestingLimits(), description="Limits on groups in groups.")
     licence: LicenceLimits = Field(LicenceLimits(), description="Limits on licences.")
 
     def limit(self, kind: str, action: str) -> Limit | None:
@@ -150,6 +158,7 @@ DEFAULT_LIMITS = {
     ("account", "delete"): Limit(max_fraction=0.02, floor=5),
     ("group", "delete"): Limit(max_fraction=0.05, floor=5),
     ("membership", "delete"): Limit(max_fraction=0.2, floor=50),
+    ("nesting", "delete"): Limit(max_fraction=0.1, floor=10),
     ("licence", "delete"): Limit(max_fraction=0.1, floor=20),
 }
 """What takes something away is limited unless configured otherwise; what gives is not."""

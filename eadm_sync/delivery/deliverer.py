@@ -124,7 +124,8 @@ class Deliverer:
 
     def _confirmed(self, connection: Connection, changes: Collection[Change]) -> Confirmed:
         people = {change.person for change in changes if change.person is not None}
-        keys = {(self.name, change.group) for change in changes if change.group is not None}
+        named = {key for change in changes for key in (change.group, change.member) if key is not None}
+        keys = {(self.name, key) for key in named}
         groups = load_groups(connection, keys) if keys else {}
         return Confirmed(
             accounts=load_accounts(connection, self.name, people),
@@ -223,6 +224,8 @@ def _confirmations(delivered: Sequence[Delivered], target: str, day: date) -> Co
                 _confirm_group(confirmed, one, target)
             case Kind.MEMBERSHIP:
                 _confirm_membership(confirmed, one.change)
+            case Kind.NESTING:
+                _confirm_nesting(confirmed, one.change)
             case Kind.LICENCE:
                 _confirm_licence(confirmed, one.change)
     return confirmed
@@ -275,6 +278,14 @@ def _confirm_membership(confirmed: Confirmations, change: Change) -> None:
         confirmed.memberships_gone.append((person_id, group))
     else:
         confirmed.memberships.append((person_id, group, change.role, change.rule))
+
+
+def _confirm_nesting(confirmed: Confirmations, change: Change) -> None:
+    group, member = change.group or "", change.member or ""
+    if change.action is Action.DELETE:
+        confirmed.nestings_gone.append((group, member))
+    else:
+        confirmed.nestings.append((group, member, change.rule))
 
 
 def _confirm_licence(confirmed: Confirmations, change: Change) -> None:

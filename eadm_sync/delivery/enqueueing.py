@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from connectors.contract import Action, Kind
 from eadm_sync.delivery.payload import FORMAT, pack
@@ -12,35 +12,56 @@ from exportqueue import NewItem
 
 _PRIORITIES = {
     (Kind.ACCOUNT, Action.DISABLE): 10,  # who has left is out before who has come is in
+    (Kind.NESTING, Action.DELETE): 40,  # before new ones, which might not be possible beside it
     (Kind.ACCOUNT, Action.DELETE): 90,  # what cannot be taken back goes last
 }
 _PRIORITY = 50
 
 
 def items(changes: Iterable[Change], vault: Vault) -> Iterator[NewItem]:
-    """One item per change."""
+    """One item per change, those first that others wait for: an item waits for what is enqueued before it only.
+
+    New nestings come last, behind both of their groups. A group's deletion waits for the end of its places in other
+    groups, which stands before it in every plan.
+    """
+    ending: dict[tuple[str, str], list[str]] = {}
+    nestings: list[Change] = []
     for change in changes:
-        yield NewItem(
-            target=change.target,
-            object_key=change.object_key,
-            operation=f"{change.action} {change.kind}",
-            payload=pack(change, vault),
-            format=FORMAT,
-            subject=change.subject,
-            after=prerequisites(change),
-            priority=_PRIORITIES.get((change.kind, change.action), _PRIORITY),
-        )
+        if change.kind is Kind.NESTING and change.action is Action.CREATE:
+            nestings.append(change)
+            continue
+        if change.kind is Kind.NESTING:
+            ending.setdefault((change.target, change.subject), []).append(change.object_key)
+        is_last = change.kind is Kind.GROUP and change.action is Action.DELETE
+        yield _item(change, vault, ending.get((change.target, change.subject), ()) if is_last else ())
+    for change in nestings:
+        yield _item(change, vault)
+
+
+def _item(change: Change, vault: Vault, after: Sequence[str] = ()) -> NewItem:
+    return NewItem(
+        target=change.target,
+        object_key=change.object_key,
+        operation=f"{change.action} {change.kind}",
+        payload=pack(change, vault),
+        format=FORMAT,
+        subject=change.subject,
+        after=(*prerequisites(change), *after),
+        priority=_PRIORITIES.get((change.kind, change.action), _PRIORITY),
+    )
 
 
 def prerequisites(change: Change) -> tuple[str, ...]:
     """Keys of the objects that have to be done with first.
 
-    A membership needs its account and its group, a licence its account. An account that goes waits for nothing: the
-    target drops what hung on it.
+    A membership needs its account and its group, a nesting its two groups, a licence its account. An account that goes
+    waits for nothing: the target drops what hung on it.
     """
     match change.kind, change.action:
         case Kind.MEMBERSHIP, Action.CREATE:
             return account_key(change.person or ""), group_key(change.group or "")
+        case Kind.NESTING, Action.CREATE:
+            return group_key(change.member or ""), group_key(change.group or "")
         case Kind.LICENCE, Action.CREATE:
             return (account_key(change.person or ""),)
         case _:

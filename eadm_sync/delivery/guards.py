@@ -33,15 +33,19 @@ def deletion_is_due(
 
 
 def still_empty(connection: Connection, target: str, group: str) -> None:
-    """Refuses the deletion of a group that somebody is known to be in.
+    """Refuses the deletion of a group that somebody, or another group, is known to be in.
 
     Raises:
-        Stale: Somebody is.
+        Stale: Somebody is, or a group.
     """
     columns = tables.known_memberships.c
     members = select(columns.person_id).where(columns.target == target, columns.group_key == group)
     if connection.scalar(members.limit(1)) is not None:
         raise Stale("somebody is in the group again; the next plan will tell")
+    nestings = tables.known_nestings.c
+    groups = select(nestings.member_key).where(nestings.target == target, nestings.group_key == group)
+    if connection.scalar(groups.limit(1)) is not None:
+        raise Stale("another group is in the group again; the next plan will tell")
 
 
 def still_disabled(target: Target, account: KnownAccount) -> None:

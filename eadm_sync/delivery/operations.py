@@ -41,7 +41,14 @@ class Confirmed:
 
     def group(self, change: Change) -> KnownGroup:
         """The group a change is about; raises as `account`."""
-        group = self.groups.get(change.group or "")
+        return self._group(change.group)
+
+    def member(self, change: Change) -> KnownGroup:
+        """The group that a nesting puts into another; raises as `account`."""
+        return self._group(change.member)
+
+    def _group(self, key: str | None) -> KnownGroup:
+        group = self.groups.get(key or "")
         if group is None:
             raise Stale("the group is not there (any more); the next plan will tell what is to be done")
         return group
@@ -60,6 +67,8 @@ def operation(change: Change, id_: str, confirmed: Confirmed, open_: Open) -> Op
             return _group(change, id_, confirmed, open_)
         case Kind.MEMBERSHIP:
             return _membership(change, id_, confirmed)
+        case Kind.NESTING:
+            return _nesting(change, id_, confirmed)
         case Kind.LICENCE:
             return _licence(change, id_, confirmed)
 
@@ -106,6 +115,19 @@ def _membership(change: Change, id_: str, confirmed: Confirmed) -> Operation | N
         anchor=confirmed.group(change).anchor,
         account=confirmed.account(change).anchor,
         role=change.role,
+    )
+
+
+def _nesting(change: Change, id_: str, confirmed: Confirmed) -> Operation | None:
+    gone = change.member not in confirmed.groups or change.group not in confirmed.groups
+    if change.action is Action.DELETE and gone:
+        return None
+    return Operation(
+        id=id_,
+        kind=Kind.NESTING,
+        action=change.action,
+        anchor=confirmed.group(change).anchor,
+        member=confirmed.member(change).anchor,
     )
 
 

@@ -33,7 +33,8 @@ _Rule = TypeVar("_Rule", bound=Rule)
 _Seen = tuple[Affiliation, UnitNode, tuple[bool, ...]]
 """An affiliation with its unit, and which rules hold for it."""
 
-_Given = tuple[DesiredGroup, DesiredMembership] | None
+_Given = tuple[DesiredGroup, DesiredMembership | None] | None
+"""A group, and the person's place in it; None for a place: only groups are in it by this rule."""
 
 
 def winning_order(affiliations: Iterable[Affiliation], order: Sequence[str]) -> list[Affiliation]:
@@ -108,6 +109,7 @@ class Evaluator:
             for number, rule in _in_force(ruleset.licences, len(ruleset.accounts) + len(ruleset.groups), today)
         ]
         self._shared: dict[tuple[int, str | None], _Given] = {}
+        self._nested: dict[tuple[int, str | None], tuple[_Given, ...]] = {}
 
     def evaluate(self, person: Person, affiliations: Sequence[Affiliation]) -> Desired:
         """What the person shall have.
@@ -157,8 +159,12 @@ class Evaluator:
     def _memberships(
         self, person: Person, seen: list[_Seen], targets: set[str]
     ) -> tuple[tuple[DesiredGroup, ...], tuple[DesiredMembership, ...]]:
-        """Groups and memberships; where two rules give the same group, the first counts."""
-        found: dict[tuple[str, str], tuple[DesiredGroup, DesiredMembership]] = {}
+        """Groups and memberships; where two rules give the same group, the first counts.
+
+        Of the group itself the other one may say what the first does not.
+        """
+        groups: dict[tuple[str, str], DesiredGroup] = {}
+        places: dict[tuple[str, str], DesiredMembership] = {}
         for number, rule in self._groups:
             if rule.target not in targets:
                 continue
@@ -166,18 +172,27 @@ class Evaluator:
                 if not holds[number]:
                     continue
                 for given in self._given(number, rule, person, affiliation, home):
-                    if given:
-                        found.setdefault((given[0].target, given[0].key), given)
+                    if not given:
+                        continue
+                    group, place = given
+                    key = (group.target, group.key)
+                    found = groups.setdefault(key, group)
+                    if found is not group and not found.says(group):
+                        groups[key] = found.with_further(group)
+                    if place:
+                        places.setdefault(key, place)
                 if rule.for_each == "person":
                     break
-        return tuple([group for group, _ in found.values()]), tuple([member for _, member in found.values()])
+        return tuple(groups.values()), tuple(places.values())
 
     def _given(
         self, number: int, rule: GroupRule, person: Person, affiliation: Affiliation, home: UnitNode
     ) -> Iterator[_Given]:
         """What a rule that holds for an affiliation gives."""
         shared = rule.shared
-        if rule.for_each == "unit_path":
+        if rule.nested:
+            yield from self._nesting(number, rule, person, affiliation, home)
+        elif rule.for_each == "unit_path":
             for unit in home.line:
                 if self._each_holds(rule, person, affiliation, home, unit, None, ""):
                     code = unit.code if shared == "unit" else home.code
@@ -190,6 +205,25 @@ class Evaluator:
                     yield self._group(number, rule, person, affiliation, home, NO_UNIT, group, place.role, code)
         else:
             yield self._group(number, rule, person, affiliation, home, NO_UNIT, None, "", home.code)
+
+    def _nesting(
+        self, number: int, rule: GroupRule, person: Person, affiliation: Affiliation, home: UnitNode
+    ) -> tuple[_Given, ...]:
+        """The groups of a unit and those above, each in the next one; the person is in the first. Once per unit."""
+        key = (number, home.code)
+        if key not in self._nested:
+            made = [
+                given
+                for unit in home.line
+                if self._each_holds(rule, person, affiliation, home, unit, None, "")
+                and (given := self._group(number, rule, person, affiliation, home, unit, None, "", unit.code))
+            ]
+            above = [(group.key,) for group, _ in made[1:]]
+            self._nested[key] = tuple(
+                (group.in_groups((*outer, *group.member_of)), place if number_above == 0 else None)
+                for number_above, ((group, place), outer) in enumerate(zip(made, [*above, ()], strict=True))
+            )
+        return self._nested[key]
 
     def _each_holds(
         self,
@@ -221,12 +255,13 @@ class Evaluator:
         key = (number, code)
         if rule.shared is not None and key in self._shared:
             return self._shared[key]
-        word, container, attributes = rule.make(
+        word, container, attributes, named = rule.make(
             person, affiliation, home, self._identify, self._reveal, unit, class_group, role
         )
         given = None
         if word:
-            group = DesiredGroup(rule.target, word, rule.id, container, attributes)
+            member_of = tuple([name for name in named if name]) if named else ()
+            group = DesiredGroup(rule.target, word, rule.id, container, attributes, member_of)
             given = group, DesiredMembership(rule.target, word, rule.id, rule.role)
         if rule.shared is not None:
             self._shared[key] = given

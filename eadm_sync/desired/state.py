@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -37,6 +37,9 @@ class DesiredGroup(msgspec.Struct, frozen=True):
         rule: Id of the rule that gives it.
         container: Where it shall be, or None.
         attributes: What it shall hold, its name among them.
+        member_of: The groups of the same target that it shall be in, by key, or by name in whatever case where their
+            rule gives no key.
+        further: Ids of further rules that gave it too, and whose word is in it.
     """
 
     target: str
@@ -44,6 +47,26 @@ class DesiredGroup(msgspec.Struct, frozen=True):
     rule: str
     container: str | None
     attributes: dict[str, Value]
+    member_of: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
+
+    def says(self, other: DesiredGroup) -> bool:
+        """Whether what another rule, or the same, says of the group is in it already."""
+        return other.rule in {self.rule, *self.further} and set(other.further) <= {self.rule, *self.further}
+
+    def in_groups(self, keys: Iterable[str]) -> DesiredGroup:
+        """The group as a member of other ones than it was."""
+        return msgspec.structs.replace(self, member_of=tuple(keys))
+
+    def with_further(self, other: DesiredGroup) -> DesiredGroup:
+        """The group with what a further rule, which gives the same one, says of it and its first rule does not."""
+        return msgspec.structs.replace(
+            self,
+            container=self.container if self.container is not None else other.container,
+            attributes={**other.attributes, **self.attributes},
+            member_of=tuple(dict.fromkeys((*self.member_of, *other.member_of))),
+            further=tuple(dict.fromkeys((*self.further, other.rule, *other.further))),
+        )
 
 
 class DesiredMembership(msgspec.Struct, frozen=True):
@@ -64,7 +87,14 @@ class DesiredLicence(msgspec.Struct, frozen=True):
 
 
 class Desired(msgspec.Struct, frozen=True):
-    """All that one person shall have today; at most one account per target."""
+    """All that one person shall have today; at most one account per target.
+
+    Attributes:
+        accounts: By the order of the rules.
+        groups: Those the person is in, and those that these are in by the rules (`nested`).
+        memberships: The person's own place in groups.
+        licences: By the order of the rules.
+    """
 
     accounts: tuple[DesiredAccount, ...] = ()
     groups: tuple[DesiredGroup, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -109,16 +109,21 @@ class Sieve:
 
     Where an account's own change is held, so is everything else of that person in that target: a membership without
     its account would only fail, and a leaver whose disabling is held keeps what he has until somebody decides. Where
-    the creation of a group is held, so are the memberships that it would get; so groups have to pass first.
+    the creation of a group is held, so are the memberships and nestings that it would get.
 
     Of a product without enough seats, the first to ask get those that are free. So a sieve is for one passage through
     the plan, in its order.
     """
 
-    def __init__(self, holds: tuple[Hold, ...]) -> None:
+    def __init__(self, holds: tuple[Hold, ...], groups: Iterable[Change] = ()) -> None:
+        """`groups` are all changes to groups of the plan."""
         self._slices = {(hold.target, hold.kind, hold.action) for hold in holds if hold.sku is None}
         self._seats = {(hold.target, hold.sku): hold.limit for hold in holds if hold.sku is not None}
-        self._unmade: set[tuple[str, str]] = set()
+        self._unmade = {
+            (change.target, change.group)
+            for change in groups
+            if change.kind is Kind.GROUP and change.action is Action.CREATE and self.holds(_slice(change))
+        }
 
     def held_targets(self, slices: list[Slice]) -> frozenset[str]:
         """Targets in which one of a person's account changes is held."""
@@ -133,13 +138,10 @@ class Sieve:
         return slice_ in self._slices
 
     def lacks_group(self, change: Change) -> bool:
-        """Whether a membership is to be given in a group whose creation is held. Held creations are kept in mind."""
-        if change.action is not Action.CREATE or change.group is None:
+        """Whether a membership or nesting is to be given in, or to, a group whose creation is held."""
+        if change.action is not Action.CREATE or change.kind not in {Kind.MEMBERSHIP, Kind.NESTING}:
             return False
-        group = change.target, change.group
-        if change.kind is Kind.GROUP and self.holds((change.target, change.kind, change.action)):
-            self._unmade.add(group)
-        return change.kind is Kind.MEMBERSHIP and group in self._unmade
+        return not self._unmade.isdisjoint({(change.target, change.group), (change.target, change.member)})
 
     def takes_seat(self, target: str, sku: str) -> bool:
         """Whether there is a seat of a product for one more; it is taken then."""
@@ -148,3 +150,7 @@ class Sieve:
             return True
         self._seats[target, sku] = max(left - 1, 0)
         return left > 0
+
+
+def _slice(change: Change) -> Slice:
+    return change.target, change.kind, change.action

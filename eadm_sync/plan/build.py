@@ -11,20 +11,22 @@ from typing import Protocol
 from sqlalchemy import Connection, func, select
 
 from connectors.contract import Action, Kind
-from eadm_sync.desired import Desired, DesiredGroup, Evaluator, winning_order
+from eadm_sync.desired import Desired, Evaluator, winning_order
 from eadm_sync.desired import Value as PlainValue
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import Standing, first_after, standing
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.plan.brakes import Limit, Slice, judge
-from eadm_sync.plan.change import Change, GroupFrame, PersonFrame, Value, group_key
-from eadm_sync.plan.diff import diff_group, diff_person, end_group, retirement_days
+from eadm_sync.plan.change import Change, PersonFrame, Value
+from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days
+from eadm_sync.plan.groups import Busy, Groups
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
 from eadm_sync.plan.seats import Product, Stock, shortages
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset import Organisation, Ruleset, TargetWords
 from eadm_sync.state import tables
-from eadm_sync.state.known import Known, KnownGroup, load_groups, load_known
+from eadm_sync.state.known import Known, load_known
+from eadm_sync.state.outcomes import Renamed
 
 _CHUNK = 500
 """People looked at together: one query each for identifiers, accounts, memberships and licences."""
@@ -72,7 +74,7 @@ class Inputs:
         everybody: Evaluate all people, not only those that changed or are due (the rules changed).
         touched: Units and class groups whose record changed: whoever belongs to one is evaluated.
         being_made: (target, key) of groups with changes in the queue: a creation is not planned a second time.
-        being_filled: (target, key) of groups with memberships in the queue: they are not empty.
+        being_filled: (target, key) of groups with memberships, or places of other groups, in the queue: not empty.
         being_licensed: (target, sku) → people with changes of this licence in the queue.
         running: Subjects with changes that are being delivered right now; they are postponed.
         waiting: How many changes of former runs are in the queue.
@@ -110,7 +112,13 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
     for start in range(0, len(ids), _CHUNK):
         maker.add(ids[start : start + _CHUNK])
         inputs.progress(min(start + _CHUNK, len(ids)), len(ids))
-    groups = tuple(maker.group_frames(may_end=not postponed))
+    groups = maker.groups
+    busy = Busy(inputs.being_made, inputs.being_filled, inputs.running)
+    frames = tuple(groups.frames(connection, busy, may_end=not postponed))
+    for frame in frames:
+        count(maker.counts, frame.changes)
+    for person_id, reason in groups.problems:
+        maker.report(person_id, reason)
     released = frozenset(inputs.basis.released)
     braked = judge(maker.counts, _populations(connection), inputs.limit_of, released)
     queued = {product: people - maker.due.keys() for product, people in inputs.being_licensed.items()}
@@ -118,14 +126,15 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
         basis=inputs.basis,
         counts=dict(maker.counts),
         holds=(*braked, *shortages(connection, maker.licences, inputs.stock, queued, released)),
-        groups=groups,
+        groups=frames,
         people=maker.frames,
         problems=tuple(maker.problems),
         evaluated=len(ids),
         due=maker.due,
-        postponed=(*postponed, *maker.postponed),
+        postponed=(*postponed, *groups.postponed),
         waiting=inputs.waiting,
-        overtaken=tuple(maker.overtaken),
+        overtaken=tuple(groups.overtaken),
+        renamed=maker.renamed,
     )
 
 
@@ -142,9 +151,8 @@ class _Maker:
         self.counts: Counter[Slice] = Counter()
         self.problems: list[Problem] = []
         self.due: dict[str, date | None] = {}
-        self.groups: dict[tuple[str, str], tuple[DesiredGroup, str]] = {}
-        self.postponed: list[str] = []
-        self.overtaken: list[tuple[str, str]] = []
+        self.renamed = Renamed()
+        self.groups = Groups(inputs.ruleset, self.renamed)
         self.licences: Counter[Product] = Counter()
         self._reached: dict[tuple[str, str, str], int] = {}
         self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal, self.today)
@@ -159,50 +167,10 @@ class _Maker:
         for person in self.inputs.population.people(ids):
             self._add_person(person, known.get(person.id) or Known())
 
-    def group_frames(self, *, may_end: bool) -> Iterator[GroupFrame]:
-        """What has to be done to the groups, in their order; call it once, at the end.
-
-        A group that is being made, or changed right now, is left as it was planned, since memberships in the queue
-        wait for it. Whether it is to be changed is seen when its first member here is looked at again.
-
-        Args:
-            may_end: Whether groups that nobody is in can go: not while somebody who may belong there was left out.
-        """
-        known = load_groups(self.connection)
-        ending = set(self._empty_groups(known)) if may_end else set()
-        for key in sorted(self.groups.keys() | ending):
-            member = ""
-            if key in ending:
-                changes: tuple[Change, ...] = (end_group(known[key]),)
-            else:
-                group, member = self.groups[key]
-                if key in self.inputs.being_made and (key not in known or group_key(key[1]) in self.inputs.running):
-                    self.postponed.append(member)
-                    continue
-                changes = diff_group(group, known.get(key))
-                if not changes:
-                    self.overtaken.append(key)
-            if changes:
-                count(self.counts, changes)
-                yield GroupFrame(f"{key[0]}:{key[1]}", changes, member)
-
-    def _empty_groups(self, known: Mapping[tuple[str, str], KnownGroup]) -> Iterator[tuple[str, str]]:
-        """Groups of rules that say so (`when_empty: delete`) with no member that is known, in the queue, or to come.
-
-        The last member has left in a former run, so that what a brake holds, or a target refused, counts as staying.
-        """
-        ending = {rule.id for rule in self.inputs.ruleset.groups if rule.ends_empty}
-        candidates = [key for key, group in known.items() if group.rule in ending and key not in self.groups]
-        if not candidates:
-            return
-        groups, members = tables.known_groups.c, tables.known_memberships.c
-        inside = select(members.person_id).where(members.target == groups.target, members.group_key == groups.key)
-        empty = {
-            (row.target, row.key)
-            for row in self.connection.execute(select(groups.target, groups.key).where(~inside.exists()))
-        }
-        busy = self.inputs.being_filled | self.inputs.being_made
-        yield from (key for key in candidates if key in empty and key not in busy)
+    def report(self, person_id: str, reason: str) -> None:
+        """Notes a fault; the person is looked at, and it is told of, by every run until it is put right."""
+        self.problems.append(Problem(person_id, reason))
+        self.due[person_id] = self.today
 
     def _add_person(self, person: Person, known: Known) -> None:
         stand = standing(person, self.settings, self.today)
@@ -210,14 +178,13 @@ class _Maker:
         try:
             desired = self._desired(person, stand)
         except NoFreeCandidate as error:
-            self.problems.append(Problem(person.id, str(error)))
-            self.due[person.id] = self.today  # looked at, and told of, by every run until it is put right
+            self.report(person.id, str(error))
             return
         for account in desired.accounts:
             self.identifiers.note(person.id, account.target, account.attributes)
         desired, known, is_served = self._without_impossible(person.id, desired, known)
-        for group in desired.groups:
-            self.groups.setdefault((group.target, group.key), (group, person.id))
+        self.groups.add(desired.groups, person.id)
+        note_renamed(person.id, desired, known, self.renamed)
         due = first_after(self.today, (stand.next_change, *retirement_days(known, desired, self.settings)))
         self.due[person.id] = due if is_served else self.today
         changes = diff_person(
@@ -324,6 +291,7 @@ def _populations(connection: Connection) -> dict[tuple[str, Kind], int]:
         Kind.ACCOUNT: tables.known_accounts,
         Kind.GROUP: tables.known_groups,
         Kind.MEMBERSHIP: tables.known_memberships,
+        Kind.NESTING: tables.known_nestings,
         Kind.LICENCE: tables.known_licences,
     }
     return {

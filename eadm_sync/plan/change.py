@@ -16,10 +16,10 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         target: Name of the target.
-        kind: Account, group, membership or licence.
+        kind: Account, group, membership, nesting or licence.
         action: What to do.
-        person: Id of the person it is for; None for groups.
-        group: Key of the group, for groups and memberships.
+        person: Id of the person it is for; None for groups and nestings.
+        group: Key of the group, for groups and memberships; for nestings, of the one that the other is put into.
         sku: Product, for licences.
         role: Role, for memberships.
         attributes: Name → (old, new), only those that differ.
@@ -28,6 +28,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         deactivates: For DISABLE, whether retention begins with it: nothing gives the account any more.
         rule: Id of the rule that gives it; for what is taken away, of the rule that once gave it.
         reason: Why, in a few plain words for people.
+        member: For nestings, key of the group that is a member of the other.
     """
 
     target: str
@@ -43,6 +44,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     deactivates: bool = False
     rule: str = ""
     reason: str = ""
+    member: str | None = None
 
     @property
     def object_key(self) -> str:
@@ -54,13 +56,15 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
                 return group_key(self.group or "")
             case Kind.MEMBERSHIP:
                 return membership_key(self.person or "", self.group or "")
+            case Kind.NESTING:
+                return nesting_key(self.member or "", self.group or "")
             case Kind.LICENCE:
                 return licence_key(self.person or "", self.sku or "")
 
     @property
     def subject(self) -> str:
-        """What a re-plan replaces together: the person, or the group."""
-        return self.person if self.person is not None else group_key(self.group or "")
+        """What a re-plan replaces together: the person, or the group with its places in other groups."""
+        return self.person if self.person is not None else group_key(self.member or self.group or "")
 
 
 def account_key(person_id: str) -> str:
@@ -78,13 +82,18 @@ def membership_key(person_id: str, group: str) -> str:
     return f"membership:{person_id}:{group}"
 
 
+def nesting_key(member: str, group: str) -> str:
+    """Object key of a group's place in another group."""
+    return f"nesting:{member}:{group}"
+
+
 def licence_key(person_id: str, sku: str) -> str:
     """Object key of a person's licence."""
     return f"licence:{person_id}:{sku}"
 
 
 class GroupFrame(msgspec.Struct, frozen=True, tag="group", omit_defaults=True):
-    """The changes to one group as an object (not to its members).
+    """The changes to one group as an object and to its places in other groups (not to its members).
 
     Attributes:
         key: "<target>:<key of the group>".

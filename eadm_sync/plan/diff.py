@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from datetime import date
 
 from connectors.contract import Action, Kind
@@ -12,6 +12,7 @@ from eadm_sync.lifecycle import Settings, Stage, Standing, delete_on
 from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change, Value
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
+from eadm_sync.state.outcomes import Renamed
 
 Seal = Callable[[str, dict[str, PlainValue]], Mapping[str, Value]]
 """(target, attributes) → the same, with sensitive values sealed."""
@@ -56,8 +57,39 @@ def diff_person(
     return tuple(changes)
 
 
-def diff_group(desired: DesiredGroup, known: KnownGroup | None) -> tuple[Change, ...]:
-    """What brings one group to what its rule says; nothing where it already is so."""
+def diff_group(
+    desired: DesiredGroup,
+    known: KnownGroup | None,
+    *,
+    others: Container[str] = frozenset(),
+    set_by_others: Container[str] = frozenset(),
+) -> tuple[Change, ...]:
+    """What brings one group, and its places in other groups, to what its rules say; nothing where all is so.
+
+    Args:
+        desired: What the rules say that gave the group to whoever was looked at.
+        known: What the target is known to hold.
+        others: Ids of further rules that may give the group to somebody who was not: their nestings stay.
+        set_by_others: Attributes that such rules set, and that are not cleared therefore.
+    """
+    return (*_group_itself(desired, known, set_by_others), *_nestings(desired, known, others))
+
+
+def _nestings(desired: DesiredGroup, known: KnownGroup | None, others: Container[str]) -> Iterator[Change]:
+    held = known.member_of if known else {}
+    for group in desired.member_of:
+        if group not in held:
+            yield _nesting(Action.CREATE, desired.target, group, desired.key, desired.rule, "given by a rule")
+    for group, rule in held.items():
+        if group not in desired.member_of and rule not in others:
+            yield _nesting(Action.DELETE, desired.target, group, desired.key, rule, "no rule gives it any more")
+
+
+def _nesting(action: Action, target: str, group: str, member: str, rule: str, reason: str) -> Change:
+    return Change(target, Kind.NESTING, action, group=group, member=member, rule=rule, reason=reason)
+
+
+def _group_itself(desired: DesiredGroup, known: KnownGroup | None, set_by_others: Container[str]) -> tuple[Change, ...]:
     attributes: dict[str, Value] = dict(desired.attributes)
     if known is None:
         return (
@@ -72,7 +104,7 @@ def diff_group(desired: DesiredGroup, known: KnownGroup | None) -> tuple[Change,
                 reason="given by a rule",
             ),
         )
-    differing = _differing(attributes, known.attributes)
+    differing = _differing(attributes, known.attributes, set_by_others)
     moved = (known.container, desired.container) if _moves(known.container, desired.container) else None
     if not differing and moved is None:
         return ()
@@ -90,16 +122,46 @@ def diff_group(desired: DesiredGroup, known: KnownGroup | None) -> tuple[Change,
     )
 
 
-def end_group(known: KnownGroup) -> Change:
-    """The deletion of a group that nobody is in any more."""
-    return Change(
-        known.target,
-        Kind.GROUP,
-        Action.DELETE,
-        group=known.key,
-        rule=known.rule,
-        reason="nobody is in it any more",
-    )
+def end_group(known: KnownGroup) -> tuple[Change, ...]:
+    """The deletion of a group that nobody is in any more, behind the end of its places in other groups."""
+    reason = "nobody is in it any more"
+    gone = Change(known.target, Kind.GROUP, Action.DELETE, group=known.key, rule=known.rule, reason=reason)
+    return (*end_nestings(known, known.member_of, reason), gone)
+
+
+def end_nestings(known: KnownGroup, groups: Iterable[str], reason: str) -> Iterator[Change]:
+    """The end of a group's places in some of the groups that it is in."""
+    for group in groups:
+        yield _nesting(Action.DELETE, known.target, group, known.key, known.member_of[group], reason)
+
+
+def note_renamed(person_id: str, desired: Desired, known: Known, into: Renamed) -> None:
+    """Gathers what a person is known to have of a rule while another one, or the same by another name, gives it now.
+
+    It is no change to a target: whoever asks for the rule of an access is told the one that holds.
+    """
+    for account in desired.accounts:
+        held = known.accounts.get(account.target)
+        if held is not None and held.rule != account.rule:
+            into.accounts.append((account.rule, person_id, account.target))
+    for row in desired.memberships:
+        place = known.memberships.get((row.target, row.group))
+        if place is not None and place[1] != row.rule:
+            into.memberships.append((row.rule, person_id, row.target, row.group))
+    for licence in desired.licences:
+        rule = known.licences.get((licence.target, licence.sku))
+        if rule is not None and rule != licence.rule:
+            into.licences.append((licence.rule, person_id, licence.target, licence.sku))
+
+
+def note_renamed_group(desired: DesiredGroup, known: KnownGroup, others: Container[str], into: Renamed) -> None:
+    """As `note_renamed`, for a group and its places in other groups; what one of `others` gave keeps its name."""
+    if known.rule != desired.rule and known.rule not in others:
+        into.groups.append((desired.rule, desired.target, desired.key))
+    for group in desired.member_of:
+        rule = known.member_of.get(group)
+        if rule is not None and rule != desired.rule and rule not in others:
+            into.nestings.append((desired.rule, desired.target, group, desired.key))
 
 
 def retirement_days(known: Known, desired: Desired, settings: Settings) -> Iterator[date]:
@@ -245,9 +307,18 @@ def _licences(person_id: str, desired: Desired, known: Known) -> Iterator[Change
             )
 
 
-def _differing(wanted: Mapping[str, Value], known: Mapping[str, Value]) -> dict[str, tuple[Value, Value]]:
-    """Name → (old, new) of what differs. What the rules no longer mention is left as it is in the target."""
-    return {name: (known.get(name), value) for name, value in wanted.items() if not _same(known.get(name), value)}
+def _differing(
+    wanted: Mapping[str, Value], known: Mapping[str, Value], kept: Container[str] = ()
+) -> dict[str, tuple[Value, Value]]:
+    """Name → (old, new) of what differs.
+
+    What we set and no rule sets any more is cleared, but for `kept`: otherwise a title would outlive the position that
+    it came with. What we never set is not known, and never touched.
+    """
+    differing = {name: (known.get(name), value) for name, value in wanted.items() if not _same(known.get(name), value)}
+    if not known.keys() <= wanted.keys():
+        differing.update((name, (old, None)) for name, old in known.items() if name not in wanted and name not in kept)
+    return differing
 
 
 def _same(old: Value, new: Value) -> bool:

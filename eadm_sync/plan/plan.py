@@ -14,6 +14,7 @@ from connectors.contract import Action, Kind
 from eadm_sync.plan.brakes import Hold, Sieve, Slice
 from eadm_sync.plan.change import Change, Frame, GroupFrame, PersonFrame
 from eadm_sync.plan.spool import Spool
+from eadm_sync.state.outcomes import Renamed
 
 
 class Basis(msgspec.Struct, frozen=True):
@@ -76,6 +77,7 @@ class Plan(msgspec.Struct):
         waiting: Changes of former runs that are still in the export queue.
         overtaken: (target, key) of groups that are as they shall be: changes of them in the queue, if there are any,
             are out of date.
+        renamed: What is known by a rule that has another name now; no change to a target.
     """
 
     basis: Basis
@@ -89,6 +91,7 @@ class Plan(msgspec.Struct):
     postponed: tuple[str, ...]
     waiting: int = 0
     overtaken: tuple[tuple[str, str], ...] = ()
+    renamed: Renamed = msgspec.field(default_factory=Renamed)
 
     @property
     def hash(self) -> str:
@@ -106,7 +109,7 @@ class Plan(msgspec.Struct):
 
     def judged(self) -> Iterator[tuple[Frame, tuple[Change, ...], tuple[Change, ...]]]:
         """Each frame with its accepted and its held changes: groups first, since memberships need them."""
-        sieve = Sieve(self.holds)
+        sieve = Sieve(self.holds, (change for frame in self.groups for change in frame.changes))
         frames: Iterator[Frame] = chain(self.groups, self.people)
         for frame in frames:
             if not self.holds:

@@ -107,7 +107,7 @@ def as_json(frame: Frame, held: tuple[Change, ...] = ()) -> dict[str, Any]:
 
 def _change(change: Change, *, held: bool) -> dict[str, Any]:
     out: dict[str, Any] = {"target": change.target, "kind": change.kind, "action": change.action}
-    out |= {name: value for name, value in (("group", change.group), ("sku", change.sku)) if value is not None}
+    out |= {name: value for name, value in _about(change) if value is not None}
     if change.attributes:
         out["attributes"] = {
             name: {"old": _shown(old), "new": _shown(new)} for name, (old, new) in change.attributes.items()
@@ -117,6 +117,10 @@ def _change(change: Change, *, held: bool) -> dict[str, Any]:
     if change.enabled is not None:
         out["enabled"] = change.enabled
     return out | {"rule": change.rule, "reason": change.reason, "held": held}
+
+
+def _about(change: Change) -> tuple[tuple[str, str | None], ...]:
+    return ("group", change.group), ("member", change.member), ("sku", change.sku)
 
 
 def _shown(value: object) -> object:

@@ -91,6 +91,17 @@ def text_code(typed: Typed, namespace: Namespace) -> ast.expr:
     return ast.BoolOp(ast.Or(), [code, ast.Constant(None)])
 
 
+def whole_text_code(typed: Typed, namespace: Namespace) -> ast.expr:
+    """As `text_code`; None also where one of several expressions in it gives nothing."""
+    code = text_code(typed, namespace)
+    if not isinstance(typed.code, ast.JoinedStr):
+        return code
+    parts = [part.value for part in typed.code.values if isinstance(part, ast.FormattedValue)]
+    return ast.BoolOp(
+        ast.And(), [*(ast.IfExp(part, ast.Constant(value=True), ast.Constant(None)) for part in parts), code]
+    )
+
+
 def _can_have_blank_ends(code: ast.JoinedStr) -> bool:
     """Whether constant blanks can come to stand at an end, where the values beside them are missing."""
     return any(isinstance(part, ast.Constant) and str(part.value) != str(part.value).strip() for part in code.values)
@@ -111,3 +122,13 @@ def as_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def is_never_empty(code: ast.expr) -> bool:
+    """Whether a value, as `value_code` makes it, surely is a text with something in it, whoever it is made for."""
+    if isinstance(code, ast.BoolOp):
+        code = code.values[0]
+    if isinstance(code, ast.Call) and isinstance(code.func, ast.Attribute):  # without blanks at its ends
+        code = code.func.value
+    pieces = code.values if isinstance(code, ast.JoinedStr) else [code]
+    return any(isinstance(piece, ast.Constant) and bool(str(piece.value or "").strip()) for piece in pieces)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
 
 RESERVED = frozenset(
     [
@@ -133,6 +143,17 @@ class GroupEntry(_RuleEntry):
     container: Text | None = Field(None, description="Template of where the group stands.")
     attributes: dict[StrictStr, AttributeValue] = Field(
         {}, description="Template of each further attribute; only what is the same for all members can be read."
+    )
+    member_of: Texts | None = Field(
+        None,
+        description="Groups of the same target that each of these groups is in itself: templates of their keys, or of "
+        "their names where their rule gives no key. One in which an expression renders to nothing is left out. What no "
+        "rule asks for any more is ended.",
+    )
+    nested: StrictBool = Field(
+        False,
+        description="For `unit_path`: people are in the group of the nearest unit only, and each group is in that of "
+        "the next unit above, instead of everybody being in all of them.",
     )
     role: Literal["member", "owner", "manager"] = Field("member", description="Role of the members in the group.")
     mode: Literal["exact", "add-only"] = Field(

@@ -191,6 +191,7 @@ class _Loader:
         found = self._identifiers(compiler)
         accounts = _as_sensitive(self._rules("accounts", compiler.account))
         groups = self._rules("groups", compiler.group)
+        compiler.refuse_unknown_groups()
         licences = self._rules("licences", compiler.licence)
         self._refuse_unreachable(licences)
         self._refuse_unset(accounts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,9 +28,26 @@ AccountMaker = Callable[[Person, Affiliation, UnitNode, Identify, Reveal], tuple
 
 GroupMaker = Callable[
     [Person, Affiliation, UnitNode, Identify, Reveal, UnitNode, ClassNode | None, str],
-    tuple[str, str | None, dict[str, Value]],
+    tuple[str, str | None, dict[str, Value], tuple[str | None, ...]],
 ]
-"""-> key, container and attributes; the key is empty where the group has no name."""
+"""-> key, container, attributes, and what the groups are called that it is in; the key is empty where the group has no
+name, and None stands for a group that it is not in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a rule says in one place.
+
+    Attributes:
+        content: The text with all that it names, to be compared: equal content gives equal results for equal people
+            of equal names.
+        reads: Every field it reads.
+        code: Code of its value, for building it into other functions of the same namespace.
+    """
+
+    content: object = field(repr=False)
+    reads: frozenset[str]
+    code: ast.expr = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,7 +62,8 @@ class Rule:
         when: When it holds for an affiliation.
         reads: Every field it reads, in its condition and its templates.
         sensitive: Attributes that a sensitive field goes into; of account rules, in any rule of the target.
-        fingerprint: Hash of all that shapes it: equal fingerprints give equal results for equal people.
+        condition: What `when` says, as `Part.content`.
+        content: All else that it says, as `Part.content`; of account rules without the attributes.
         first_day: The first day on which it is in force; None: always.
         last_day: The last one, included; None: until further notice.
     """
@@ -56,7 +75,8 @@ class Rule:
     when: Condition
     reads: frozenset[str]
     sensitive: frozenset[str] = frozenset()
-    fingerprint: str
+    condition: object = field(repr=False)
+    content: object = field(repr=False)
     first_day: date | None = None
     last_day: date | None = None
 
@@ -75,13 +95,13 @@ class AccountRule(Rule):
     """A rule that gives an account.
 
     Attributes:
-        attributes: Names of the attributes it sets.
+        attributes: The attributes it sets, by name.
         shapes: Whether it gives an account by itself, since it sets the attribute accounts are called by. Other rules
             only add attributes to an account that a shaping rule gives.
         make: Renders container and attributes.
     """
 
-    attributes: tuple[str, ...]
+    attributes: Mapping[str, Part]
     shapes: bool
     make: AccountMaker = field(repr=False)
 
@@ -98,6 +118,10 @@ class GroupRule(Rule):
         ends_empty: Whether a group that nobody is in any more is deleted (`when_empty: delete`).
         shared: What decides the group where the person does not, so that it is rendered once: "" (nothing),
             `home`, `unit` or `class_group`; None where something of the person goes into it.
+        attributes: Names of the attributes it sets.
+        nested: Whether only the first unit's group has the person, and each is in the group of the next (`nested`).
+        nests: Whether it puts its groups into others.
+        prefix: What the key of each of its groups begins with, in lower case; "" where that is not known.
         make: Renders key, container and attributes.
     """
 
@@ -107,7 +131,16 @@ class GroupRule(Rule):
     keeps: bool
     ends_empty: bool
     shared: str | None
+    attributes: tuple[str, ...]
+    nested: bool
+    nests: bool
+    prefix: str
     make: GroupMaker = field(repr=False)
+
+    def may_give_same(self, other: GroupRule) -> bool:
+        """Whether the two may give the same group, as far as the beginnings of their keys tell."""
+        begin_alike = self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)
+        return self.target == other.target and begin_alike
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,7 +199,7 @@ class IdentifierRule:
         max_length: Longest name in characters, or None.
         forbidden: Names never given, case folded.
         reads: Every field the candidates read.
-        fingerprint: As for rules.
+        content: As for rules.
         follows: Whether who is called otherwise gets another name (`on_rename: follow`).
         forms: What a name becomes in the attributes of `unique_in`; the name itself where no rule tells.
     """
@@ -179,7 +212,7 @@ class IdentifierRule:
     max_length: int | None
     forbidden: frozenset[str]
     reads: frozenset[str]
-    fingerprint: str
+    content: object = field(repr=False)
     follows: bool = False
     forms: tuple[Form, ...] = ()
 

@@ -22,6 +22,7 @@ class TargetWords:
         max_lengths: Longest text per attribute, in characters.
         has_containers: Whether objects stand in containers.
         has_licences: Whether it gives licences.
+        has_nestings: Whether groups can be in groups.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class TargetWords:
     max_lengths: Mapping[str, int] = field(default_factory=dict)
     has_containers: bool = True
     has_licences: bool = True
+    has_nestings: bool = True
 
     def fault(self, attributes: Mapping[str, Value]) -> str | None:
         """Why an account with these attributes cannot be made: an empty one that it needs, or one that is too long."""

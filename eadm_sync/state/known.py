@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from datetime import date
 
 import msgspec
@@ -40,7 +40,12 @@ class KnownAccount(msgspec.Struct, frozen=True):
 
 
 class KnownGroup(msgspec.Struct, frozen=True):
-    """A group that we created or adopted; fields as in KnownAccount."""
+    """A group that we created or adopted; fields as in KnownAccount.
+
+    Attributes:
+        key: Identifies it within the target.
+        member_of: Key of each group that it is in as a group → rule that put it there.
+    """
 
     target: str
     key: str
@@ -48,6 +53,7 @@ class KnownGroup(msgspec.Struct, frozen=True):
     container: str | None
     attributes: Attributes
     rule: str
+    member_of: dict[str, str] = {}
 
 
 class Known(msgspec.Struct):
@@ -115,17 +121,37 @@ _PORTION = 1_000
 def load_groups(
     connection: Connection, keys: Iterable[tuple[str, str]] | None = None
 ) -> dict[tuple[str, str], KnownGroup]:
-    """Known groups by (target, key); all of them, or those of some keys."""
+    """Known groups by (target, key), with the groups they are in; all of them, or those of some keys."""
+    wanted = None if keys is None else {key for _, key in keys}
+    member_of = _nestings(connection, wanted)
     columns = tables.known_groups.c
     query = select(columns.target, columns.key, columns.anchor, columns.container, columns.attributes, columns.rule)
-    if keys is not None:
-        query = query.where(columns.key.in_({key for _, key in keys}))
+    if wanted is not None:
+        query = query.where(columns.key.in_(wanted))
     return {
         (row.target, row.key): KnownGroup(
-            row.target, row.key, row.anchor, row.container, _decode(row.attributes), row.rule
+            row.target,
+            row.key,
+            row.anchor,
+            row.container,
+            _decode(row.attributes),
+            row.rule,
+            member_of.get((row.target, row.key), {}),
         )
         for row in connection.execute(query)
     }
+
+
+def _nestings(connection: Connection, members: Collection[str] | None) -> dict[tuple[str, str], dict[str, str]]:
+    """(target, key) of groups that are in others → key of each of those → rule."""
+    columns = tables.known_nestings.c
+    query = select(columns.target, columns.member_key, columns.group_key, columns.rule)
+    if members is not None:
+        query = query.where(columns.member_key.in_(members))
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for target, member, group, rule in connection.execute(query.order_by(columns.group_key)):
+        found.setdefault((target, member), {})[group] = rule
+    return found
 
 
 def load_accounts(connection: Connection, target: str, person_ids: Iterable[str]) -> dict[str, KnownAccount]:

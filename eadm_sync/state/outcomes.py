@@ -35,6 +35,8 @@ class Confirmations(msgspec.Struct):
         groups_gone: Their keys.
         memberships: (person id, group key, role, rule).
         memberships_gone: (person id, group key).
+        nestings: (group key, key of the group in it, rule).
+        nestings_gone: (group key, key of the group that was in it).
         licences: (person id, sku, rule).
         licences_gone: (person id, sku).
     """
@@ -45,8 +47,28 @@ class Confirmations(msgspec.Struct):
     groups_gone: list[str] = []
     memberships: list[tuple[str, str, str, str]] = []
     memberships_gone: list[tuple[str, str]] = []
+    nestings: list[tuple[str, str, str]] = []
+    nestings_gone: list[tuple[str, str]] = []
     licences: list[tuple[str, str, str]] = []
     licences_gone: list[tuple[str, str]] = []
+
+
+class Renamed(msgspec.Struct):
+    """What is known to be given by a rule that gives it no more, while another one does: each with that one's id.
+
+    Attributes:
+        accounts: (rule, person id, target).
+        groups: (rule, target, group key).
+        memberships: (rule, person id, target, group key).
+        nestings: (rule, target, group key, key of the group in it).
+        licences: (rule, person id, target, sku).
+    """
+
+    accounts: list[tuple[str, str, str]] = []
+    groups: list[tuple[str, str, str]] = []
+    memberships: list[tuple[str, str, str, str]] = []
+    nestings: list[tuple[str, str, str, str]] = []
+    licences: list[tuple[str, str, str, str]] = []
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
@@ -104,24 +126,42 @@ def confirm(connection: Connection, target: str, confirmed: Confirmations, rules
     bulk.upsert(
         connection,
         tables.known_memberships,
-        ("person_id", "target", "group_key", "role", "rule"),
-        ((person_id, target, group, role, rule) for person_id, group, role, rule in confirmed.memberships),
+        ("person_id", "target", "group_key", "role", "rule", "ruleset_version"),
+        (
+            (person_id, target, group, role, rule, ruleset_version)
+            for person_id, group, role, rule in confirmed.memberships
+        ),
+    )
+    bulk.upsert(
+        connection,
+        tables.known_nestings,
+        ("target", "group_key", "member_key", "rule", "ruleset_version"),
+        ((target, group, member, rule, ruleset_version) for group, member, rule in confirmed.nestings),
     )
     bulk.upsert(
         connection,
         tables.known_licences,
-        ("person_id", "target", "sku", "rule"),
-        ((person_id, target, sku, rule) for person_id, sku, rule in confirmed.licences),
+        ("person_id", "target", "sku", "rule", "ruleset_version"),
+        ((person_id, target, sku, rule, ruleset_version) for person_id, sku, rule in confirmed.licences),
     )
     _remove(connection, target, confirmed)
 
 
 def _remove(connection: Connection, target: str, confirmed: Confirmations) -> None:
-    """Takes out what is gone; with an account, all that hung on it."""
+    """Takes out what is gone; with an account or a group, all that hung on it."""
     gone = [(person_id, target) for person_id in confirmed.accounts_gone]
     for table in (tables.known_accounts, tables.known_memberships, tables.known_licences):
         bulk.delete(connection, table, ("person_id", "target"), gone)
-    bulk.delete(connection, tables.known_groups, ("target", "key"), ((target, key) for key in confirmed.groups_gone))
+    ended = [(target, key) for key in confirmed.groups_gone]
+    bulk.delete(connection, tables.known_groups, ("target", "key"), ended)
+    for end in ("group_key", "member_key"):
+        bulk.delete(connection, tables.known_nestings, ("target", end), ended)
+    bulk.delete(
+        connection,
+        tables.known_nestings,
+        ("target", "group_key", "member_key"),
+        ((target, group, member) for group, member in confirmed.nestings_gone),
+    )
     bulk.delete(
         connection,
         tables.known_memberships,
@@ -134,6 +174,19 @@ def _remove(connection: Connection, target: str, confirmed: Confirmations) -> No
         ("person_id", "target", "sku"),
         ((person_id, target, sku) for person_id, sku in confirmed.licences_gone),
     )
+
+
+def note_renamed(connection: Connection, renamed: Renamed, ruleset_version: str) -> None:
+    """Writes down which rule gives what is known, where it is called otherwise or another one has taken its place."""
+    for table, keys, rows in (
+        (tables.known_accounts, ("person_id", "target"), renamed.accounts),
+        (tables.known_groups, ("target", "key"), renamed.groups),
+        (tables.known_memberships, ("person_id", "target", "group_key"), renamed.memberships),
+        (tables.known_nestings, ("target", "group_key", "member_key"), renamed.nestings),
+        (tables.known_licences, ("person_id", "target", "sku"), renamed.licences),
+    ):
+        values = ((rule, ruleset_version, *key) for rule, *key in rows)
+        bulk.update(connection, table, ("rule", "ruleset_version"), keys, values)
 
 
 def append_audit(connection: Connection, entries: Iterable[AuditEntry]) -> None:
