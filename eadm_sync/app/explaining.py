@@ -1,27 +1,32 @@
-"""Why a person has what they have, and why not: rules with every clause, identifiers, queue. Reads only the state."""
+"""Why a person has what they have, and why not: from the sources' rows to what the targets said last.
+
+Reads only the state, and the sources where the state does not answer (`tracing`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 
-import msgspec
 from sqlalchemy import Connection, select
 
+from connectors.contract import Kind
 from eadm_sync.app.context import Context
+from eadm_sync.app.decisions import Decision, Decisions
 from eadm_sync.app.naming import find_person, known_name
-from eadm_sync.app.population import stored_organisation
+from eadm_sync.app.population import stored_organisation, stored_person
+from eadm_sync.app.prospects import LastHold, Prospect, Turn, last_holds, prospects, turns
+from eadm_sync.app.tracing import Found, QuarantineRow, RecordTrace, Stranger, quarantined, records
+from eadm_sync.app.waits import Outcome, Wait, outcomes, waits
 from eadm_sync.clock import today
 from eadm_sync.desired import Explanation, RuleExplanation, explain, winning_order
-from eadm_sync.identifiers import Identifiers, NoFreeCandidate
+from eadm_sync.errors import NotFound
 from eadm_sync.lifecycle import Standing, standing
-from eadm_sync.model import Affiliation, Person
-from eadm_sync.ruleset import Organisation
+from eadm_sync.model import Person
+from eadm_sync.plan.change import account_key, licence_key, membership_key
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_known
-from exportqueue import Item, State
-
-_decode_person = msgspec.msgpack.Decoder(Person).decode
 
 
 @dataclass(frozen=True)
@@ -30,23 +35,44 @@ class Explained:
 
     Attributes:
         person: As the last accepted import left them.
+        today: The local day it is all seen from.
+        records: Their source records.
+        quarantined: What imports left out of these, or of their units.
+        found: Their rows as the sources read now; None where nobody looked.
         standing: Where they stand in the lifecycle today.
-        identifiers: Name → value that they hold.
-        unnamed: Identifiers of which every candidate is taken.
+        turns: What the coming days bring.
+        decisions: How they come to be called as they are.
         explanation: Every rule with every clause, and what it comes to.
         known: What they are known to have.
-        items: Their changes in the queue that are not done.
+        prospects: What the next run would change; empty where it can do nothing for them.
+        faults: Why it could do nothing, as a whole or in some target.
+        holds: What the latest plan held, of everybody.
+        waits: Their changes in the queue that are not done.
+        outcomes: What was confirmed last, of each thing.
         pending: Whether they wait to be looked at again by the next run.
     """
 
     person: Person
+    today: date
+    records: tuple[RecordTrace, ...]
+    quarantined: tuple[QuarantineRow, ...]
+    found: Found | None
     standing: Standing
-    identifiers: dict[str, str]
-    unnamed: tuple[str, ...]
+    turns: tuple[Turn, ...]
+    decisions: tuple[Decision, ...]
     explanation: Explanation
     known: Known
-    items: tuple[Item, ...]
+    prospects: tuple[Prospect, ...]
+    faults: tuple[str, ...]
+    holds: tuple[LastHold, ...]
+    waits: tuple[Wait, ...]
+    outcomes: tuple[Outcome, ...]
     pending: bool
+
+    @property
+    def unnamed(self) -> tuple[str, ...]:
+        """Identifiers of which every candidate is taken."""
+        return tuple(one.name for one in self.decisions if one.value is None)
 
 
 @dataclass(frozen=True)
@@ -55,7 +81,7 @@ class WhyNot:
 
     Attributes:
         explained: The person.
-        kind: `account`, `group` or `licence`.
+        kind: Account, group or licence.
         name: The target, the group's key or the sku.
         has: Whether they are known to have it.
         shall_have: Whether the rules give it.
@@ -63,56 +89,112 @@ class WhyNot:
     """
 
     explained: Explained
-    kind: str
+    kind: Kind
     name: str
     has: bool
     shall_have: bool
     rules: tuple[RuleExplanation, ...]
 
+    @property
+    def object_key(self) -> str:
+        """What the export queue and the audit call the thing."""
+        person = self.explained.person.id
+        match self.kind:
+            case Kind.ACCOUNT:
+                return account_key(person)
+            case Kind.LICENCE:
+                return licence_key(person, self.name)
+            case _:
+                return membership_key(person, self.name)
 
-def explained(context: Context, name: str) -> Explained:
-    """Explains a person, named by id, source key or an identifier.
+    def concerns(self, target: str, object_key: str) -> bool:
+        """Whether a change is of the thing itself."""
+        return object_key == self.object_key and (self.kind is not Kind.ACCOUNT or target == self.name)
+
+
+def explained(context: Context, name: str, *, look: bool = False) -> Explained | Stranger:
+    """Explains a person, named by id, source key, an identifier or full name.
+
+    Args:
+        context: The installation.
+        name: Whom.
+        look: Whether to look into the sources even where the state answers.
+
+    Returns:
+        Of somebody whom the state does not know, what the sources and the quarantine say.
 
     Raises:
         NotFound, AmbiguousName: Nobody, or several, are called that.
         ConfigError: The rules are wrong.
     """
     with context.reading() as database, database.read() as connection:
-        return _explained(context, connection, find_person(connection, name))
+        found = _person(context, connection, name)
+        return found if isinstance(found, Stranger) else _explained(context, connection, found, look=look)
 
 
-def why_not(context: Context, person: str, what: str) -> WhyNot:
+def why_not(context: Context, person: str, what: str, *, look: bool = False) -> WhyNot | Stranger:
     """Says why a person does not have an account in a target, a group, or a licence.
 
     Args:
         context: The installation.
         person: As for `explained`.
         what: A target, a sku, or a group by its key or name.
+        look: As for `explained`.
+
+    Returns:
+        The answer; of somebody whom the state does not know, what the sources and the quarantine say.
 
     Raises:
         NotFound, AmbiguousName: The person as above; or `what` is no target, no known group and no sku of any rule.
         ConfigError: The rules are wrong.
     """
-    ruleset, targets = context.ruleset, context.loaded.settings.targets
     with context.reading() as database, database.read() as connection:
-        why = _explained(context, connection, find_person(connection, person))
+        found = _person(context, connection, person)
+        if isinstance(found, Stranger):
+            return found
+        why = _explained(context, connection, found, look=look)
         groups = _makers_of_groups(connection, why)
+    return _answer(context, why, groups, what)
+
+
+def _person(context: Context, connection: Connection, name: str) -> str | Stranger:
+    """The id of a person, or what is known of somebody whom the state does not have."""
+    try:
+        return find_person(connection, name)
+    except NotFound:
+        from eadm_sync.app.finding import stranger  # noqa: PLC0415 - loads all of importing, which is seldom needed
+
+        unknown = stranger(context, connection, name)
+        if unknown is None:
+            raise
+        return unknown
+
+
+def _answer(context: Context, why: Explained, groups: dict[str, set[str]], what: str) -> WhyNot:
+    ruleset, targets = context.ruleset, context.loaded.settings.targets
     skus = {rule.sku for rule in ruleset.licences}
-    key = what if what in {*targets, *skus, *groups} else what.casefold()
-    if key not in groups:
-        known_name("target, group or licence", what, {*targets, *skus, *groups})
+    key = _called(what, {*targets, *skus, *groups})
     desired, known = why.explanation.desired, why.known
-    if what in targets:
-        of_target = {rule.id for rule in ruleset.accounts if rule.target == what}
-        shall = any(account.target == what for account in desired.accounts)
-        return WhyNot(why, "account", what, what in known.accounts, shall, _among(why, of_target))
-    if what in skus:
-        of_sku = {rule.id for rule in ruleset.licences if rule.sku == what}
-        shall = any(licence.sku == what for licence in desired.licences)
-        return WhyNot(why, "licence", what, any(sku == what for _, sku in known.licences), shall, _among(why, of_sku))
+    if key in targets:
+        of_target = {rule.id for rule in ruleset.accounts if rule.target == key}
+        shall = any(account.target == key for account in desired.accounts)
+        return WhyNot(why, Kind.ACCOUNT, key, key in known.accounts, shall, _among(why, of_target))
+    if key in skus:
+        of_sku = {rule.id for rule in ruleset.licences if rule.sku == key}
+        shall = any(licence.sku == key for licence in desired.licences)
+        has = any(sku == key for _, sku in known.licences)
+        return WhyNot(why, Kind.LICENCE, key, has, shall, _among(why, of_sku))
     shall = any(row.group == key for row in desired.memberships)
     has = any(group == key for _, group in known.memberships)
-    return WhyNot(why, "group", key, has, shall, _among(why, groups[key]))
+    return WhyNot(why, Kind.GROUP, key, has, shall, _among(why, groups[key]))
+
+
+def _called(what: str, known: Collection[str]) -> str:
+    """The one of the known names that is meant, whatever the case of its letters."""
+    if what in known:
+        return what
+    alike = [name for name in known if name.casefold() == what.casefold()]
+    return alike[0] if len(alike) == 1 else known_name("target, group or licence", what, known)
 
 
 def _among(why: Explained, ids: Collection[str]) -> tuple[RuleExplanation, ...]:
@@ -132,59 +214,59 @@ def _makers_of_groups(connection: Connection, why: Explained) -> dict[str, set[s
     return makers
 
 
-def _explained(context: Context, connection: Connection, person_id: str) -> Explained:
-    row = connection.execute(
-        select(tables.people.c.data, tables.people.c.pending).where(tables.people.c.id == person_id)
-    ).one()
-    person = _decode_person(row.data)
+def _explained(context: Context, connection: Connection, person_id: str, *, look: bool) -> Explained:
+    person = stored_person(connection, person_id)
     day = today(context.clock, context.loaded.settings.organisation.zone)
     stand = standing(person, context.ruleset.lifecycle, day)
     organisation = stored_organisation(context, connection)
-    names = _Names(context, connection, organisation, person)
-    order = winning_order(stand.counting, context.ruleset.affiliation_order)
-    explanation = explain(
+    decisions = Decisions(context, connection, organisation, person)
+    made = explain(
         context.ruleset,
         person,
-        order,
+        winning_order(stand.counting, context.ruleset.affiliation_order),
         organisation,
-        names.of,
+        decisions.of,
         lambda sealed: context.vault.open(sealed, "national_id"),
         day,
     )
-    items = context.queue.list(connection, subject=person_id, limit=_MOST_ITEMS)
+    unnamed = tuple(f"every candidate of {name} is taken" for name, value in decisions.values.items() if value is None)
+    known, holds = load_known(connection, [person_id]).get(person_id) or Known(), last_holds(connection)
+    changes, faults = prospects(context, person, stand, made.desired, known, day, holds)
+    rows = records(connection, person_id)
     return Explained(
         person=person,
+        today=day,
+        records=rows,
+        quarantined=quarantined(connection, _places(person, rows)),
+        found=_found(context, rows) if look or not _is_present(rows) else None,
         standing=stand,
-        identifiers=names.held,
-        unnamed=tuple(names.unnamed),
-        explanation=explanation,
-        known=load_known(connection, [person_id]).get(person_id) or Known(),
-        items=tuple(item for item in items if item.state not in {State.DONE, State.DROPPED}),
-        pending=bool(row.pending),
+        turns=tuple(turns(context, person, stand, made, known, day)),
+        decisions=tuple(decisions.made()),
+        explanation=made,
+        known=known,
+        prospects=() if unnamed else changes,
+        faults=(*unnamed, *faults),
+        holds=holds,
+        waits=tuple(waits(context, connection, person_id)),
+        outcomes=tuple(outcomes(connection, person_id)),
+        pending=bool(connection.scalar(select(tables.people.c.pending).where(tables.people.c.id == person_id))),
     )
 
 
-_MOST_ITEMS = 1_000
+def _is_present(rows: Collection[RecordTrace]) -> bool:
+    return bool(rows) and all(row.absent_since is None for row in rows)
 
 
-class _Names:
-    """The person's identifiers; one that is not given yet is the one that the next plan would give."""
+def _found(context: Context, rows: Collection[RecordTrace]) -> Found:
+    from eadm_sync.app.finding import find  # noqa: PLC0415 - as in _person
 
-    def __init__(self, context: Context, connection: Connection, organisation: Organisation, person: Person) -> None:
-        self._context = context
-        self._organisation = organisation
-        self._identifiers = Identifiers(connection, context.vault.digest, context.ruleset.identifiers)
-        self._identifiers.load([person.id])
-        self.held: dict[str, str] = {}
-        self.unnamed: list[str] = []
+    wanted: dict[str, set[str]] = {}
+    for row in rows:
+        wanted.setdefault(row.source, set()).add(row.key)
+    return find(context, wanted)
 
-    def of(self, name: str, person: Person, affiliation: Affiliation) -> str | None:
-        """The person's identifier, or None where every candidate is taken."""
-        rule = self._context.ruleset.identifiers[name]
-        try:
-            self.held[name] = self._identifiers.name(rule, person, affiliation, self._organisation)
-        except NoFreeCandidate:
-            if name not in self.unnamed:
-                self.unnamed.append(name)
-            return None
-        return self.held[name]
+
+def _places(person: Person, rows: Collection[RecordTrace]) -> list[tuple[str, str]]:
+    """(source, key) of all that can be wrong about a person: their records, and their units."""
+    units = {one.unit for one in person.affiliations if one.unit}
+    return sorted({(row.source, key) for row in rows for key in (row.key, *units)})

@@ -19,6 +19,7 @@ from eadm_sync.cli.output import json_document, line, note, on_terminal
 if TYPE_CHECKING:
     from eadm_sync.app.planning import Planned
     from eadm_sync.app.syncing import SyncReport
+    from eadm_sync.app.tracing import Stranger
     from eadm_sync.cli.showing.preview import Preview
     from eadm_sync.cli.showing.waiting import Bars
 
@@ -219,30 +220,52 @@ Person = Annotated[
 ]
 
 
+Look = Annotated[
+    bool,
+    typer.Option("--source", help="Read the sources for the person's rows, too: file, line, and what is filtered."),
+]
+
+
 def explain(
     person: Person,
     config: Config = CONFIG,
     form: As = Format.TABLE,
     every_rule: Annotated[bool, typer.Option("--all", help="Also the rules that do not hold.")] = False,
+    source: Look = False,
 ) -> None:
-    """Say why somebody has what they have: every rule with its file and line, and every clause with what it saw.
+    """Say why somebody has what they have, from the source's row to what the target said last.
 
     \b
     eadm-sync explain hr:1001
     eadm-sync explain karnor --all
 
-    Speaks of people as the last accepted import left them.
+    Speaks of people as the last accepted import left them. Of somebody whom no import took over, it says what the
+    quarantine and the sources know of them.
 
     Exit codes: 0 explained, 1 nobody or several are called that.
     """  # noqa: D301 - click reads the backslash
     from eadm_sync.app.explaining import explained
+    from eadm_sync.app.tracing import Stranger as Unknown
     from eadm_sync.cli.showing import explanation
 
-    why = explained(installation(config), person)
-    if form is Format.JSON:
+    why = explained(installation(config), person, look=source)
+    if isinstance(why, Unknown):
+        _show_stranger(why, form)
+    elif form is Format.JSON:
         json_document(explanation.as_data(why))
+    else:
+        for text in explanation.lines(why, every_rule=every_rule):
+            line(text)
+
+
+def _show_stranger(stranger: Stranger, form: Format) -> None:
+    """What is known of somebody whom no import took over."""
+    from eadm_sync.cli.showing.tracing import stranger_data, stranger_lines
+
+    if form is Format.JSON:
+        json_document(stranger_data(stranger))
         return
-    for text in explanation.lines(why, every_rule=every_rule):
+    for text in stranger_lines(stranger):
         line(text)
 
 
@@ -251,6 +274,7 @@ def why_not(
     what: Annotated[str, typer.Argument(metavar="TARGET|GROUP|LICENCE", help="What the person does not have.")],
     config: Config = CONFIG,
     form: As = Format.TABLE,
+    source: Look = False,
 ) -> None:
     """Say why somebody has no account in a target, is not in a group, or lacks a licence.
 
@@ -261,14 +285,17 @@ def why_not(
     Exit codes: 0 answered, 1 there is no such person or thing.
     """  # noqa: D301 - click reads the backslash
     from eadm_sync.app.explaining import why_not as ask_why_not
+    from eadm_sync.app.tracing import Stranger as Unknown
     from eadm_sync.cli.showing import explanation
 
-    answer = ask_why_not(installation(config), person, what)
-    if form is Format.JSON:
+    answer = ask_why_not(installation(config), person, what, look=source)
+    if isinstance(answer, Unknown):
+        _show_stranger(answer, form)
+    elif form is Format.JSON:
         json_document(explanation.why_not_data(answer))
-        return
-    for text in explanation.why_not_lines(answer):
-        line(text)
+    else:
+        for text in explanation.why_not_lines(answer):
+            line(text)
 
 
 # ---------------------------------------------------------------- plan

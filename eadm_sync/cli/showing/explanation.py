@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eadm_sync.app.explaining import Explained, WhyNot
-from eadm_sync.cli.output import clean, plain, styled
-from eadm_sync.cli.showing.preview import counted, shown
-from eadm_sync.desired.explaining import Attempt, RuleExplanation
-from eadm_sync.expression import Clause
-from eadm_sync.model import Affiliation
+from eadm_sync.cli.output import clean, many, plain, styled
+from eadm_sync.cli.showing.reasons import (
+    decision_lines,
+    mark,
+    outcome_words,
+    prospect_lines,
+    turn_line,
+    wait_lines,
+)
+from eadm_sync.cli.showing.tracing import clause_data, clause_lines, found_data, origin_lines
+from eadm_sync.cli.showing.verdict import verdict, why_it_gives_nothing
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from eadm_sync.app.explaining import Explained, WhyNot
+    from eadm_sync.app.waits import Outcome
+    from eadm_sync.desired.explaining import Attempt, RuleExplanation
+    from eadm_sync.model import Affiliation
 
 Thing = tuple[str, str, str]
 """What somebody has or shall have: (target, `account`/`group`/`licence`, group or sku or "")."""
@@ -23,8 +36,9 @@ def lines(why: Explained, *, every_rule: bool) -> Iterator[str]:
         why: The explanation.
         every_rule: Whether rules are shown that give nothing, too.
     """
+    yield _name_line(why)
     yield from _person_lines(why)
-    has, shall = has_by_rule(why), shall_by_rule(why)
+    has, shall, last = has_by_rule(why), shall_by_rule(why), _last_outcomes(why)
     silent = 0
     for rule in why.explanation.rules:
         things = shall.get(rule.rule, ())
@@ -32,73 +46,63 @@ def lines(why: Explained, *, every_rule: bool) -> Iterator[str]:
             silent += 1
             continue
         yield ""
-        yield _rule_line(rule)
-        yield from (f"  {_thing(thing)}: {_state(thing, has, shall)}" for thing in things)
+        yield _rule_line(rule, why.today)
+        yield from (f"  {_thing(thing)}: {_state(thing, has, shall)}{_last(thing, last)}" for thing in things)
         yield from _attempt_lines(rule, all_of_them=every_rule)
     yield from _lost_lines(has, shall)
-    yield from _queue_lines(why)
+    yield from prospect_lines(why)
+    yield from wait_lines(why.waits)
     if silent:
         yield ""
-        yield f"{counted(silent, 'more rule')} {'does' if silent == 1 else 'do'} not hold: see all with --all, or ask"
+        yield f"{many(silent, 'more rule')} {'does' if silent == 1 else 'do'} not hold: see all with --all, or ask"
         yield f"about one thing: eadm-sync why-not {clean(why.person.id)} TARGET|GROUP|LICENCE"
 
 
 def why_not_lines(answer: WhyNot) -> Iterator[str]:
-    """Why a person does not have one thing, or that they do."""
-    yield from _person_lines(answer.explained)
-    yield ""
+    """Why a person does not have one thing, or that they do: the answer first, then what it stands on."""
+    why = answer.explained
+    yield _name_line(why)
     yield styled(verdict(answer), "bold")
+    yield from _last_outcome_line(answer)
+    yield ""
+    yield from _person_lines(why)
     for rule in answer.rules:
         yield ""
-        yield _rule_line(rule)
+        yield _rule_line(rule, why.today)
         yield from _attempt_lines(rule, all_of_them=True)
-    yield from _queue_lines(answer.explained)
+    yield from prospect_lines(why)
+    yield from wait_lines(why.waits)
 
 
-def verdict(answer: WhyNot) -> str:
-    """The answer in a sentence or two."""
-    what = f"{answer.kind} {clean(answer.name)}"
-    if answer.has and answer.shall_have:
-        return f"Has {what}, and the rules give it."
-    if answer.has:
-        return f"Has {what}, though no rule gives it any more: it will be taken away."
-    if answer.shall_have:
-        items = answer.explained.items
-        wait = (
-            "see what is in the export queue, below" if items else "the next `sync` plans it, unless a brake holds it"
-        )
-        return f"Does not have {what} yet, though the rules give it: {wait}."
-    return f"Does not have {what}: {_why_not_given(answer)}."
-
-
-def _why_not_given(answer: WhyNot) -> str:
-    if not answer.explained.standing.counting:
-        return f"no affiliation counts today (stage: {answer.explained.standing.stage})"
-    if not answer.rules:
-        return "there is no rule that could give it"
-    passed_over = ((rule, _why_it_gives_nothing(rule)) for rule in answer.rules)
-    return next((f"{clean(rule.rule)} {why}" for rule, why in passed_over if why), "no rule gives it")
+def _last_outcome_line(answer: WhyNot) -> Iterator[str]:
+    for outcome in answer.explained.outcomes:
+        if answer.concerns(outcome.target, outcome.object):
+            yield f"Last in {clean(outcome.target)}: {outcome_words(outcome)}."
 
 
 # ---------------------------------------------------------------- the person
 
 
+def _name_line(why: Explained) -> str:
+    person = why.person
+    return styled(f"{clean(person.id)}  {clean(person.given_name)} {clean(person.family_name)}", "bold")
+
+
 def _person_lines(why: Explained) -> Iterator[str]:
     person, standing = why.person, why.standing
-    yield styled(f"{clean(person.id)}  {clean(person.given_name)} {clean(person.family_name)}", "bold")
-    until = "" if standing.next_change is None else f"; can change on {standing.next_change}"
-    yield f"Stage: {standing.stage}{until}"
+    yield f"Stage: {standing.stage}"
+    yield from map(turn_line, why.turns)
     if why.pending:
         yield "Will be looked at by the next run: something was held or under way."
+    yield from origin_lines(why)
     counting = {affiliation.id for affiliation in standing.counting}
     yield "Affiliations:" if person.affiliations else "No affiliations."
     for affiliation in person.affiliations:
-        yield f"  {_mark(affiliation.id in counting)} {_affiliation(affiliation)}"
-    if why.identifiers or why.unnamed:
+        yield f"  {mark(affiliation.id in counting)} {_affiliation(affiliation)}"
+    if why.decisions:
         yield "Identifiers:"
-    yield from (f"  {clean(name)} = {shown(value)}" for name, value in sorted(why.identifiers.items()))
-    for name in why.unnamed:
-        yield styled(f"  {clean(name)}: every candidate is taken or reserved", "red")
+    for decision in why.decisions:
+        yield from decision_lines(decision)
 
 
 def _affiliation(affiliation: Affiliation) -> str:
@@ -154,6 +158,21 @@ def _state(thing: Thing, has: Mapping[str, Iterable[Thing]], shall: Mapping[str,
     return "has it" if thing in _all(has) else "shall have it, not there yet"
 
 
+def _last_outcomes(why: Explained) -> dict[Thing, Outcome]:
+    """What was confirmed last, of each thing."""
+    person = why.person.id
+    return {_thing_of(outcome, person): outcome for outcome in why.outcomes}
+
+
+def _thing_of(outcome: Outcome, person: str) -> Thing:
+    kind, _, name = outcome.object.partition(f":{person}")
+    return outcome.target, "group" if kind == "membership" else kind, name.removeprefix(":")
+
+
+def _last(thing: Thing, last: Mapping[Thing, Outcome]) -> str:
+    return styled(f"  ({outcome_words(last[thing])})", "dim") if thing in last else ""
+
+
 def _lost_lines(has: Mapping[str, Iterable[Thing]], shall: Mapping[str, Iterable[Thing]]) -> Iterator[str]:
     lost = _all(has) - _all(shall)
     if lost:
@@ -166,60 +185,28 @@ def _lost_lines(has: Mapping[str, Iterable[Thing]], shall: Mapping[str, Iterable
 # ---------------------------------------------------------------- rules
 
 
-def _rule_line(rule: RuleExplanation) -> str:
-    where = f"{clean(rule.file)}:{rule.line}"
-    return (
-        f"{_mark(rule.holds)} {styled(f'{clean(rule.rule)}', 'bold')}  {where} {_why_it_gives_nothing(rule)}".rstrip()
-    )
+def _rule_line(rule: RuleExplanation, today: date) -> str:
+    head = f"{mark(rule.holds)} {styled(clean(rule.rule), 'bold')}  {clean(rule.file)}:{rule.line}"
+    return f"{head}{_dates(rule)} {why_it_gives_nothing(rule, today)}".rstrip()
 
 
-def _why_it_gives_nothing(rule: RuleExplanation) -> str:
-    if rule.needs_account:
-        return f"holds, but there is no account in {clean(rule.target)}"
-    if rule.behind is not None:
-        return f"holds, but {clean(rule.behind)} of the same exclusive set came first"
-    return ""
+def _dates(rule: RuleExplanation) -> str:
+    """From when until when it counts, where it does not always."""
+    first = f" from {rule.first_day}" if rule.first_day else ""
+    last = f" until {rule.last_day}" if rule.last_day else ""
+    return f" {first}{last}" if first or last else ""
 
 
 def _attempt_lines(rule: RuleExplanation, *, all_of_them: bool) -> Iterator[str]:
     for attempt in rule.attempts:
         if attempt.holds or all_of_them or not rule.holds:
-            yield f"    {_mark(attempt.holds)} for {_about(attempt)}"
+            yield f"    {mark(attempt.holds)} for {_about(attempt)}"
             for clause in attempt.clauses:
-                yield from _clause_lines(clause, "      ")
+                yield from clause_lines(clause, "      ")
 
 
 def _about(attempt: Attempt) -> str:
     return clean(attempt.affiliation) + (f", {clean(attempt.about)}" if attempt.about else "")
-
-
-def _clause_lines(clause: Clause, indent: str) -> Iterator[str]:
-    seen = ", ".join(f"{clean(name)} = {_seen(value)}" for name, value in clause.values)
-    yield f"{indent}{_mark(clause.truth)} {clean(clause.text)}" + (styled(f"    {seen}", "dim") if seen else "")
-    for part in clause.clauses:
-        yield from _clause_lines(part, f"{indent}  ")
-
-
-def _seen(value: object) -> str:
-    return "(missing)" if value is None else shown(value)
-
-
-def _mark(truth: bool) -> str:
-    return styled("✓", "green") if truth else styled("✗", "red")
-
-
-# ---------------------------------------------------------------- the queue
-
-
-def _queue_lines(why: Explained) -> Iterator[str]:
-    if why.items:
-        yield ""
-        yield styled("In the export queue:", "bold")
-    for item in why.items:
-        failed = f", failed {counted(item.attempts, 'time')}: {clean(item.last_error)}" if item.last_error else ""
-        when = f", not before {item.not_before:%Y-%m-%d %H:%M} UTC" if item.not_before else ""
-        what = f"{clean(item.target)}: {clean(item.operation)} {clean(item.object_key)}"
-        yield f"  {item.id}  {what}: {item.state}{when}{failed}"
 
 
 # ---------------------------------------------------------------- data
@@ -228,21 +215,37 @@ def _queue_lines(why: Explained) -> Iterator[str]:
 def as_data(why: Explained, rules: Iterable[RuleExplanation] | None = None) -> dict[str, Any]:
     """An explanation for JSON; with `rules`, only those."""
     has, shall = _all(has_by_rule(why)), _all(shall_by_rule(why))
+    last = _last_outcomes(why)
     return {
         "person": plain(why.person),
         "stage": why.standing.stage,
         "next_change": why.standing.next_change,
+        "turns": [plain(turn) for turn in why.turns],
+        "records": [plain(record) for record in why.records],
+        "quarantined": [plain(row) for row in why.quarantined],
+        **found_data(why.found),
         "counting": [affiliation.id for affiliation in why.standing.counting],
-        "identifiers": why.identifiers,
+        "identifiers": {one.name: one.value for one in why.decisions if one.value is not None},
+        "decisions": [plain(decision) for decision in why.decisions],
         "unnamed": list(why.unnamed),
         "pending": why.pending,
         "things": [
-            {"target": target, "kind": kind, "name": name or None, "has": thing in has, "shall_have": thing in shall}
+            {
+                "target": target,
+                "kind": kind,
+                "name": name or None,
+                "has": thing in has,
+                "shall_have": thing in shall,
+                "last": plain(last.get(thing)),
+            }
             for thing in sorted(has | shall)
             for target, kind, name in [thing]
         ],
         "rules": [_rule_data(rule) for rule in (why.explanation.rules if rules is None else rules)],
-        "queue": [plain(item) for item in why.items],
+        "plan": [plain(prospect) for prospect in why.prospects],
+        "faults": list(why.faults),
+        "queue": [{**plain(wait.item), "waits_for": plain(wait.reasons)} for wait in why.waits],
+        "outcomes": [plain(outcome) for outcome in why.outcomes],
     }
 
 
@@ -254,24 +257,16 @@ def why_not_data(answer: WhyNot) -> dict[str, Any]:
 
 def _rule_data(rule: RuleExplanation) -> dict[str, Any]:
     names = ("rule", "kind", "target", "file", "line", "holds", "gives", "needs_account", "behind")
+    dates = ("in_force", "first_day", "last_day")
     return {
-        **{name: getattr(rule, name) for name in names},
+        **{name: getattr(rule, name) for name in (*names, *dates)},
         "attempts": [
             {
                 "affiliation": attempt.affiliation,
                 "about": attempt.about or None,
                 "holds": attempt.holds,
-                "clauses": [_clause_data(clause) for clause in attempt.clauses],
+                "clauses": [clause_data(clause) for clause in attempt.clauses],
             }
             for attempt in rule.attempts
         ],
-    }
-
-
-def _clause_data(clause: Clause) -> dict[str, Any]:
-    return {
-        "text": clause.text,
-        "truth": clause.truth,
-        "values": dict(clause.values),
-        "clauses": [_clause_data(part) for part in clause.clauses],
     }
