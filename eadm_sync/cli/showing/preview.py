@@ -279,6 +279,9 @@ def title(change: Change) -> str:
             verb = "remove from" if change.action is Action.DELETE else "add to"
             role = "" if change.role == "member" else f" as {clean(change.role)}"
             return f"{target}: {verb} group {clean(change.group)}{role}"
+        case Kind.NESTING:
+            verb = "take out of" if change.action is Action.DELETE else "put into"
+            return f"{target}: {verb} group {clean(change.group)}"
         case Kind.LICENCE:
             verb = "take away" if change.action is Action.DELETE else "give"
             return f"{target}: {verb} licence {clean(change.sku)}"
