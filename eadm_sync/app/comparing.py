@@ -1,7 +1,8 @@
 """The effect of an edit: two rulesets over the same stored population, and who gains and loses what by which rule.
 
-Only what the edit can touch is evaluated, in three steps: does an edited rule hold for the person at all; do the edited
-rules come to the same for them; and only where they do not, what all rules together come to.
+Only what the edit can touch is evaluated: for people for whom an edited rule holds, or holds on one side only; the
+edited rules alone, with those that they share an account, a group or a licence with; and once for all people of whom
+these rules see the same. Where accounts come or go, or another affiliation counts, all rules are evaluated.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import contextlib
 import heapq
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
@@ -22,20 +23,28 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.effects import Comparison, Effect, effect_of
 from eadm_sync.app.halving import Half, Summary
 from eadm_sync.app.planning import Progress, silent
-from eadm_sync.app.population import count_people, middle_person, stored_organisation, stored_people, stored_person
+from eadm_sync.app.population import (
+    count_people,
+    middle_person,
+    people_named,
+    stored_organisation,
+    stored_people,
+    stored_person,
+)
+from eadm_sync.app.sides import NeedsName, Side
 from eadm_sync.clock import today
-from eadm_sync.desired import Desired, DesiredGroup, Evaluator, winning_order
+from eadm_sync.desired import Desired, DesiredGroup
 from eadm_sync.desired import Value as PlainValue
-from eadm_sync.identifiers import Identifiers, NoFreeCandidate
-from eadm_sync.lifecycle import Standing, standing
-from eadm_sync.model import Affiliation, Person, Sealed
+from eadm_sync.identifiers import NoFreeCandidate
+from eadm_sync.lifecycle import Standing
+from eadm_sync.model import Affiliation, Person
 from eadm_sync.plan.change import Change, GroupFrame, PersonFrame, Value
 from eadm_sync.plan.diff import Seal, diff_group, diff_person
 from eadm_sync.plan.plan import Problem
 from eadm_sync.plan.spool import Spool
-from eadm_sync.ruleset import Organisation, Ruleset, load_ruleset
-from eadm_sync.ruleset.narrowing import Edits, Question, edits_between, narrowed, question, touching
-from eadm_sync.ruleset.organisation import UnitNode
+from eadm_sync.ruleset import Ruleset, load_ruleset
+from eadm_sync.ruleset.narrowing import Edits, edits_between, looking
+from eadm_sync.ruleset.rules import AccountRule
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
 _WORTH_A_PROCESS = 10_000
@@ -65,7 +74,7 @@ def compared(
     with context.reading() as database, database.read() as connection:
         made = Comparison(old.version, new.version, edits.edits, count_people(connection))
         with contextlib.closing(made.frames):
-            if edits.rules or edits.everything:
+            if edits.touched or edits.spreads:
                 comparer = _Comparer(context, connection, old, new, edits)
                 many = processes or _worthwhile(edits, old, new, made.people)
                 _compare(comparer, made, progress, middle_person(connection) if many > 1 else None)
@@ -74,7 +83,7 @@ def compared(
 
 def _worthwhile(edits: Edits, old: Ruleset, new: Ruleset, people: int) -> int:
     rules = max(len(old.rules), len(new.rules))
-    much = edits.everything or 2 * len(edits.rules) > rules
+    much = 2 * len(edits.touched) > rules
     return 2 if much and people >= _WORTH_A_PROCESS and hasattr(os, "fork") and (os.cpu_count() or 1) > 1 else 1
 
 
@@ -100,66 +109,42 @@ def _compare(comparer: _Comparer, made: Comparison, progress: Progress, middle: 
     made.problems.sort(key=lambda problem: problem.person)
 
 
-class _NeedsName(Exception):
-    """A person has no name yet, and names are given out in one place only."""
+class _Case(NamedTuple):
+    """A person for whom the edits can make a difference, as either side sees them.
+
+    Attributes:
+        person: The person.
+        stand_before: By the old lifecycle.
+        stand: By the new one.
+        order_before: The affiliations that count by the old rules, the winning one first.
+        order: As before, by the new rules.
+        whole: Whether they are not the same, or a name may be given otherwise, so that all rules are to be evaluated.
+    """
+
+    person: Person
+    stand_before: Standing
+    stand: Standing
+    order_before: Sequence[Affiliation]
+    order: Sequence[Affiliation]
+    whole: bool
 
 
-class _Side:
-    """One of the two rulesets, with the names it would give."""
+class _Outcome(NamedTuple):
+    """What an edit does to one person, and to all of whom the rules see the same.
 
-    def __init__(
-        self, context: Context, ruleset: Ruleset, edits: Edits, asked: Question, organisation: Organisation
-    ) -> None:
-        self.ruleset = ruleset
-        self.keeping = frozenset(rule.id for rule in ruleset.groups if rule.keeps)
-        self._today = today(context.clock, context.loaded.settings.organisation.zone)
-        rules = {rule.id for rule in ruleset.rules} if edits.everything else edits.rules
-        self._touches = touching(ruleset, rules)
-        self.reads = {path for rule in ruleset.rules if rule.id in rules for path in rule.reads}
-        self._context = context
-        self._organisation = organisation
-        self._reached: dict[tuple[str, str, str], int] = {}
-        self.identifiers: Identifiers | None = None
-        self.may_name = True
-        if edits.everything:
-            wide = ruleset
-            self.narrow = self.wide = self._evaluator(wide)
-        else:
-            wide = narrowed(ruleset, asked, with_neighbours=True)
-            self.narrow = self._evaluator(narrowed(ruleset, asked))
-            self.wide = self._evaluator(wide)
-        self.names = bool(ruleset.identifiers.keys() & {path for rule in wide.rules for path in rule.reads})
-        self.sensitive = {rule.target: rule.sensitive for rule in ruleset.accounts if rule.sensitive}
+    Attributes:
+        before: What the old rules give, as far as it was looked at.
+        after: What the new ones give.
+        changes: What differs, as changes to the first such person.
+        effects: The changes as they are counted.
+        groups: What differs of the groups themselves, by target and key.
+    """
 
-    def _evaluator(self, ruleset: Ruleset) -> Evaluator:
-        return Evaluator(ruleset, self._organisation, self._identify, self._reveal, self._today)
-
-    def _reveal(self, sealed: Sealed) -> str:
-        return self._context.vault.open(sealed, "national_id")
-
-    def touched(self, person: Person, affiliation: Affiliation, home: UnitNode) -> bool:
-        """Whether an edited rule holds for an affiliation."""
-        return self._touches(person, affiliation, home, self._identify, self._reveal)
-
-    def _identify(self, name: str, person: Person, affiliation: Affiliation) -> str:
-        assert self.identifiers is not None  # noqa: S101 - set before anybody is evaluated
-        held = self.identifiers.held(person.id, name)
-        if held is not None:
-            return held
-        if not self.may_name:
-            raise _NeedsName
-        rule = self.ruleset.identifiers[name]
-        return self.identifiers.name(rule, person, affiliation, self._organisation, self._reached)
-
-    def stand(self, person: Person, day: date) -> Standing:
-        """Where the person stands by this side's lifecycle."""
-        return standing(person, self.ruleset.lifecycle, day)
-
-    def desired(self, evaluator: Evaluator, person: Person, stand: Standing) -> Desired:
-        """What an evaluator of this side gives."""
-        if not stand.counting:
-            return Desired()
-        return evaluator.evaluate(person, winning_order(stand.counting, self.ruleset.affiliation_order))
+    before: Desired
+    after: Desired
+    changes: tuple[Change, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    groups: tuple[tuple[tuple[str, str], GroupFrame], ...] = ()
 
 
 class _Comparer:
@@ -168,20 +153,23 @@ class _Comparer:
         self.connection = connection
         self.day = today(context.clock, context.loaded.settings.organisation.zone)
         self.groups: dict[tuple[str, str], GroupFrame] = {}
-        self._organisation = stored_organisation(context, connection)
         self._edits = edits
-        asked = question(edits.rules, old, new)
-        self._old = _Side(context, old, edits, asked, self._organisation)
-        self._new = _Side(context, new, edits, asked, self._organisation)
+        organisation = stored_organisation(context, connection)
+        self._old = Side(context, old, edits, organisation, is_new=False)
+        self._new = Side(context, new, edits, organisation, is_new=True)
         self._words = context.vocabulary.targets
+        touched = [rule for side in (old, new) for rule in side.rules if rule.id in edits.touched]
         # Classes that do not run today are left out of an affiliation by `standing`, so that a condition on them is
         # only true to the day behind it.
-        self._touch_first = not edits.everything and "affiliation.classes" not in self._old.reads | self._new.reads
+        self._touch_first = not edits.spreads and all("affiliation.classes" not in rule.when.fields for rule in touched)
+        self._look = looking(self._old.narrow, self._new.narrow)
+        self._outcomes: dict[Hashable, _Outcome] = {}
+        names = edits.identifiers
+        self._named = people_named(connection, names) if names else None
         self._setters = {
             (rule.target, name): rule.id
-            for side in (old, new)
-            for rule in side.accounts
-            if rule.id in edits.rules
+            for rule in touched
+            if isinstance(rule, AccountRule)
             for name in rule.attributes
         }
 
@@ -198,17 +186,16 @@ class _Comparer:
         unnamed: list[str] | None = None,
     ) -> Iterator[PersonFrame]:
         """The changes of everybody in a range of ids; with `unnamed`, who needs a name is put there instead."""
-        self._begin(connection, may_name=unnamed is None)
+        self._old.begin(connection, may_name=unnamed is None)
+        self._new.begin(connection, may_name=unnamed is None)
         done = 0
         for portion in stored_people(connection, after, until):
-            chosen = [person for person in portion if not self._touch_first or self._is_touched(person)]
-            self._load(chosen)
-            for person in chosen:
+            for case in self._cases(portion):
                 try:
-                    frame = self._frame(person, made)
-                except _NeedsName:
+                    frame = self._frame(case, made)
+                except NeedsName:
                     assert unnamed is not None  # noqa: S101 - raised only there
-                    unnamed.append(person.id)
+                    unnamed.append(case.person.id)
                     continue
                 if frame is not None:
                     yield frame
@@ -217,10 +204,9 @@ class _Comparer:
 
     def one(self, person_id: str, made: Comparison) -> Iterator[PersonFrame]:
         """The changes of one person."""
-        person = stored_person(self.connection, person_id)
-        self._load([person])
-        if (frame := self._frame(person, made)) is not None:
-            yield frame
+        for case in self._cases([stored_person(self.connection, person_id)]):
+            if (frame := self._frame(case, made)) is not None:
+                yield frame
 
     def apart(self, middle: str) -> tuple[Summary, Spool]:
         """The people behind the middle, on a connection of its own."""
@@ -238,103 +224,123 @@ class _Comparer:
         )
         return summary, made.frames
 
-    def _begin(self, connection: Connection, *, may_name: bool) -> None:
-        for side in (self._old, self._new):
-            side.identifiers = Identifiers(connection, self.context.vault.digest, side.ruleset.identifiers)
-            side.may_name = may_name
+    def _cases(self, people: Iterable[Person]) -> list[_Case]:
+        """Those of them for whom the edits can make a difference."""
+        cases = [case for person in people if (case := self._case(person)) is not None]
+        ids = [case.person.id for case in cases]
+        self._old.expect(ids)
+        self._new.expect(ids)
+        return cases
 
-    def _load(self, people: Sequence[Person]) -> None:
-        ids = [person.id for person in people]
-        for side in (self._old, self._new):
-            if ids and side.names and side.identifiers is not None:
-                side.identifiers.load(ids)
+    def _case(self, person: Person) -> _Case | None:
+        if self._touch_first and not self._is_touched(person, person.affiliations):
+            return None
+        stand_before = self._old.stand(person, self.day)
+        stand = self._new.stand(person, self.day) if self._edits.lifecycle else stand_before
+        if not stand.counting and not stand_before.counting:
+            return None
+        order_before = self._old.order(stand_before)
+        order = self._new.order(stand) if self._edits.lifecycle or self._edits.order else order_before
+        whole = order != order_before or stand.enabled != stand_before.enabled or not self._is_named(person)
+        if whole or self._touch_first or self._is_touched(person, order):
+            return _Case(person, stand_before, stand, order_before, order, whole)
+        return None
 
-    def _is_touched(self, person: Person) -> bool:
-        """Whether an edited rule of either side holds for some affiliation, whenever it counts."""
-        for affiliation in person.affiliations:
-            home = self._organisation.unit(affiliation.unit)
-            if self._old.touched(person, affiliation, home) or self._new.touched(person, affiliation, home):
+    def _is_named(self, person: Person) -> bool:
+        """Whether the person has every name whose patterns differ."""
+        return self._named is None or person.id in self._named
+
+    def _is_touched(self, person: Person, affiliations: Sequence[Affiliation]) -> bool:
+        """Whether an edited rule holds for some affiliation, or on one side only where only that differs."""
+        for affiliation in affiliations:
+            before, after = self._old.held(person, affiliation), self._new.held(person, affiliation)
+            if before[0] or after[0] or before[1:] != after[1:]:
                 return True
         return False
 
-    def _frame(self, person: Person, made: Comparison) -> PersonFrame | None:
+    def _frame(self, case: _Case, made: Comparison) -> PersonFrame | None:
         """What changes for one person, counted; None where nothing does."""
-        stand_before = self._old.stand(person, self.day)
-        same_lifecycle = self._old.ruleset.lifecycle == self._new.ruleset.lifecycle
-        stand = stand_before if same_lifecycle else self._new.stand(person, self.day)
-        if not stand.counting and not stand_before.counting:
-            return None
+        made.evaluated += 1
         try:
-            before, after = self._sides(person, stand_before, stand)
-            made.evaluated += 1
+            outcome = self._wholly(case) if case.whole else self._narrowly(case)
+            if outcome.changes and (faults := self._faults(case, outcome, made)):
+                outcome = self._outcome(case, outcome.before.without(faults), outcome.after.without(faults))
         except NoFreeCandidate as error:
-            made.evaluated += 1
-            made.problems.append(Problem(person.id, str(error)))
+            made.problems.append(Problem(case.person.id, str(error)))
             return None
-        if before == after and stand.enabled == stand_before.enabled:
+        for key, group in outcome.groups:
+            self.groups.setdefault(key, group)
+        if not outcome.changes:
             return None
-        before, after = self._possible(person, before, after, made)
-        self._compare_groups(before, after)
-        known = _as_known(before, stand_before, self._sealed)
-        settings = self._new.ruleset.lifecycle
+        for effect in outcome.effects:
+            made.effects[effect] += 1
+        person, changes = case.person, outcome.changes
+        if changes[0].person != person.id:
+            changes = tuple([msgspec.structs.replace(change, person=person.id) for change in changes])
+        return PersonFrame(
+            person.id, f"{person.given_name} {person.family_name}".strip(), case.stand.stage, (), changes
+        )
+
+    # ------------------------------------------------------------ what one person gets
+
+    def _narrowly(self, case: _Case) -> _Outcome:
+        """What the edited rules come to; worked out once for all of whom they see the same."""
+        if self._look is None:
+            return self._narrow_outcome(case)
+        key = case.stand.stage, case.stand.enabled, self._new.look(self._look, case.person, case.order)
+        outcome = self._outcomes.get(key)
+        if outcome is None:
+            outcome = self._outcomes[key] = self._narrow_outcome(case)
+        return outcome
+
+    def _narrow_outcome(self, case: _Case) -> _Outcome:
+        before = self._old.narrowly(case.person, case.order)
+        after = self._new.narrowly(case.person, case.order)
+        if self._edits.moves_accounts and _targets(before) != _targets(after):
+            return self._wholly(case)
+        return self._outcome(case, before, after)
+
+    def _wholly(self, case: _Case) -> _Outcome:
+        before = self._old.wholly(case.person, case.order_before)
+        return self._outcome(case, before, self._new.wholly(case.person, case.order))
+
+    def _outcome(self, case: _Case, before: Desired, after: Desired) -> _Outcome:
+        if before == after and case.stand.enabled == case.stand_before.enabled:
+            return _Outcome(before, after)
         changes = diff_person(
-            person.id,
+            case.person.id,
             after,
-            known,
-            stand,
+            _as_known(before, case.stand_before, self._sealed),
+            case.stand,
             seal=self._sealed,
-            settings=settings,
+            settings=self._new.ruleset.lifecycle,
             today=self.day,
             keeping=self._new.keeping,
         )
-        if not changes:
-            return None
-        changes = tuple(self._caused(change) for change in changes)
-        made.effects.update(map(effect_of, changes))
-        return PersonFrame(person.id, f"{person.given_name} {person.family_name}".strip(), stand.stage, (), changes)
+        caused = tuple([self._caused(change) for change in changes])
+        return _Outcome(before, after, caused, tuple(map(effect_of, caused)), tuple(_regrouped(before, after)))
 
-    def _sides(self, person: Person, stand_before: Standing, stand: Standing) -> tuple[Desired, Desired]:
-        """What the person shall have on either side: everything that the edit can touch, where it does."""
-        old, new = self._old, self._new
-        before = old.desired(old.narrow, person, stand_before)
-        after = new.desired(new.narrow, person, stand)
-        same_groups = before.memberships == after.memberships and before.groups == after.groups
-        if old.wide is old.narrow or (same_groups and _targets(before) == _targets(after)):
-            return before, after
-        return old.desired(old.wide, person, stand_before), new.desired(new.wide, person, stand)
-
-    def _possible(self, person: Person, before: Desired, after: Desired, made: Comparison) -> tuple[Desired, Desired]:
-        """Both without targets in which the new rules make an account that cannot be: nothing would change there."""
-        faults = {
-            account.target: fault
-            for account in after.accounts
-            if account.attributes and (fault := self._words[account.target].fault(account.attributes)) is not None
-        }
-        if not faults:
-            return before, after
-        was = {account.target: account.attributes for account in before.accounts}
-        made.problems += [
-            Problem(person.id, f"{target}: {fault}")
-            for target, fault in sorted(faults.items())
-            if target not in was or self._words[target].fault(was[target]) is None
-        ]
-        return before.without(faults), after.without(faults)
+    def _faults(self, case: _Case, outcome: _Outcome, made: Comparison) -> frozenset[str]:
+        """Targets in which the new rules make an account that cannot be: nothing would change there."""
+        accounts = {account.target: account.attributes for account in outcome.after.accounts if account.attributes}
+        if not accounts:
+            return frozenset()
+        rest = {} if case.whole else self._new.unchanged(case.person, case.order)
+        was = {account.target: account.attributes for account in outcome.before.accounts}
+        faulty = set()
+        for target, attributes in accounts.items():
+            words, more = self._words[target], rest.get(target, {})
+            if (fault := words.fault({**more, **attributes})) is not None:
+                faulty.add(target)
+                if target not in was or words.fault({**more, **was[target]}) is None:
+                    made.problems.append(Problem(case.person.id, f"{target}: {fault}"))
+        return frozenset(faulty)
 
     # ------------------------------------------------------------ parts of a change
 
-    def _compare_groups(self, before: Desired, after: Desired) -> None:
-        """Notes what changes of the groups themselves."""
-        was = {(group.target, group.key): group for group in before.groups}
-        for group in after.groups:
-            key = (group.target, group.key)
-            if key in was and key not in self.groups and group != was[key]:
-                changes = diff_group(group, _as_known_group(was[key]))
-                if changes:
-                    self.groups[key] = GroupFrame(group.key, changes)
-
     def _caused(self, change: Change) -> Change:
         """The change, with the edited rule that it comes from where the account's own rule is another."""
-        if change.kind is not Kind.ACCOUNT or change.action is not Action.UPDATE or change.rule in self._edits.rules:
+        if change.kind is not Kind.ACCOUNT or change.action is not Action.UPDATE or change.rule in self._edits.touched:
             return change
         causes = (self._setters.get((change.target, name)) for name in change.attributes)
         cause = next((rule for rule in causes if rule is not None), change.rule)
@@ -354,6 +360,15 @@ class _Comparer:
 
 def _targets(desired: Desired) -> list[str]:
     return [account.target for account in desired.accounts]
+
+
+def _regrouped(before: Desired, after: Desired) -> Iterator[tuple[tuple[str, str], GroupFrame]]:
+    """What changes of the groups themselves."""
+    was = {(group.target, group.key): group for group in before.groups}
+    for group in after.groups:
+        key = (group.target, group.key)
+        if key in was and group != was[key] and (changes := diff_group(group, _as_known_group(was[key]))):
+            yield key, GroupFrame(group.key, changes)
 
 
 def _as_known(desired: Desired, stand: Standing, seal: Seal) -> Known:

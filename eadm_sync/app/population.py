@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -45,6 +45,15 @@ def stored_people(
     rows = connection.execution_options(yield_per=_CHUNK).execute(query)
     for portion in rows.scalars().partitions(_CHUNK):
         yield tuple(map(_decode_person, portion))
+
+
+def people_named(connection: Connection, names: Collection[str]) -> frozenset[str]:
+    """Ids of those who have all these identifiers."""
+    columns = tables.identifiers.c
+    held = [
+        frozenset(connection.scalars(select(columns.person_id).where(columns.name == name))) for name in sorted(names)
+    ]
+    return frozenset.intersection(*held)
 
 
 def middle_person(connection: Connection) -> str | None:

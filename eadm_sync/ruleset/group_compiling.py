@@ -76,6 +76,7 @@ class GroupCompiler(Parts):
             **self._common(entry, given, condition, [*(part.typed for part in when), *parts], attributes),
             for_each=given.for_each,
             each_when=all_of(each, scope, self.namespace) if each else None,
+            each_content=self._content(given, [part.source for part in each]),
             role=given.role,
             keeps=given.mode == "add-only",
             ends_empty=given.when_empty == "delete",

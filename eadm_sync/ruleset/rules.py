@@ -113,6 +113,7 @@ class GroupRule(Rule):
     Attributes:
         for_each: `affiliation`, `class`, `person` or `unit_path`.
         each_when: What else must hold for one unit or class group; `when` has what can be said before.
+        each_content: What `each_when` says, as `Part.content`.
         role: Role of the members.
         keeps: Whether who is a member stays one, for as long as the rules give the account (`mode: add-only`).
         ends_empty: Whether a group that nobody is in any more is deleted (`when_empty: delete`).
@@ -127,6 +128,7 @@ class GroupRule(Rule):
 
     for_each: str
     each_when: Condition | None
+    each_content: object = field(repr=False)
     role: str
     keeps: bool
     ends_empty: bool
