@@ -40,6 +40,11 @@ class Wait(msgspec.Struct, frozen=True):
     item: Item
     reasons: tuple[Reason, ...]
 
+    @property
+    def what(self) -> str:
+        """What it does: "create membership enhet-1301"."""
+        return _what(self.item)
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """What was confirmed last of one object.
@@ -84,7 +89,7 @@ def _reasons(
             return
         case State.WAITING:
             dead = context.queue.held_by(connection, item.id)
-            yield from (Reason("refused", one.id, f"{one.operation}: {one.last_error or ''}") for one in dead)
+            yield from (Reason("refused", one.id, f"{_what(one)}: {one.last_error or ''}") for one in dead)
             if not dead:
                 needed = context.queue.prerequisites(connection, item.id)
                 yield from (_prerequisite(one) for one in needed if one.finished_at is None)
@@ -94,7 +99,15 @@ def _reasons(
 
 
 def _prerequisite(item: Item) -> Reason:
-    return Reason("prerequisite", item.id, f"{item.operation} {item.object_key}")
+    return Reason("prerequisite", item.id, _what(item))
+
+
+def _what(item: Item) -> str:
+    """An operation with the name of its object; an account needs none beside its person."""
+    name = item.object_key.removeprefix(f"account:{item.subject}").removeprefix("group:")
+    for kind in ("membership", "licence"):
+        name = name.removeprefix(f"{kind}:{item.subject}:")
+    return f"{item.operation} {name}".rstrip()
 
 
 def _stops(connection: Connection) -> Iterator[tuple[str, tuple[Reason, ...]]]:

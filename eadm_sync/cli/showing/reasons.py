@@ -140,8 +140,7 @@ def wait_lines(waits: tuple[Wait, ...]) -> Iterator[str]:
     for wait in waits:
         item = wait.item
         failed = f", failed {many(item.attempts, 'time')}: {clean(item.last_error)}" if item.attempts else ""
-        what = f"{clean(item.target)}: {clean(item.operation)} {clean(item.object_key)}"
-        yield f"  {item.id}  {what}: {item.state}{failed}"
+        yield f"  {item.id}  {clean(item.target)}: {clean(wait.what)}: {item.state}{failed}"
         yield from (f"      {reason_line(reason)}" for reason in wait.reasons)
         if not wait.reasons:
             yield "      goes out with the next delivery: eadm-sync deliver"
@@ -153,7 +152,7 @@ def reason_line(reason: Reason) -> str:
     until = f"; the next try is at {_time(reason.until)}" if reason.until else ""
     match reason.kind:
         case "prerequisite":
-            return f"waits for item {reason.item}, {what}"
+            return f"waits for item {reason.item}: {what}"
         case "refused":
             return f"the target refused item {reason.item}: {what} (see eadm-sync queue show {reason.item})"
         case "later":
