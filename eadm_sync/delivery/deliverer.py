@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import msgspec
+import structlog
 from sqlalchemy import Connection, bindparam, select
 
 from connectors.contract import Action, Kind, Operation, Outcome, Target
+from connectors.contract import Value as PlainValue
 from connectors.errors import ConnectorError, Rejected, Stale
 from eadm_sync.clock import Clock, today
 from eadm_sync.delivery.guards import deletion_is_due, still_disabled, still_empty
@@ -19,16 +22,25 @@ from eadm_sync.delivery.operations import Confirmed, operation
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import StateError
 from eadm_sync.lifecycle import Settings, delete_on
-from eadm_sync.plan.change import Change
+from eadm_sync.model import Sealed
+from eadm_sync.plan.change import Change, Value
 from eadm_sync.plan.plan import Basis
 from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database
 from eadm_sync.state.known import Attributes, KnownAccount, KnownGroup, load_accounts, load_groups
-from eadm_sync.state.outcomes import AuditEntry, Confirmations, append_audit, confirm, count_confirmed
+from eadm_sync.state.outcomes import AuditEntry, Confirmations, append_audit, confirm, count_confirmed, mark_confirmed
 from exportqueue import Item, Result
 
+log = structlog.get_logger()
+
+WARN = "warn"
+"""The audit's word for what a target had to say to a change that it carried out, in place of the action."""
+
 _encode = msgspec.msgpack.Encoder().encode
+
+Seal = Callable[[str, str], Sealed]
+"""(plain value, attribute) → sealed value."""
 
 Refusal = Stale | Rejected
 """Why a deletion is not asked of the target."""
@@ -42,6 +54,8 @@ class Delivered:
     change: Change
     before: KnownAccount | KnownGroup | None
     anchor: str | None
+    stored: Mapping[str, PlainValue] = field(default_factory=dict)
+    warning: str | None = None
 
 
 @dataclass
@@ -84,7 +98,7 @@ class Deliverer:
                 if item_id in refused:
                     raise refused[item_id]
                 asked = operation(change, _operation_id(by_id[item_id]), confirmed, self.vault.open)
-            except ConnectorError as error:
+            except (ConnectorError, StateError) as error:
                 yield Result(item_id, error, by_id[item_id].subject)
                 continue
             if asked is None:
@@ -97,6 +111,10 @@ class Deliverer:
     def record(self, connection: Connection, results: Sequence[Result]) -> None:
         """Writes known state and audit in the transaction that finishes the items."""
         delivered = [result.value for result in results if isinstance(result.value, Delivered) and result.error is None]
+        if delivered:
+            # First of all: from here on nobody else writes down what this target confirmed, so that the audit's ids
+            # have the order in which they are committed, target by target (`state.outcomes.mark_confirmed`).
+            count_confirmed(connection, self.name, len(delivered))
         self._mark_stale(connection, results)
         if not delivered:
             return
@@ -106,11 +124,12 @@ class Deliverer:
         for one in delivered:
             by_version.setdefault(self._ruleset_version(connection, one.item.plan_id), []).append(one)
         for version, portion in by_version.items():
-            confirmed = _confirmations(portion, self.name, day)
+            confirmed = _confirmations(portion, self.name, day, self.vault.seal)
             confirm(connection, self.name, confirmed, version)
             self._await_retention(connection, confirmed)
-        append_audit(connection, (self._audit_entry(one, now) for one in delivered))
-        count_confirmed(connection, self.name, len(delivered))
+        warnings = (self._warning(one, now) for one in delivered if one.warning is not None)
+        append_audit(connection, chain((self._audit_entry(one, now) for one in delivered), warnings))
+        mark_confirmed(connection, self.name)
 
     def _unpack(self, items: Sequence[Item]) -> tuple[dict[int, Change], list[Result]]:
         changes: dict[int, Change] = {}
@@ -156,7 +175,10 @@ class Deliverer:
         item_id = int(outcome.operation_id.rpartition("/")[2])
         if outcome.error is not None:
             return Result(item_id, outcome.error, by_id[item_id].subject)
-        return Result(item_id, None, self._delivered(by_id[item_id], changes[item_id], confirmed, outcome.anchor))
+        if outcome.warning is not None:
+            log.warning("target.warned", target=self.name, item=item_id)  # its words can hold values: see the audit
+        done = self._delivered(by_id[item_id], changes[item_id], confirmed, outcome.anchor)
+        return Result(item_id, None, replace(done, stored=outcome.attributes, warning=outcome.warning))
 
     def _delivered(self, item: Item, change: Change, confirmed: Confirmed, anchor: str | None) -> Delivered:
         before: KnownAccount | KnownGroup | None = None
@@ -193,6 +215,16 @@ class Deliverer:
             self._versions[plan_id] = msgspec.json.decode(basis, type=Basis).ruleset if basis else ""
         return self._versions[plan_id]
 
+    def _warning(self, one: Delivered, now: str) -> AuditEntry:
+        """What a target had to say to a change that it carried out."""
+        return msgspec.structs.replace(
+            self._audit_entry(one, now),
+            action=WARN,
+            detail=_encode(
+                msgspec.structs.replace(one.change, attributes={}, container=None, reason=one.warning or "")
+            ),
+        )
+
     def _audit_entry(self, one: Delivered, now: str) -> AuditEntry:
         change = one.change
         return AuditEntry(
@@ -213,15 +245,15 @@ def _operation_id(item: Item) -> str:
     return f"{item.run_id or ''}/{item.id}"
 
 
-def _confirmations(delivered: Sequence[Delivered], target: str, day: date) -> Confirmations:
+def _confirmations(delivered: Sequence[Delivered], target: str, day: date, seal: Seal) -> Confirmations:
     """What a batch says the target now holds."""
     confirmed = Confirmations()
     for one in delivered:
         match one.change.kind:
             case Kind.ACCOUNT:
-                _confirm_account(confirmed, one, target, day)
+                _confirm_account(confirmed, one, target, day, seal)
             case Kind.GROUP:
-                _confirm_group(confirmed, one, target)
+                _confirm_group(confirmed, one, target, seal)
             case Kind.MEMBERSHIP:
                 _confirm_membership(confirmed, one.change)
             case Kind.NESTING:
@@ -231,7 +263,7 @@ def _confirmations(delivered: Sequence[Delivered], target: str, day: date) -> Co
     return confirmed
 
 
-def _confirm_account(confirmed: Confirmations, one: Delivered, target: str, day: date) -> None:
+def _confirm_account(confirmed: Confirmations, one: Delivered, target: str, day: date, seal: Seal) -> None:
     change, person_id = one.change, one.change.person or ""
     if change.action is Action.DELETE:
         confirmed.accounts_gone.append(person_id)
@@ -248,14 +280,14 @@ def _confirm_account(confirmed: Confirmations, one: Delivered, target: str, day:
         anchor=one.anchor or (before.anchor if before else ""),
         container=_container(change, before),
         enabled=bool(enabled),
-        attributes=_attributes(change, before),
+        attributes=_attributes(one, before, seal),
         rule=change.rule,
         deactivated_on=deactivated_on,
     )
     confirmed.accounts.append((person_id, account))
 
 
-def _confirm_group(confirmed: Confirmations, one: Delivered, target: str) -> None:
+def _confirm_group(confirmed: Confirmations, one: Delivered, target: str, seal: Seal) -> None:
     if one.change.action is Action.DELETE:
         confirmed.groups_gone.append(one.change.group or "")
         return
@@ -266,7 +298,7 @@ def _confirm_group(confirmed: Confirmations, one: Delivered, target: str) -> Non
             key=one.change.group or "",
             anchor=one.anchor or (before.anchor if before else ""),
             container=_container(one.change, before),
-            attributes=_attributes(one.change, before),
+            attributes=_attributes(one, before, seal),
             rule=one.change.rule,
         )
     )
@@ -302,10 +334,14 @@ def _container(change: Change, before: KnownAccount | KnownGroup | None) -> str 
     return before.container if before else None
 
 
-def _attributes(change: Change, before: KnownAccount | KnownGroup | None) -> Attributes:
-    """What was held, with what changed put over it; cleared attributes go."""
+def _attributes(one: Delivered, before: KnownAccount | KnownGroup | None, seal: Seal) -> Attributes:
+    """What was held, with what changed put over it as the target stored it; cleared attributes go."""
     held: Attributes = dict(before.attributes) if before else {}
-    for name, (_, new) in change.attributes.items():
+    new_values: dict[str, Value] = {name: new for name, (_, new) in one.change.attributes.items()}
+    for name, stored in one.stored.items():
+        is_sensitive = isinstance(new_values.get(name), Sealed) and isinstance(stored, str)
+        new_values[name] = seal(stored, name) if is_sensitive else stored
+    for name, new in new_values.items():
         if new is None:
             held.pop(name, None)
         else:

@@ -211,6 +211,29 @@ _COUNT = text(
 """One statement, so that two workers cannot both count from the same number."""
 
 
+def mark_confirmed(connection: Connection, target: str) -> None:
+    """Marks how far the audit goes, behind what a target confirmed in this transaction.
+
+    Whoever has called `count_confirmed` before writing to the audit knows that all the target confirms later comes
+    behind the mark: the count's row is locked until the transaction ends, so that others draw their ids after that.
+    """
+    connection.execute(_MARK, {"name": f"{_MARKS}{target}"})
+
+
+_MARKS = "known_mark:"
+_MARK = text(
+    "INSERT INTO meta (name, value) VALUES (:name, CAST((SELECT max(id) FROM audit) AS TEXT)) "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+
+
+def known_marks(connection: Connection, targets: Sequence[str]) -> dict[str, int]:
+    """The audit's id behind each target's latest confirmed change; 0 where there is none."""
+    rows = connection.execute(select(tables.meta.c.name, tables.meta.c.value))
+    found = {name: int(value) for name, value in rows if name.startswith(_MARKS)}
+    return {target: found.get(f"{_MARKS}{target}", 0) for target in targets}
+
+
 def known_versions(connection: Connection, targets: Sequence[str]) -> dict[str, int]:
     """Each target's version of known state."""
     rows = connection.execute(select(tables.meta.c.name, tables.meta.c.value))

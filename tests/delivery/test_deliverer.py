@@ -23,6 +23,7 @@ from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading
 from eadm_sync.state.known import KnownAccount, load_accounts, load_groups, load_known
+from eadm_sync.state.outcomes import known_marks, known_versions
 from exportqueue import Item, Result, State
 
 VAULT = Vault([Key("one", bytes(32))])
@@ -47,6 +48,8 @@ class ScriptedTarget:
     """A target that succeeds, but for what it is told to answer."""
 
     errors: dict[str, ConnectorError] = field(default_factory=dict)
+    stores: dict[str, Any] = field(default_factory=dict)
+    warning: str | None = None
     breaks_with: ConnectorError | None = None
     found: Sequence[RemoteObject] | ConnectorError = ()
     asked: list[Operation] = field(default_factory=list)
@@ -58,7 +61,8 @@ class ScriptedTarget:
         for operation in operations:
             error = self.errors.get(f"{operation.action} {operation.kind}")
             created = operation.action is Action.CREATE and operation.kind in (Kind.ACCOUNT, Kind.GROUP)
-            yield Outcome(operation.id, error, f"anchor of {operation.owner}" if created else operation.anchor)
+            anchor = f"anchor of {operation.owner}" if created else operation.anchor
+            yield Outcome(operation.id, error, anchor, {} if error else self.stores, self.warning)
         if self.breaks_with:
             raise self.breaks_with
 
@@ -365,8 +369,42 @@ def test_known_state_counts_what_was_confirmed(rig: Rig):
     rig.deliver(CREATE, CREATE_GROUP)
 
     with rig.database.read() as connection:
-        rows = [tuple(row) for row in connection.execute(select(tables.meta))]
-    assert rows == [("known_version:ad", "1")]
+        assert known_versions(connection, ["ad", "entra"]) == {"ad": 1, "entra": 0}
+
+
+def test_the_audit_is_marked_behind_what_was_confirmed(rig: Rig):
+    """So that a plan can tell whose known state changed since it was made."""
+    rig.deliver(CREATE)
+    rig.deliver(CREATE_GROUP)
+
+    last = rig.audit()[-1].id
+    with rig.database.read() as connection:
+        assert known_marks(connection, ["ad", "entra"]) == {"ad": last, "entra": 0}
+
+
+def test_what_a_target_stored_otherwise_is_known_as_stored(rig: Rig):
+    """It folded case; what is sealed stays sealed."""
+    rig.target.stores = {"username": "KARI", "nin": "13097248023", "title": None}
+    sealed = VAULT.seal("13097248022", "nin")
+
+    rig.deliver(msgspec.structs.replace(CREATE, attributes={**CREATE.attributes, "nin": (None, sealed)}))
+
+    known = rig.account()
+    assert known
+    assert known.attributes == {"username": "KARI", "nin": VAULT.seal("13097248023", "nin")}
+
+
+def test_what_a_target_warns_of_is_kept_in_the_audit(rig: Rig):
+    """Beside the change itself, which was carried out."""
+    rig.target.warning = "the name was cut"
+
+    rig.deliver(CREATE)
+
+    done, warned = rig.audit()
+    told = msgspec.msgpack.decode(warned.detail)
+    assert (done.action, warned.action, warned.object) == ("create", "warn", done.object)
+    assert told["reason"] == "the name was cut"
+    assert "attributes" not in told
 
 
 def test_known_state_says_which_ruleset_gave_it(rig: Rig):

@@ -22,8 +22,9 @@ from exportqueue import Verdict, VerdictKind
         (errors.AlreadyExists("taken"), Verdict(VerdictKind.DEAD)),
         (errors.NotFound("account", "a-1"), Verdict(VerdictKind.DEAD)),
         (errors.Stale("moved on"), Verdict(VerdictKind.DEAD)),
-        # the key may come back, a bug may be mended: nothing is thrown away at once
-        (StateError("no such key"), Verdict(VerdictKind.RETRY)),
+        # a state that fails is no fault of what was to be delivered
+        (StateError("the disk is full"), Verdict(VerdictKind.ABORT)),
+        # a bug may be mended: nothing is thrown away at once
         (ValueError("unforeseen"), Verdict(VerdictKind.RETRY)),
     ],
 )
