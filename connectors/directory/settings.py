@@ -41,6 +41,7 @@ class DirectoryOptions(BaseModel):
     seats: dict[str, NonNegativeInt | None] = Field(
         {}, description="Licence products and their seats, null for unlimited; empty: any product, unlimited."
     )
+    nesting: bool = Field(True, description="Groups can be in groups.")
     containers: bool = Field(True, description="Accounts and groups are placed in containers, made on demand.")
     default_container: str = Field("", description="Where an object is put for which no container is asked.")
     batch_size: PositiveInt = Field(1000, description="Most changes in one transaction.")
@@ -48,7 +49,7 @@ class DirectoryOptions(BaseModel):
     def capabilities(self, *, kinds: frozenset[Kind] = frozenset(Kind), soft_delete: bool = False) -> Capabilities:
         """What a directory with these settings can do."""
         return Capabilities(
-            kinds=kinds,
+            kinds=kinds if self.nesting else kinds - {Kind.NESTING},
             batch_size=self.batch_size,
             containers=self.containers,
             soft_delete=soft_delete,

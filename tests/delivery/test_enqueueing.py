@@ -23,6 +23,8 @@ LICENCE = Change("ad", Kind.LICENCE, Action.CREATE, person="hr:1", sku="E3")
         (GROUP, ()),
         (MEMBERSHIP, ("account:hr:1", "group:all")),
         (LICENCE, ("account:hr:1",)),
+        (Change("ad", Kind.NESTING, Action.CREATE, group="all", member="5a"), ("group:5a", "group:all")),
+        (Change("ad", Kind.NESTING, Action.DELETE, group="all", member="5a"), ()),
         # what goes waits for nothing: a leaver's groups do not outlive a refused change of the account
         (Change("ad", Kind.MEMBERSHIP, Action.DELETE, person="hr:1", group="all"), ()),
         (Change("ad", Kind.LICENCE, Action.DELETE, person="hr:1", sku="E3"), ()),
@@ -68,3 +70,19 @@ def test_changes_of_one_person_in_two_targets_wait_for_nothing_of_each_other():
     made = list(items([ACCOUNT, entra], VAULT))
 
     assert [item.target for item in made] == ["ad", "entra"]
+
+
+def test_a_nesting_comes_behind_both_groups_and_ends_before_its_group():
+    """An item waits only for what was enqueued before it."""
+    nest = Change("ad", Kind.NESTING, Action.CREATE, group="all", member="5a")
+    inner = Change("ad", Kind.GROUP, Action.CREATE, group="5a")
+    assert [item.object_key for item in items([inner, nest, GROUP], VAULT)] == [
+        "group:5a",
+        "group:all",
+        "nesting:5a:all",
+    ]
+
+    end = Change("ad", Kind.NESTING, Action.DELETE, group="all", member="5a")
+    gone = Change("ad", Kind.GROUP, Action.DELETE, group="5a")
+    other = Change("web", Kind.GROUP, Action.DELETE, group="5a")
+    assert [item.after for item in items([end, gone, other], VAULT)] == [(), ("nesting:5a:all",), ()]

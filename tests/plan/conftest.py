@@ -86,7 +86,7 @@ class Office:
         for _, accepted, held in plan.judged():
             for changes, lines in ((accepted, self.lines), (held, self.held)):
                 for change in changes:
-                    what = change.sku or (change.group if change.kind is Kind.MEMBERSHIP else None)
+                    what = change.sku or (change.group if change.kind in {Kind.MEMBERSHIP, Kind.NESTING} else None)
                     line = (change.subject, change.target, str(change.kind), str(change.action))
                     lines.append((*line, *([what] if what else [])))
         return True

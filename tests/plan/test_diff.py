@@ -86,9 +86,11 @@ def test_only_what_differs_is_changed_and_an_empty_value_clears():
     assert change.attributes == {"title": ("Lærer", "Rektor"), "mobile": ("1", None)}
 
 
-def test_an_attribute_the_rules_no_longer_mention_is_left_alone():
-    """Taking a line out of a ruleset clears nothing in a town's directory."""
-    assert diff(wants(title="Lærer"), has(title="Lærer", info="old")) == ()
+def test_an_attribute_that_we_set_and_no_rule_sets_any_more_is_cleared():
+    """It is in known state because we set it; what we never set is not there, and not touched."""
+    (change,) = diff(wants(title="Lærer"), has(title="Lærer", info="old"))
+
+    assert change.attributes == {"info": ("old", None)}
 
 
 def test_types_are_not_confused():
@@ -184,3 +186,19 @@ def test_a_group_is_made_once_and_then_only_changed():
 
     assert (made.action, made.attributes) == (Action.CREATE, {"name": (None, "Nytt navn")})
     assert (renamed.action, renamed.attributes) == (Action.UPDATE, {"name": ("Gammelt navn", "Nytt navn")})
+
+
+def test_a_group_gets_into_groups_and_out_of_them():
+    """What a rule gave that may give the group to others stays, and so do the attributes that it sets."""
+    wanted = DesiredGroup("ad", "g1", "r/g", None, {"name": "G"}, member_of=("new", "kept"))
+    member_of = {"kept": "r/g", "old": "r/g", "theirs": "r/other"}
+    known = KnownGroup("ad", "g1", "anchor", None, {"name": "G", "a": "1", "b": "2"}, "r/g", member_of)
+
+    update, *nestings = diff_group(wanted, known, others={"r/other"}, set_by_others={"a"})
+
+    assert update.attributes == {"b": ("2", None)}
+    assert [(change.kind, change.action, change.group, change.member) for change in nestings] == [
+        (Kind.NESTING, Action.CREATE, "new", "g1"),
+        (Kind.NESTING, Action.DELETE, "old", "g1"),
+    ]
+    assert {change.subject for change in nestings} == {"group:g1"}
