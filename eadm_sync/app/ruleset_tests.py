@@ -183,6 +183,7 @@ class _Comparer:
         desired = outcome.desired
         self._accounts = {account.target: account for account in desired.accounts}
         groups = {(group.target, group.key): group for group in desired.groups}
+        self._groups_given = desired.groups
         self._memberships = [(row, groups[row.target, row.group]) for row in desired.memberships]
 
     def differences(self) -> Iterator[Difference]:
@@ -192,6 +193,9 @@ class _Comparer:
             yield from self._account(target, expected)
         for target, names in self._expect.groups.items():
             yield from self._groups(target, names)
+        for target, groups in self._expect.member_of.items():
+            for name, outer in groups.items():
+                yield from self._nested(target, name, outer)
         for target, skus in self._expect.licences.items():
             yield from self._licences(target, skus)
         yield from self._refused()
@@ -248,6 +252,19 @@ class _Comparer:
             elif isinstance(names, Mapping):
                 role, rule = found
                 yield from self._differs(f"{target} group {name}", expected, role, rule, "groups", target, step)
+
+    def _nested(self, target: str, name: str, outer: Sequence[str]) -> Iterator[Difference]:
+        """The groups that one of the person's groups is in itself."""
+        place = ("member_of", target, name)
+        given = [group for group in self._groups_given if group.target == target and _is_called(group, (name,))]
+        if not given:
+            yield from self._differs(f"{target} group {name}", "a group", NOTHING, None, *place)
+            return
+        expected, got = ({one.casefold() for one in names} for names in (outer, given[0].member_of))
+        what = f"{target} group {name} is in"
+        yield from self._differs(
+            what, ", ".join(sorted(expected)) or NOTHING, ", ".join(sorted(got)) or NOTHING, given[0].rule, *place
+        )
 
     def _membership(self, target: str, name: str) -> tuple[str, str] | None:
         """Role and rule of the membership in a group that is called so."""

@@ -128,6 +128,10 @@ class Expected(_Entry):
     groups: dict[Text, list[Text] | dict[Text, Role]] = Field(
         {}, description="By target: groups by key or name, as a list or with the role in each."
     )
+    member_of: dict[Text, dict[Text, list[Text]]] = Field(
+        {},
+        description="By target: of the person's groups, by key or name, the groups that each is in itself; all of them.",
+    )
     licences: dict[Text, list[Text]] = Field({}, description="By target: products.")
     refused: Refused = Field(Refused(), alias="not", description="What must not be there.")
     exactly: StrictBool = Field(False, description="Nothing but what is named may be there, attributes included.")

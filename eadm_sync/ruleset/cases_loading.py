@@ -193,6 +193,7 @@ class _Checker:
             if account and target in self._attributes:
                 self._known(case, (*place, "attributes"), account.attributes, self._attributes[target], "attribute")
         self._known(case, ("expect", "groups"), expect.groups, targets, "target")
+        self._known(case, ("expect", "member_of"), expect.member_of, targets, "target")
         self._licences(case, ("expect", "licences"), expect.licences)
         self._refused(case, expect.refused)
 
