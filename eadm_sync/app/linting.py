@@ -147,7 +147,7 @@ class _Linter:
         if not desired.accounts:
             self._left_over.add(person.id)
         self._gives.update(_giving(desired))
-        self._groups.update((row.target, row.group) for row in desired.memberships)
+        self._groups.update((group.target, group.key) for group in desired.groups)
 
     def _affiliation(self, person: Person, affiliation: Affiliation) -> Iterator[str]:
         """Ids of the rules that hold, with conflicts and missing fields noted on the way."""

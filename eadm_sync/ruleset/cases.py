@@ -130,7 +130,7 @@ class Expected(_Entry):
     )
     member_of: dict[Text, dict[Text, list[Text]]] = Field(
         {},
-        description="By target: of the person's groups, by key or name, the groups that each is in itself; all of them.",
+        description="By target: of the person's groups, by key or name, all groups that each is in itself.",
     )
     licences: dict[Text, list[Text]] = Field({}, description="By target: products.")
     refused: Refused = Field(Refused(), alias="not", description="What must not be there.")
