@@ -6,6 +6,7 @@ PostgreSQL: advisory locks, each on a session of its own (a pooler in front of t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sys
 from pathlib import Path
@@ -86,6 +87,9 @@ class _AdvisoryLock:
     def release(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            # The server ends a session some moments after its client has left: whoever comes next would find it locked.
+            with contextlib.suppress(SQLAlchemyError):
+                connection.execute(text("SELECT pg_advisory_unlock_all()"))
             _end(connection)
 
 
