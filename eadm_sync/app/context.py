@@ -7,7 +7,7 @@ import getpass
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import msgspec
@@ -56,7 +56,8 @@ class Context:
     @cached_property
     def vault(self) -> Vault:
         """The installation's keys."""
-        return Vault(read_keys(self.loaded.base_dir / self.loaded.settings.state.key_file))
+        read = partial(read_keys, self.loaded.base_dir / self.loaded.settings.state.key_file)
+        return Vault(read(), read)
 
     @cached_property
     def ruleset(self) -> Ruleset:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from eadm_sync.errors import StateError
@@ -19,6 +21,17 @@ _decode = msgspec.msgpack.Decoder(Change).decode
 def pack(change: Change, vault: Vault) -> bytes:
     """The encrypted payload of a change."""
     return vault.encrypt(_encode(change), _PURPOSE)
+
+
+def resealed(payload: bytes, vault: Vault, again: Callable[[bytes], bytes]) -> bytes:
+    """A payload under the vault's current key, with what `again` makes of its content; itself where nothing differs.
+
+    Raises:
+        StateError: The key is not here.
+    """
+    content = vault.decrypt(payload, _PURPOSE)
+    fresh = again(content)
+    return payload if fresh == content and vault.is_current(payload) else vault.encrypt(fresh, _PURPOSE)
 
 
 def unpack(payload: bytes, format_: str, vault: Vault) -> Change:

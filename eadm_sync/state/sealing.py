@@ -8,23 +8,36 @@ from eadm_sync.errors import StateError
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.crypto import Vault
 
-_NAME = "digest_key"
+_DIGEST = "digest_key"
+_SEALING = "sealing_key"
 
 
 def check_key(connection: Connection, vault: Vault) -> None:
-    """Refuses a key file whose last key is not that of the state; a state that nothing was written to takes any.
+    """Reads the keys again and refuses a key file that is another, or older than the state.
+
+    A state that nothing was written to takes any.
 
     Raises:
-        StateError: It is another key file, or its last line was taken out.
+        StateError: It is another key file, what digests are made with is gone from it, or it lacks the key that
+            another machine seals with.
     """
-    known = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == _NAME))
-    if known is not None and known != vault.fingerprint:
+    vault.refresh()
+    columns = tables.meta.c
+    query = select(columns.name, columns.value).where(columns.name.in_((_DIGEST, _SEALING)))
+    known = {row.name: row.value for row in connection.execute(query)}
+    if known.get(_DIGEST, vault.fingerprint) != vault.fingerprint:
         raise StateError(
             "the key file is not the one this state was made with, or its last line is gone: put the right one back. "
             "Nothing was done"
         )
+    if known.get(_SEALING, vault.current) not in vault.ids:
+        raise StateError(
+            f"the key file lacks key '{known[_SEALING]}', which this state is sealed with since the keys were rotated: "
+            "copy the file from the machine on which that was done. Nothing was done"
+        )
 
 
 def note_key(connection: Connection, vault: Vault) -> None:
-    """Writes down which key file the state is made with."""
-    bulk.upsert(connection, tables.meta, ("name", "value"), [(_NAME, vault.fingerprint)])
+    """Writes down which key file the state is made with, and which key seals."""
+    rows = [(_DIGEST, vault.fingerprint), (_SEALING, vault.current)]
+    bulk.upsert(connection, tables.meta, ("name", "value"), rows)
