@@ -49,7 +49,7 @@ VOCABULARY = Vocabulary(
 )
 """The targets and the further mapped fields that the examples speak of."""
 
-JOBS = Table(("title", "field", "licence"), {}, "")
+JOBS = Table(("title", "field", "licence"), {}, "", "tables/jobs.csv", "")
 """The lookup table of the examples: tables/jobs.csv."""
 
 
