@@ -150,7 +150,7 @@ def drain(engine: sa.Engine, queue: Queue, stop_after: int | None = None) -> tup
         done = drained.done
 
     worker = Worker(engine, queue, "ad", NoHandler(), lambda _: Verdict(VerdictKind.RETRY))
-    seconds = timed(lambda: worker._work(lambda: stop_after is not None and done >= stop_after, progress))  # noqa: SLF001
+    seconds = timed(lambda: worker.work(lambda: stop_after is not None and done >= stop_after, progress))
     return done, seconds
 
 

@@ -16,6 +16,8 @@ from exportqueue.tables import BIG, IS_DELAYED, IS_DUE, IS_FINISHED, IS_RUNNING,
 
 IS_UNSTARTED = sa.text("state <> 'running'")  # given that it is unfinished
 IS_WAITING = sa.text("state = 'waiting'")
+IS_LEASED = sa.text("lease_until IS NOT NULL")
+"""Running, in other words: PostgreSQL would go through all that is running for each item if it had an index for it."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _fenced(tables: QueueTables, database: Database, **values: Any) -> sa.Update
     held = database.pairs("id", "fence")
     return (
         sa.update(tables.items)
-        .where(items.id == held.c.id, items.fence == held.c.fence, IS_RUNNING)
+        .where(items.id == held.c.id, items.fence == held.c.fence, IS_LEASED)
         .values(**values)
         .returning(items.id)
     )
