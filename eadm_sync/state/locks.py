@@ -111,8 +111,8 @@ def _advisory_lock(engine: Engine, name: str) -> _AdvisoryLock | None:
 
 def _end(connection: Connection) -> None:
     """Ends a session, and with it its locks, whatever state it is in."""
-    connection.invalidate()
-    connection.close()
+    with contextlib.suppress(SQLAlchemyError):
+        connection.close()  # not `invalidate`, which lets go of a detached session without ending it
 
 
 def _key(name: str) -> int:
