@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,12 @@ import jsonschema
 import pytest
 
 from eadm_sync.app.recording import record_case
-from eadm_sync.app.ruleset_tests import CaseResult, run_cases
+from eadm_sync.app.ruleset_tests import CaseResult, run_case, run_cases
 from eadm_sync.config.yaml import load_yaml_file
 from eadm_sync.errors import ConfigError, NotFound
+from eadm_sync.ruleset import Ruleset
 from eadm_sync.ruleset.cases import cases_schema
+from eadm_sync.ruleset.cases_loading import load_cases
 
 ROOT = Path(__file__).parents[2]
 Write = Callable[[str], Path]
@@ -55,6 +59,28 @@ def test_every_ruleset_has_tests():
         if load_yaml_file(path).data.keys() & {"accounts", "groups", "licences"}
     }
     assert with_rules <= {path.stem for path in (ROOT / "rulesets" / "tests").glob("*.yaml")}
+
+
+def test_every_example_rule_is_held_by_a_test(place: Any):
+    """Were any one of the rules not in force, some test would fail."""
+    context = place.context
+    cases = load_cases([context.ruleset_paths[0] / "tests"], context.ruleset, context.vocabulary)
+    untested = [
+        rule.id
+        for section in ("accounts", "groups", "licences")
+        for number, rule in enumerate(getattr(context.ruleset, section))
+        if all(run_case(case, without(context.ruleset, section, number)).passed for case in cases)
+    ]
+
+    assert untested == []
+
+
+def without(ruleset: Ruleset, section: str, number: int) -> Ruleset:
+    """The rules, one of which has not begun."""
+    rules = list(getattr(ruleset, section))
+    rules[number] = replace(rules[number], first_day=date.max)
+    changed: Any = {section: tuple(rules)}
+    return replace(ruleset, **changed)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "rulesets" / "tests").glob("*.yaml")), ids=lambda path: path.name)
