@@ -27,7 +27,7 @@ class Tried(msgspec.Struct, frozen=True):
         pattern: The pattern it is made by.
         outcome: `own`, `free`, `taken`, `reserved`, `in use`, `forbidden` or `empty`.
         person: Id of who has it, or None.
-        person_name: What they are called, or None where nothing is known of them any more.
+        person_name: What they are called; None of the person themselves, or where nothing is known of them any more.
         place: "<target>.<attribute>" where only an account holds it, or None.
         is_pending: Whether the one who has it waits in the export queue for the account.
         until: Last day of a reservation; None: for ever, or there is none.
@@ -170,6 +170,9 @@ class Decisions:
         )
 
     def _name_of(self, person_id: str | None) -> str | None:
+        """What somebody else is called."""
+        if person_id in {None, self._person.id}:
+            return None
         columns = tables.people.c
         found: str | None = self._connection.scalar(select(columns.name).where(columns.id == person_id))
         return found

@@ -12,8 +12,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.state import tables
 from exportqueue import Item, State, define
 from exportqueue.item import from_micros
-
-_MOST_ITEMS = 1_000
+from exportqueue.tables import IS_UNFINISHED
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -68,8 +67,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def waits(context: Context, connection: Connection, person_id: str) -> Iterator[Wait]:
     """Everything of a person in the queue that is not done."""
-    items = context.queue.list(connection, subject=person_id, limit=_MOST_ITEMS)
-    unfinished = [item for item in items if item.state not in {State.DONE, State.DROPPED}]
+    items = define(MetaData()).items.c
+    query = select(items.id).where(IS_UNFINISHED, items.subject == person_id).order_by(items.id)
+    unfinished = [context.queue.get(connection, item_id) for item_id in connection.scalars(query)]
     if not unfinished:
         return
     stops = dict(_stops(connection))
