@@ -52,8 +52,7 @@ class GroupCompiler(Parts):
         member_of = self._member_of(entry, given, scope, target, key or name)
         if given.nested and given.for_each != "unit_path":
             self._note(entry, "only rules with 'for_each: unit_path' can be nested", "nested")
-        if when is not None:
-            self._calls.append((entry.id, given.target, _called(key or name)))
+        self._calls.append((entry.id, given.target, _called(key or name)))
         if target.group_name in attributes:
             self._note(entry, f"'{target.group_name}' is what 'name' sets", "attributes", target.group_name)
         if any(part.sensitive for part in (name, key, *attributes.values()) if part):

@@ -90,6 +90,17 @@ def test_a_group_that_somebody_is_in_again_is_not_deleted(connection: Connection
     still_empty(connection, "web", "all")
 
 
+def test_a_group_is_deleted_only_while_no_group_is_in_it(connection: Connection):
+    """That it is in another itself does not matter."""
+    values = {"target": "ad", "group_key": "all", "member_key": "5a", "rule": "r/g", "ruleset_version": "v"}
+    connection.execute(tables.known_nestings.insert(), values)
+
+    with pytest.raises(Stale, match="another group is in the group again"):
+        still_empty(connection, "ad", "all")
+    still_empty(connection, "ad", "5a")
+    still_empty(connection, "web", "all")
+
+
 @pytest.fixture
 def target(tmp_path: Path) -> Iterator[Target]:
     """A target of accounts that are called by `username`."""

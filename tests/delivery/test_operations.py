@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from connectors.contract import Action, Kind, Operation
@@ -13,6 +14,9 @@ ACCOUNT = KnownAccount("ad", "a-1", "OU=x", True, {"cn": "old"}, "staff", None)
 GROUP = KnownGroup("ad", "all", "g-1", "OU=x", {}, "everybody")
 BOTH = Confirmed({"hr:1": ACCOUNT}, {"all": GROUP})
 NOTHING = Confirmed({}, {})
+INNER = msgspec.structs.replace(GROUP, key="5a", anchor="g-2")
+NEST = Change("ad", Kind.NESTING, Action.CREATE, group="all", member="5a")
+END = Change("ad", Kind.NESTING, Action.DELETE, group="all", member="5a")
 
 
 def change(kind: Kind, action: Action, **more: object) -> Change:
@@ -94,6 +98,19 @@ def unseal(sealed: Sealed, attribute: str) -> str:
             Operation("1", Kind.MEMBERSHIP, Action.DELETE, anchor="g-1", account="a-1"),
         ),
         (change(Kind.GROUP, Action.DELETE), NOTHING, None),
+        # a nesting needs the anchors of both groups, and went with either
+        (
+            NEST,
+            Confirmed({}, {"all": GROUP, "5a": INNER}),
+            Operation("1", Kind.NESTING, Action.CREATE, anchor="g-1", member="g-2"),
+        ),
+        (
+            END,
+            Confirmed({}, {"all": GROUP, "5a": INNER}),
+            Operation("1", Kind.NESTING, Action.DELETE, anchor="g-1", member="g-2"),
+        ),
+        (END, Confirmed({}, {"all": GROUP}), None),
+        (END, Confirmed({}, {"5a": INNER}), None),
         # a membership went with its account, or with its group
         (change(Kind.MEMBERSHIP, Action.DELETE), Confirmed({}, {"all": GROUP}), None),
         (change(Kind.MEMBERSHIP, Action.DELETE), Confirmed({"hr:1": ACCOUNT}, {}), None),
@@ -127,6 +144,8 @@ def test_a_change_becomes_the_operation_that_brings_it_about(
         (change(Kind.MEMBERSHIP, Action.CREATE), Confirmed({"hr:1": ACCOUNT}, {})),
         (change(Kind.MEMBERSHIP, Action.CREATE), Confirmed({}, {"all": GROUP})),
         (change(Kind.LICENCE, Action.CREATE), NOTHING),
+        (NEST, Confirmed({}, {"all": GROUP})),
+        (NEST, Confirmed({}, {"5a": INNER})),
     ],
 )
 def test_a_change_to_what_is_not_there_is_stale(asked: Change, confirmed: Confirmed):

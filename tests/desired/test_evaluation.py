@@ -299,3 +299,66 @@ def test_example_rulesets_are_large_enough_to_measure():
     assert len(EXAMPLE.rules) >= 20
     assert sum(len(rule.attributes) for rule in EXAMPLE.accounts) >= 45
     assert {rule.target for rule in EXAMPLE.accounts} == {"ad", "entra", "google"}
+
+
+TREE = """
+accounts: [{rule: r, target: ad, attributes: {name: x}}]
+groups:
+  - {rule: tree, target: ad, for_each: unit_path, nested: true, name: "T-{{ unit.code }}", member_of: "{{ unit.kind }}"}
+  - {rule: schools, target: ad, for_each: unit_path, name: "{{ unit.kind }}"}
+"""
+
+
+def test_nested_groups_are_a_tree_with_the_person_at_its_leaf(rules: Callable[[str], Ruleset]):
+    """Each group is in that of the next unit above, and in what the rule names, where that is something."""
+    got = desired(rules(TREE), WORK)
+
+    assert {group.key: group.member_of for group in got.groups} == {
+        "t-121": ("t-12", "school"),
+        "t-12": ("t-1",),
+        "t-1": (),
+        "school": (),
+    }
+    assert {row.group for row in got.memberships} == {"t-121", "school"}
+
+
+def test_who_works_on_several_steps_is_in_the_group_of_each(rules: Callable[[str], Ruleset]):
+    """A step that others go through is not hidden by them, in whatever order."""
+    above = Affiliation("hr:b", "hr", "employee", "12")
+
+    for affiliations in ((WORK, above), (above, WORK)):
+        got = desired(rules(TREE), *affiliations)
+        assert {row.group for row in got.memberships} == {"t-121", "t-12", "school"}
+        assert len(got.groups) == 4
+
+
+def test_a_nested_rule_skips_units_that_it_does_not_hold_for(rules: Callable[[str], Ruleset]):
+    """The next one above for which it does is the next step."""
+    got = desired(rules(TREE.replace("nested: true", "nested: true, when: unit.code != '12'")), WORK)
+
+    assert {group.key: group.member_of for group in got.groups if group.rule == "a/tree"} == {
+        "t-121": ("t-1", "school"),
+        "t-1": (),
+    }
+
+
+def test_two_rules_that_give_one_group_both_say_what_it_is(rules: Callable[[str], Ruleset]):
+    """The first in order counts where they differ; the membership is the first one's."""
+    got = desired(
+        rules(
+            """
+            accounts: [{rule: r, target: ad, attributes: {name: x}}]
+            groups:
+              - {rule: one, target: ad, name: G, role: owner, attributes: {a: "1"}, member_of: top}
+              - {rule: two, target: ad, name: G, container: C, attributes: {a: "2", b: "2"}, member_of: [top, side]}
+              - {rule: others, target: ad, name: top}
+              - {rule: aside, target: ad, name: side}
+            """
+        ),
+        WORK,
+    )
+
+    group = next(group for group in got.groups if group.key == "g")
+    assert (group.rule, group.further, group.container) == ("a/one", ("a/two",), "C")
+    assert (group.attributes, group.member_of) == ({"name": "G", "a": "1", "b": "2"}, ("top", "side"))
+    assert [(row.rule, row.role) for row in got.memberships if row.group == "g"] == [("a/one", "owner")]
