@@ -164,8 +164,10 @@ def _rest(path: Path, document: Document, error: ValidationError) -> _File | Non
 
 
 def _drop(data: Any, loc: Sequence[int | str]) -> None:
-    """Removes the key at the end of a path."""
+    """Removes the key at the end of a path; what holds it can be gone already, for a fault of its own."""
     for step in loc[:-1]:
+        if isinstance(data, dict) and step not in data:
+            return
         data = data[step]
     data.pop(loc[-1], None)
 
