@@ -126,7 +126,13 @@ WORKING = frozenset({"employee", "substitute", "teacher"})
 
 
 class ByHand:
-    """The example rulesets as somebody would write them in Python for this one purpose."""
+    """The example rulesets as somebody would write them in Python for this one purpose.
+
+    Attributes:
+        working: Kinds of affiliation that the municipality pays.
+    """
+
+    working = WORKING
 
     def __init__(self, organisation: Organisation, names: Names) -> None:
         self.units = organisation.units
@@ -163,7 +169,7 @@ class ByHand:
         full = f"{person.given_name} {person.family_name}".strip() or None
         for one, unit in seen:
             kind, title = one.kind, one.title
-            if kind in WORKING and unit.manager.id is not None and unit.manager.id == person.id and not extra:
+            if kind in self.working and unit.manager.id is not None and unit.manager.id == person.id and not extra:
                 extra = {"extensionAttribute1": "leder", "extensionAttribute2": unit.code}
             values: dict[str, object] = {
                 "sAMAccountName": user,
@@ -301,7 +307,7 @@ class ByHand:
                     "department": unit.name,
                 }
                 made.setdefault("pupils/pupil-google", ("pupils/pupil-google", f"/Elever/{place}", values, one.id))
-            elif kind in WORKING and (kind == "teacher" or unit.kind == "school"):
+            elif kind in self.working and (kind == "teacher" or unit.kind == "school"):
                 values = {
                     "primaryEmail": f"{mail}@{SCHOOL}",
                     "givenName": person.given_name or None,
@@ -316,7 +322,7 @@ class ByHand:
 
     def ad_groups(self, person: Person, seen: list[tuple[Affiliation, UnitNode]], groups: Groups) -> None:
         """Groups in ad."""
-        working = [(one, unit) for one, unit in seen if one.kind in WORKING]
+        working = [(one, unit) for one, unit in seen if one.kind in self.working]
         place = f"OU=Grupper,{BASE_DN}"
         for _, unit in working:
             name = f"ENHET-{unit.code or ''}"
@@ -334,7 +340,7 @@ class ByHand:
 
     def entra_groups(self, person: Person, seen: list[tuple[Affiliation, UnitNode]], groups: Groups) -> None:
         """Groups in entra, and the last one in ad."""
-        working = [unit for one, unit in seen if one.kind in WORKING]
+        working = [unit for one, unit in seen if one.kind in self.working]
         for unit in working:
             if unit.manager.id is not None and unit.manager.id == person.id:
                 key = f"unit-{unit.code or ''}"
@@ -357,7 +363,7 @@ class ByHand:
                 note = {"name": f"Elever ved {unit.name or ''}".strip()}
                 _join(groups, "google", "groups/school-pupils-google", name, name.casefold(), None, note, word="email")
         for one, unit in seen:
-            if one.kind in WORKING and (one.kind == "teacher" or unit.kind == "school"):
+            if one.kind in self.working and (one.kind == "teacher" or unit.kind == "school"):
                 name = f"ansatte.{unit.code or ''}@{SCHOOL}"
                 note = {"name": f"Ansatte ved {unit.name or ''}".strip()}
                 _join(groups, "google", "groups/school-staff-google", name, name.casefold(), None, note, word="email")
@@ -374,7 +380,7 @@ class ByHand:
 
     def licences(self, seen: list[tuple[Affiliation, UnitNode]]) -> tuple[DesiredLicence, ...]:
         """The one licence of the exclusive set."""
-        working = [(one, unit) for one, unit in seen if one.kind in WORKING]
+        working = [(one, unit) for one, unit in seen if one.kind in self.working]
         if any(one.kind == "teacher" or unit.kind == "school" for one, unit in working):
             sku, rule = "STANDARDWOFFPACK_FACULTY", "licences/a3-faculty"
         elif any(JOBS.get(one.title or "", NO_JOB)[1] == "frontline" for one, _ in working):

@@ -197,6 +197,7 @@ class _Comparer:
                     assert unnamed is not None  # noqa: S101 - raised only there
                     unnamed.append(case.person.id)
                     continue
+                made.evaluated += 1
                 if frame is not None:
                     yield frame
             done += len(portion)
@@ -205,6 +206,7 @@ class _Comparer:
     def one(self, person_id: str, made: Comparison) -> Iterator[PersonFrame]:
         """The changes of one person."""
         for case in self._cases([stored_person(self.connection, person_id)]):
+            made.evaluated += 1
             if (frame := self._frame(case, made)) is not None:
                 yield frame
 
@@ -260,7 +262,6 @@ class _Comparer:
 
     def _frame(self, case: _Case, made: Comparison) -> PersonFrame | None:
         """What changes for one person, counted; None where nothing does."""
-        made.evaluated += 1
         try:
             outcome = self._wholly(case) if case.whole else self._narrowly(case)
             if outcome.changes and (faults := self._faults(case, outcome, made)):
@@ -392,4 +393,5 @@ def _as_known(desired: Desired, stand: Standing, seal: Seal) -> Known:
 
 
 def _as_known_group(group: DesiredGroup) -> KnownGroup:
-    return KnownGroup(group.target, group.key, "", group.container, dict(group.attributes), group.rule)
+    member_of = dict.fromkeys(group.member_of, group.rule)
+    return KnownGroup(group.target, group.key, "", group.container, dict(group.attributes), group.rule, member_of)

@@ -77,6 +77,8 @@ def test_problems_of_all_files_come_at_once(refused: Refused):
         ("ruleset: a\nruleset: b\n", "a.yaml:2:1"),  # equal keys
         ("ruleset: a\nlifecycle: {retention_days: -1}\n", "lifecycle.retention_days"),
         ("ruleset: a\nlifecycle: {retention_days: ten}\n", "must be a whole number"),
+        ("ruleset: a\nlifecycle: {retention_days: ten, retention: 1}\n", "unknown setting 'retention'"),
+        ("ruleset: a\nlifecycle: {retention: 1, x: {y: 1}, grace_days: [1]}\n", "unknown setting 'x'"),
         ("ruleset: a\naffiliation_order: [employee, boss]\n", "no affiliation is of kind 'boss'"),
         ("ruleset: a\ntables: {t: ../t.csv}\n", "must stand below"),
         ("ruleset: a\ntables: {t: nosuch.csv}\n", "cannot be read"),
@@ -291,14 +293,14 @@ def test_version_follows_content_and_not_place(load: Load):
     assert load(text + "\n", tables={"t.csv": "a,b\n1,2\n"}).version != first
 
 
-def test_fingerprint_changes_with_what_a_rule_uses_and_nothing_else(load: Load):
-    """A comment or another rule leaves a rule's fingerprint; a condition it names does not."""
+def test_what_a_condition_says_changes_with_what_it_names_and_nothing_else(load: Load):
+    """A comment leaves what a rule's condition says; another condition that it names does not."""
     words = "ruleset: w\nconditions: {{strong: affiliation.{}}}\n"
     rule = ACCOUNT.format(when="strong")
-    before = load(rule, words.format("primary")).accounts[0].fingerprint
+    before = load(rule, words.format("primary")).accounts[0].condition
 
-    assert load("# comment\n" + rule, words.format("primary")).accounts[0].fingerprint == before
-    assert load(rule, words.format("leave is defined")).accounts[0].fingerprint != before
+    assert load("# comment\n" + rule, words.format("primary")).accounts[0].condition == before
+    assert load(rule, words.format("leave is defined")).accounts[0].condition != before
 
 
 def test_lifecycle_has_defaults(load: Load):
