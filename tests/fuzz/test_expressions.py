@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from jinja2 import ChainableUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -33,7 +33,11 @@ THING = Type(
     },
 )
 SCOPE = Scope(("thing",), {"thing": Variable(THING, parameter("thing"))})
-LASTING = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+LASTING: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "phases": (Phase.generate,),  # what is found is shown as it is: making it small takes longer than finding it
+}
 
 TEXTS = st.sampled_from(
     [

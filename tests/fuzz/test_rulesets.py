@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from eadm_sync.app.context import open_context
@@ -61,7 +61,11 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
 )
 """What takes the place of a value."""
 
-LASTING = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+LASTING: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": list(HealthCheck),
+    "phases": (Phase.generate,),  # what is found is shown as it is: making it small takes longer than finding it
+}
 
 
 @pytest.fixture(scope="session")
