@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -141,3 +142,62 @@ def test_a_definition_ends_where_the_next_begins():
     assert found["a/one"].text == "  - rule: one\n    # within\n    target: ad\n"
     assert found["a/two"].whole == "  - rule: two\n    when: c\n  c: person.id == '1'\n"
     assert (found["a/two"].line, found["c"].line) == (9, 12)
+
+
+def test_an_edit_of_a_table_is_an_edit_of_the_rules_that_read_it(place: Any):
+    """The line that changed is in the difference; rules that do not read the table have no version more."""
+    place.edit("tables/jobs.csv", "frontline", "office")
+    place.sync("second author")
+
+    assert versions(place, "jobs")[-1] == ("edited", "second author")
+    assert versions(place, "frontline")[-1] == ("edited", "second author")
+    assert versions(place, "licences/a1-pupil") == [("added", "first author")]
+    *_, last = history_of_rule(place.context, "licences/f1-frontline")
+    assert last.author == "second author"
+    lines = last.diff.splitlines()
+    assert any(line.startswith("-") and "frontline" in line for line in lines)
+    assert any(line.startswith("+") and "office" in line for line in lines)
+
+
+def test_tables_that_an_older_version_did_not_keep_are_no_edit(place: Any):
+    """Of versions without the tables' texts, only the rules are compared."""
+    context = place.context
+    with context.writing() as database, database.write() as connection:
+        columns = tables.ruleset_versions.c
+        files = msgspec.json.decode(connection.execute(select(columns.files)).scalar_one(), type=dict[str, str])
+        kept = {path: text for path, text in files.items() if not path.endswith(".csv")}
+        assert len(kept) < len(files)
+        connection.execute(tables.ruleset_versions.update().values(files=msgspec.json.encode(kept)))
+    place.edit("licences.yaml", "sku: SPE_E3", "sku: SPE_E5")
+    place.sync("second author")
+
+    assert versions(place, "licences/f1-frontline") == [("added", "first author")]
+    assert versions(place, "licences/e3-office")[-1] == ("edited", "second author")
+
+
+def test_a_table_names_its_file_beside_the_ruleset():
+    """The path in `tables` is relative to the ruleset's folder."""
+    files = {
+        "rules/a.yaml": "ruleset: a\ntables:\n  jobs: t/jobs.csv\nconditions:\n  c: jobs[affiliation.title].x == '1'\n",
+        "rules/t/jobs.csv": "title,x\nA,1\n",
+    }
+
+    found = definitions(files)
+
+    assert found["c"].whole == "  c: jobs[affiliation.title].x == '1'\n  jobs: t/jobs.csv\ntitle,x\nA,1\n"
+    assert found["c"].is_complete
+    assert not definitions({"rules/a.yaml": files["rules/a.yaml"]})["c"].is_complete
+
+
+def test_an_access_is_from_the_version_that_known_state_names(place: Any):
+    """A licence that names its version is shown with the rule as that version has it, whatever the audit says."""
+    context = place.context
+    with context.writing() as database, database.write() as connection:
+        licences = tables.known_licences.c
+        row = connection.execute(select(licences.person_id, licences.sku).limit(1)).one()
+        connection.execute(tables.known_licences.update().values(ruleset_version="gone"))
+
+    (access,) = history_of_access(place.context, row.person_id, row.sku)
+
+    assert (access.version, access.file, access.text) == ("gone", None, "")
+    assert access.given is not None

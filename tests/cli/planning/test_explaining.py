@@ -100,3 +100,110 @@ def test_what_is_not_there_is_an_error(settled: Any, arguments: tuple[str, ...],
 
     assert said.code == 1
     assert message in said.err
+
+
+def test_the_answer_comes_before_what_it_stands_on(settled: Any) -> None:
+    """The second line of `why-not` is the verdict; what the nearest rules ask for is part of it."""
+    said = settled("why-not", _employee(settled), "STANDARDWOFFPACK_STUDENT")
+
+    verdict = said.out.splitlines()[1]
+    assert verdict.startswith("Does not have licence STANDARDWOFFPACK_STUDENT: no rule gives it.")
+    assert "licences/a1-pupil asks for affiliation.kind == 'pupil'" in verdict
+
+
+def test_last_outcome_and_name_are_told(settled: Any) -> None:
+    """When the account was given and by which run, and since when the username is kept."""
+    said = settled("explain", _employee(settled))
+
+    assert re.search(r"ad account: has it  \(given \d{4}-\d\d-\d\d \d\d:\d\d UTC by run \S+\)", said.out)
+    assert re.search(r"username = \w+  since .+ UTC \(on_rename: keep\)  rulesets/common\.yaml:\d+", said.out)
+
+
+def test_source_rows_are_told_where_asked_for(settled: Any) -> None:
+    """--source names file and line of the person's rows."""
+    person = _employee(settled)
+    line = next(number for number, row in enumerate(settled.lines(PERSONS), 2) if row[0] == person)
+
+    with_it, without = settled("explain", person, "--source"), settled("explain", person)
+
+    assert f"✓ {PERSONS}:{line}: the person" in with_it.out
+    assert f"{PERSONS}:{line}" not in without.out
+
+
+def test_somebody_filtered_is_explained_and_not_missing(new: Any) -> None:
+    """The sentence, the row, the condition with its place and what it saw; and the same in JSON."""
+    number, *_, family = new.lines(PERSONS)[0][:4]
+    where = f"        from: persons\n        where: row.Etternavn != '{family}'\n"
+    new.edit("config.yaml", lambda text: text.replace("        from: persons\n", where, 1))
+    assert new("sync", "--yes", "--no-deliver").code == 0
+
+    said, asked = new("explain", number), new("why-not", f"hr:{number}", "ad", "--format", "json")
+
+    assert said.code == 0
+    assert f"{number}: is in a source, but the configuration filters the row" in said.out
+    assert re.search(rf"✗ {PERSONS}:2: the person, filtered by the condition in config\.yaml:\d+", said.out)
+    assert f"✗ row.Etternavn != '{family}'    row.Etternavn = {family}" in said.out
+    answer = json.loads(asked.out)
+    assert (answer["known"], answer["source_rows"][0]["filtered"]) == (False, True)
+
+
+def test_somebody_in_quarantine_is_explained_and_not_missing(settled: Any) -> None:
+    """A newcomer whose row is wrong: file, line, field and reason, and no national id."""
+    settled.edit(PERSONS, lambda text: text + "009001;12345678901;Signe;Qvale;;;;\n")
+    assert settled("sync", "--yes", "--no-deliver").code == 0
+    line = len(settled.lines(PERSONS)) + 1
+
+    said = settled("explain", "009001")
+
+    assert said.code == 0
+    assert f"{PERSONS}:{line}: national_id" in said.out
+    assert "in quarantine since" in said.out
+    assert "12345678901" not in said.out
+
+
+def test_a_newcomer_is_told_to_wait_for_the_next_run(settled: Any) -> None:
+    """Who was added to the file since is told to come with the next import."""
+    settled.edit(PERSONS, lambda text: text + "009001;;Signe;Qvale;;;;\n")
+
+    said = settled("explain", "Signe Qvale")
+
+    assert said.code == 0
+    assert "is in a source, but not imported yet: the next `sync` takes the row over" in said.out
+
+
+def test_the_next_run_is_foreseen(settled: Any) -> None:
+    """A rule that is edited shows in what the next run would do; JSON holds all links of the chain."""
+    person = _employee(settled)
+    settled.edit(
+        "rulesets/employees.yaml",
+        lambda text: text.replace("when: affiliation.kind == 'employee'", "when: affiliation.kind == 'external'"),
+    )
+
+    said = settled("explain", person)
+    chain = json.loads(settled("explain", person, "--format", "json").out)
+
+    assert "The next run:" in said.out
+    assert "- ad: disable account" in said.out
+    assert [one["change"]["action"] for one in chain["plan"] if one["change"]["kind"] == "account"][:1] == ["disable"]
+    assert {
+        "turns",
+        "records",
+        "quarantined",
+        "decisions",
+        "rules",
+        "plan",
+        "faults",
+        "queue",
+        "outcomes",
+    } <= chain.keys()
+    assert chain["decisions"][0]["tried"][-1]["outcome"] == "own"
+
+
+def test_a_misspelt_person_gets_suggestions(settled: Any) -> None:
+    """Part of an id is enough to be asked whether somebody is meant."""
+    person = f"hr:{settled.lines(PERSONS)[0][0]}"
+
+    said = settled("explain", person.removeprefix("hr:00"))
+
+    assert said.code == 1
+    assert f"is it one of {person}" in said.err
