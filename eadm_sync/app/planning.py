@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,7 +27,7 @@ from eadm_sync.plan.plan import Basis, Plan
 from eadm_sync.ruleset import Organisation
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
-from eadm_sync.state.outcomes import known_versions
+from eadm_sync.state.outcomes import known_marks, known_versions
 from eadm_sync.state.sealing import check_key
 from exportqueue import State
 
@@ -51,11 +51,13 @@ class Planned:
         plan: What would be done.
         imported: What the sources held; `reports` tells of each.
         evaluated_with: Hash for `EVALUATED_WITH`.
+        marks: The audit's id behind what each target had confirmed when the plan was made.
     """
 
     plan: Plan
     imported: Imported
     evaluated_with: str
+    marks: Mapping[str, int]
 
     @property
     def failures(self) -> tuple[SourceError, ...]:
@@ -116,7 +118,8 @@ def planned(
         )
         plan = _plan(context, connection, imported, day, released, progress)
         with contextlib.closing(plan.people):
-            yield Planned(plan, imported, _evaluated_with(context, day))
+            marks = known_marks(connection, tuple(context.loaded.settings.targets))
+            yield Planned(plan, imported, _evaluated_with(context, day), marks)
 
 
 def _plan(

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, select
 
+from eadm_sync.app.accepting import accept
 from eadm_sync.app.context import Context
 from eadm_sync.app.delivering import TargetReport, deliver_all
-from eadm_sync.app.planning import EVALUATED_WITH, Planned, Progress, planned, silent
+from eadm_sync.app.planning import Planned, Progress, planned, silent
 from eadm_sync.app.runs import Run, recorded
-from eadm_sync.app.versions import note_ruleset
-from eadm_sync.delivery.enqueueing import items
-from eadm_sync.errors import PlanOutdated
-from eadm_sync.identifiers import store
-from eadm_sync.plan.change import group_key, membership_key
+from eadm_sync.errors import PlanOutdated, StateBusy
 from eadm_sync.plan.plan import slice_of
 from eadm_sync.plan.saved import read_header
-from eadm_sync.state import bulk, tables
-from eadm_sync.state.outcomes import AuditEntry, append_audit, known_versions, note_renamed
-from eadm_sync.state.sealing import note_key
-from exportqueue import State, Unfinished
 
 
 @dataclass
@@ -37,6 +29,8 @@ class SyncReport:
         enqueued: Changes put into the queue.
         held: Changes that a brake held back.
         superseded: Queued changes of former runs that newer ones replaced.
+        left_out: People and groups that were left to the next run, because a worker changed them since the plan was
+            made.
         targets: What delivery did, by target; empty where nothing was delivered.
         failed_sources: Names of sources that could not be read.
         problems: How many faults kept the rules from serving a person in a target.
@@ -47,6 +41,7 @@ class SyncReport:
     enqueued: int = 0
     held: int = 0
     superseded: int = 0
+    left_out: int = 0
     targets: tuple[TargetReport, ...] = ()
     failed_sources: tuple[str, ...] = ()
     problems: int = 0
@@ -86,29 +81,9 @@ def sync(
 
     Raises:
         StateBusy: Another run is at work.
-        PlanOutdated: A worker changed a target between planning and accepting.
         ConfigError, StateError: As planning.
     """
-    with context.writing() as database, recorded(context, database, command) as run:
-        report = SyncReport(run.id)
-        began = context.clock.now()
-        planning = planned(context, database, released=released, progress=progress, read_sources=read_sources)
-        with database.run_lock(), planning as made:
-            run.spent("planning", began, context.clock.now())
-            _describe(run, report, made)
-            if not confirm(made):
-                report.accepted = False
-                run.status = "declined"
-                return report
-            progress("writing down the plan", 0, None)
-            with database.write() as connection:
-                _accept(context, connection, made, report, reason)
-        if deliver:
-            began = context.clock.now()
-            report.targets = deliver_all(context, database, progress)
-            run.spent("delivering", began, context.clock.now())
-        _conclude(run, report)
-        return report
+    return _run(context, confirm, _Terms(deliver, released, reason, read_sources, command), progress)
 
 
 def apply_saved(
@@ -138,107 +113,48 @@ def apply_saved(
         return confirm(made)
 
     released = frozenset(saved.basis.released)
-    return sync(context, unchanged, deliver=deliver, released=released, reason=reason, progress=progress)
+    return _run(context, unchanged, _Terms(deliver, released, reason, strict=True), progress)
 
 
-def _accept(context: Context, connection: Connection, made: Planned, report: SyncReport, reason: str | None) -> None:
-    """Import, plan, queue items and identifiers in one transaction."""
-    plan = made.plan
-    report.superseded, again = _supersede(context, connection, made)
-    # Only now: on PostgreSQL a worker that is finishing a batch keeps the queue until it has written what came of it.
-    versions = known_versions(connection, tuple(context.loaded.settings.targets))
-    if versions != plan.basis.known:
-        moved = ", ".join(sorted(name for name, version in versions.items() if plan.basis.known.get(name) != version))
-        raise PlanOutdated((f"changes were delivered to {moved} since the plan was made; run it again",))
-    now = context.clock.now().isoformat()
-    plan_id = f"{report.run_id}-{plan.hash}"
-    changes = (change for _, accepted, _ in plan.judged() for change in accepted)
-    report.enqueued = context.queue.enqueue(
-        connection, items(changes, context.vault), plan_id=plan_id, run_id=report.run_id
-    )
-    made.imported.write(connection, plan.due)
-    _note_people(connection, made, again)
-    store(connection, _allocated(made), now)
-    connection.execute(
-        tables.plans.insert(),
-        {
-            "id": plan_id,
-            "run_id": report.run_id,
-            "created_at": now,
-            "basis": msgspec.json.encode(plan.basis),
-            "summary": msgspec.json.encode({f"{t}.{k}.{a}": number for (t, k, a), number in plan.counts.items()}),
-        },
-    )
-    note_renamed(connection, plan.renamed, plan.basis.ruleset)
-    note_ruleset(context, connection, report.run_id, context.author)
-    bulk.upsert(connection, tables.meta, ("name", "value"), [(EVALUATED_WITH, made.evaluated_with)])
-    note_key(connection, context.vault)
-    append_audit(
-        connection,
-        (
-            AuditEntry(now, report.run_id, context.actor, None, "hold", "release", name, None, (reason or "").encode())
-            for name in plan.basis.released
-        ),
-    )
+@dataclass(frozen=True)
+class _Terms:
+    """How a run is to be made; `strict`: all that was agreed to is done, or nothing. The others as for `sync`."""
+
+    deliver: bool = True
+    released: frozenset[str] = frozenset()
+    reason: str | None = None
+    read_sources: bool = True
+    command: str = "sync"
+    strict: bool = False
 
 
-def _supersede(context: Context, connection: Connection, made: Planned) -> tuple[int, frozenset[str]]:
-    """Drops queued changes of everybody who was evaluated, and of the groups that are planned anew.
-
-    Returns how many, and who is to be looked at again: whose changes a worker took up since the plan was made, so that
-    it does not know what came of them; and whose memberships waited for a group that could not be made, to be planned
-    anew behind the new one.
-    """
-    queued = list(context.queue.unfinished(connection))
-    if not queued:
-        return 0, frozenset()
-    groups = {(frame.changes[0].target, frame.changes[0].subject) for frame in made.plan.groups}
-    groups |= {(target, group_key(key)) for target, key in made.plan.overtaken}
-    dead = {
-        (item.target, item.object_key)
-        for item in queued
-        if item.state is State.DEAD and (item.target, item.object_key) in groups
-    }
-    orphans = {item.subject for item in queued if dead and _waits_for(item, dead)} - made.plan.due.keys()
-    subjects = {item.subject for item in queued} & (made.plan.due.keys() | orphans)
-    superseded = context.queue.supersede(connection, subjects)
-    dropped = _drop(context, connection, groups & {(item.target, item.subject) for item in queued})
-    return superseded.dropped + dropped, superseded.running | orphans
-
-
-def _drop(context: Context, connection: Connection, groups: set[tuple[str, str]]) -> int:
-    """Drops queued changes of groups, given by (target, object key); a namesake in another target keeps its own."""
-    unstarted = (State.WAITING, State.READY, State.DEAD)
-    ids = [
-        item.id
-        for target, subject in sorted(groups)
-        for state in unstarted
-        for item in context.queue.list(connection, target=target, state=state, subject=subject)
-    ]
-    return len(context.queue.drop(connection, ids, "superseded by a newer plan"))
-
-
-def _waits_for(item: Unfinished, groups: set[tuple[str, str]]) -> bool:
-    """Whether an item is a membership in one of some groups, given by (target, object key)."""
-    return any(
-        item.target == target and item.object_key == membership_key(item.subject, group.removeprefix(group_key("")))
-        for target, group in groups
-    )
-
-
-def _note_people(connection: Connection, made: Planned, others: frozenset[str]) -> None:
-    """Who is to be looked at again by the next run whatever comes: held and postponed people, and some others."""
-    people = tables.people.c
-    again = {*made.plan.held_people(), *made.plan.postponed, *others}
-    settled = set(connection.scalars(select(people.id).where(people.pending.is_(True)))) & made.plan.due.keys() - again
-    bulk.update(connection, tables.people, ("pending",), ("id",), ((False, person_id) for person_id in sorted(settled)))
-    bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(again)))
-
-
-def _allocated(made: Planned) -> Iterator[tuple[str, str, str]]:
-    for frame in made.plan.people:
-        for name, value in frame.identifiers:
-            yield frame.person, name, value
+def _run(context: Context, confirm: Confirm, terms: _Terms, progress: Progress) -> SyncReport:
+    with context.writing() as database, recorded(context, database, terms.command) as run:
+        report = SyncReport(run.id)
+        began = context.clock.now()
+        planning = planned(
+            context, database, released=terms.released, progress=progress, read_sources=terms.read_sources
+        )
+        with database.run_lock() as lock, planning as made:
+            run.spent("planning", began, context.clock.now())
+            _describe(run, report, made)
+            if not confirm(made):
+                report.accepted = False
+                run.status = "declined"
+                return report
+            progress("writing down the plan", 0, None)
+            if not lock.is_held():  # lost with its connection: somebody else may have planned meanwhile
+                raise StateBusy("a process that began when this one lost its connection")
+            with database.write() as connection:
+                accepted = accept(context, connection, made, run_id=run.id, reason=terms.reason, strict=terms.strict)
+            report.enqueued, report.superseded = accepted.enqueued, accepted.superseded
+            report.left_out = accepted.left_out
+        if terms.deliver:
+            began = context.clock.now()
+            report.targets = deliver_all(context, database, progress)
+            run.spent("delivering", began, context.clock.now())
+        _conclude(run, report)
+        return report
 
 
 def _describe(run: Run, report: SyncReport, made: Planned) -> None:
@@ -270,6 +186,7 @@ def _conclude(run: Run, report: SyncReport) -> None:
         enqueued=report.enqueued,
         held=report.held,
         superseded=report.superseded,
+        left_out=report.left_out,
         targets={target.name: msgspec.to_builtins(target) for target in report.targets},
     )
     if not report.is_complete:

@@ -339,8 +339,10 @@ def _attributes(one: Delivered, before: KnownAccount | KnownGroup | None, seal: 
     held: Attributes = dict(before.attributes) if before else {}
     new_values: dict[str, Value] = {name: new for name, (_, new) in one.change.attributes.items()}
     for name, stored in one.stored.items():
-        is_sensitive = isinstance(new_values.get(name), Sealed) and isinstance(stored, str)
-        new_values[name] = seal(stored, name) if is_sensitive else stored
+        if isinstance(stored, str) and isinstance(new_values.get(name), Sealed):
+            new_values[name] = seal(stored, name)
+        else:
+            new_values[name] = stored
     for name, new in new_values.items():
         if new is None:
             held.pop(name, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from connectors.contract import Action, Kind
-from eadm_sync.app.syncing import sync
+from eadm_sync.app.syncing import apply_saved, sync
 from eadm_sync.errors import PlanOutdated, StateBusy
 from eadm_sync.plan.saved import NotAPlan
 from eadm_sync.state import tables
@@ -189,18 +190,19 @@ def test_a_saved_plan_is_for_its_owners_eyes(settled: Town):
     assert settled.save().stat().st_mode & 0o777 == 0o600
 
 
-def test_a_plan_is_not_accepted_when_a_worker_delivered_meanwhile(settled: Town):
-    """While somebody read the plan, the targets changed under it: nothing is written, and the next run is sound."""
+def test_a_saved_plan_is_refused_when_a_worker_delivered_while_it_was_read(settled: Town):
+    """All that was agreed to is done, or nothing: nothing is written, and the next run is sound."""
     settled.next_day()
     settled.sync(deliver=False)
     settled.end_positions(["001028"], FIRST_DAY - timedelta(days=1))
+    file = settled.save()
 
     def read_while_delivering(_: object) -> bool:
         settled.deliver()
         return True
 
     with pytest.raises(PlanOutdated, match="changes were delivered to ad, entra since the plan was made"):
-        sync(settled.context, read_while_delivering)
+        apply_saved(settled.context, file, read_while_delivering)
 
     assert settled.items() == []
     account = settled.account("hr:001028")
@@ -208,6 +210,37 @@ def test_a_plan_is_not_accepted_when_a_worker_delivered_meanwhile(settled: Town)
     assert account.enabled
     assert settled.sync().is_complete
     settled.assert_settled()
+
+
+def test_what_a_worker_delivered_meanwhile_is_left_to_the_next_run(settled: Town):
+    """The plan knows nothing of it; whoever was not touched is served at once, the others are looked at again."""
+    settled.next_day()
+    settled.sync(deliver=False)
+    moved = {item.subject for item in settled.items()}
+    people = [row.id.removeprefix("hr:") for row in settled.rows(tables.people) if row.id.startswith("hr:001")]
+    untouched = next(number for number in people if f"hr:{number}" not in moved and settled.account(f"hr:{number}"))
+    ended = [untouched, "001028"]
+    settled.end_positions(ended, FIRST_DAY - timedelta(days=1))
+
+    def read_while_delivering(_: object) -> bool:
+        settled.deliver()
+        return True
+
+    report = sync(settled.context, read_while_delivering)
+    accounts = {number: settled.account(f"hr:{number}") for number in ended}
+    waiting = {row.id for row in settled.rows(tables.people) if row.pending}
+    last = settled.sync()
+
+    assert "hr:001028" in moved
+    assert report.left_out
+    assert [account and account.enabled for account in accounts.values()] == [False, True]
+    assert "hr:001028" in waiting
+    assert last.is_complete
+    assert last.left_out == 0
+    settled.assert_settled()
+    told = Counter((row.target, row.object, row.action, row.run_id) for row in settled.told())
+    assert set(told.values()) == {1}
+    assert settled.plan().lines == []
 
 
 def test_a_second_run_beside_the_first_is_refused(settled: Town):
