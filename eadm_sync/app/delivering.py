@@ -59,6 +59,8 @@ class TargetHealth(msgspec.Struct, frozen=True):
         seen_at: When the one that was longest away last came round, or None; it stays away while it delivers a batch.
         delivered_at: When a change was last delivered, or None.
         done: Changes delivered since the crew began.
+        retried: Failures since then that are tried again.
+        dead: Changes refused for good since then.
         circuit: How the target is away, or None.
         error: What fails, of the target or on this side, or None.
     """
@@ -70,6 +72,8 @@ class TargetHealth(msgspec.Struct, frozen=True):
     seen_at: datetime | None
     delivered_at: datetime | None
     done: int
+    retried: int
+    dead: int
     circuit: OpenCircuit | None
     error: str | None
 
@@ -287,6 +291,8 @@ def _health(name: str, slots: Sequence[tuple[Slot, bool]]) -> TargetHealth:
         seen_at=min((slot.seen_at for slot, _ in slots if slot.seen_at is not None), default=None),
         delivered_at=max((slot.delivered_at for slot, _ in slots if slot.delivered_at is not None), default=None),
         done=sum(slot.drained.done for slot, _ in slots),
+        retried=sum(slot.drained.retried for slot, _ in slots),
+        dead=sum(slot.drained.dead for slot, _ in slots),
         circuit=next((slot.circuit for slot, _ in slots if slot.circuit is not None), None),
         error=next((failure for failure in failures if failure), None),
     )
