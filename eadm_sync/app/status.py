@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,12 +11,9 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.housekeeping import COMMAND as HOUSEKEEPING
 from eadm_sync.app.jobs import JobRow, listed
 from eadm_sync.app.listing import RunRow
+from eadm_sync.app.triggering import DaemonRow, daemons
 from eadm_sync.state import tables
-from exportqueue import TargetStats
-from exportqueue.item import from_micros
-
-ALIVE_WITHIN = timedelta(seconds=30)
-"""A daemon whose last sign of life is older than this is taken to be dead: it gives one every few seconds."""
+from exportqueue import OpenCircuit, TargetStats
 
 _WITHOUT_PLAN = ("deliver", "reconcile", HOUSEKEEPING)
 """Runs that put nothing right of what a plan met."""
@@ -40,6 +36,7 @@ class LastRun(msgspec.Struct, frozen=True):
         stopped_targets: Targets that it could not deliver everything to, with the reason.
         planned_by: Id of the latest run that made a plan, or None. What follows is from there.
         holds: Names of the holds it met and did not let go.
+        held_changes: How many changes are held, by "<target>.<kind>.<action>".
         failed_sources: Sources it could not read, with the reason.
         problems: People whom the rules could not serve.
     """
@@ -49,38 +46,9 @@ class LastRun(msgspec.Struct, frozen=True):
     stopped_targets: dict[str, str]
     planned_by: str | None
     holds: tuple[str, ...]
+    held_changes: dict[str, int]
     failed_sources: dict[str, str]
     problems: int
-
-
-class DaemonRow(msgspec.Struct, frozen=True):
-    """A daemon that has not stopped in good order. Moments are ISO text in UTC.
-
-    Attributes:
-        name: Machine and process.
-        role: leader, standby or worker.
-        version: Of the program.
-        started_at: When it began.
-        seen_at: Its last sign of life; there is one every few seconds.
-        alive: Whether that is recent.
-    """
-
-    name: str
-    role: str
-    version: str
-    started_at: str
-    seen_at: str
-    alive: bool
-
-
-class AwayRow(msgspec.Struct, frozen=True):
-    """A target that does not answer: `since` when, when it is asked again (`probe_at`), and what it last said."""
-
-    target: str
-    since: datetime
-    probe_at: datetime
-    failures: int
-    error: str
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -109,7 +77,7 @@ class Status(msgspec.Struct, frozen=True):
     quarantined: dict[str, int]
     accounts: tuple[AccountCount, ...]
     queue: tuple[TargetStats, ...]
-    away: tuple[AwayRow, ...]
+    away: tuple[OpenCircuit, ...]
     last: LastRun | None
     jobs: tuple[JobRow, ...]
     daemons: tuple[DaemonRow, ...]
@@ -122,40 +90,25 @@ def status(context: Context) -> Status:
         StateError: The state cannot be read.
     """
     with context.reading() as database, database.read() as connection:
-        return Status(
-            organisation=context.loaded.settings.organisation.name,
-            exists=database.exists,
-            people=_count(connection, tables.people),
-            pending=_count(connection, tables.people, tables.IS_PENDING),
-            absent=_count(connection, tables.source_records, tables.IS_ABSENT),
-            quarantined=_quarantined(connection),
-            accounts=_accounts(connection, tuple(context.loaded.settings.targets)),
-            queue=tuple(context.queue.stats(connection, finished=False)),
-            away=away(context, connection),
-            last=_last(connection),
-            jobs=tuple(listed(context, connection)),
-            daemons=daemons(context, connection),
-        )
+        return status_of(context, connection, exists=database.exists)
 
 
-def daemons(context: Context, connection: Connection) -> tuple[DaemonRow, ...]:
-    """Daemons by name, with who is alive."""
-    now, query = context.clock.now(), select(tables.daemons).order_by(tables.daemons.c.name)
-    return tuple(
-        DaemonRow(
-            *(row.name, row.role, row.version, row.started_at, row.seen_at),
-            alive=now - datetime.fromisoformat(row.seen_at) <= ALIVE_WITHIN,
-        )
-        for row in connection.execute(query)
-    )
-
-
-def away(context: Context, connection: Connection) -> tuple[AwayRow, ...]:
-    """Targets that workers have found away, by name."""
-    circuits = context.queue.tables.circuits
-    return tuple(
-        AwayRow(row.target, from_micros(row.opened_at), from_micros(row.probe_at), row.failures, row.error)
-        for row in connection.execute(select(circuits).order_by(circuits.c.target))
+def status_of(context: Context, connection: Connection, *, exists: bool = True) -> Status:
+    """As `status`, within a transaction."""
+    queue = tuple(context.queue.stats(connection, finished=False))
+    return Status(
+        organisation=context.loaded.settings.organisation.name,
+        exists=exists,
+        people=_count(connection, tables.people),
+        pending=_count(connection, tables.people, tables.IS_PENDING),
+        absent=_count(connection, tables.source_records, tables.IS_ABSENT),
+        quarantined=_quarantined(connection),
+        accounts=_accounts(connection, tuple(context.loaded.settings.targets)),
+        queue=queue,
+        away=tuple(one.circuit for one in queue if one.circuit is not None),
+        last=_last(connection),
+        jobs=tuple(listed(context, connection)),
+        daemons=daemons(connection, context.clock.now()),
     )
 
 
@@ -194,6 +147,7 @@ def _last(connection: Connection) -> LastRun | None:
         stopped_targets={name: str(each["error"]) for name, each in targets.items() if each.get("error")},
         planned_by=made_by,
         holds=tuple(hold.get("name") or hold["brake"] for hold in plan.get("holds", ())),
+        held_changes=plan.get("held_changes", {}),
         failed_sources=plan.get("failed_sources", {}),
         problems=len(plan.get("problems", ())),
     )

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import event, text
 
 from eadm_sync.app.context import complete_metadata
-from eadm_sync.app.status import ALIVE_WITHIN, status
+from eadm_sync.app.status import status
+from eadm_sync.app.triggering import ALIVE_SECONDS
 from eadm_sync.state import tables
 
 from .conftest import Place
@@ -26,11 +27,18 @@ def test_daemons_are_told_from_those_that_died(place: Place):
     """A recent sign of life, and who leads."""
     now = place.clock.moment
     row = {"version": "0.1", "started_at": now.isoformat()}
-    add(place, tables.daemons, name="a:1", role="leader", seen_at=(now - ALIVE_WITHIN).isoformat(), **row)
-    late = now - ALIVE_WITHIN - timedelta(seconds=1)
+    add(
+        place,
+        tables.daemons,
+        name="a:1",
+        role="leader",
+        seen_at=(now - timedelta(seconds=ALIVE_SECONDS)).isoformat(),
+        **row,
+    )
+    late = now - timedelta(seconds=ALIVE_SECONDS + 1)
     add(place, tables.daemons, name="b:2", role="standby", seen_at=late.isoformat(), **row)
 
-    assert [(one.name, one.role, one.alive) for one in status(place.context).daemons] == [
+    assert [(one.name, one.role, one.is_alive) for one in status(place.context).daemons] == [
         ("a:1", "leader", True),
         ("b:2", "standby", False),
     ]
@@ -43,7 +51,7 @@ def test_a_target_that_is_away_is_told(place: Place):
     (away,) = status(place.context).away
 
     assert (away.target, away.failures, away.error) == ("ad", 3, "Unavailable: down")
-    assert (away.since.isoformat(), away.probe_at.isoformat()) == (
+    assert (away.opened_at.isoformat(), away.probe_at.isoformat()) == (
         "1970-01-01T00:00:01+00:00",
         "1970-01-01T00:01:01+00:00",
     )

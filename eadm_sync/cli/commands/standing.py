@@ -71,7 +71,7 @@ def _show_status(found: Status, advice: list[Advice]) -> None:
     section(
         "Daemons",
         ("daemon", "role", "version", "since", "last seen"),
-        [(one.name, one.role, one.version, one.started_at, one.seen_at) for one in found.daemons if one.alive],
+        [(one.name, one.role, one.version, one.started_at, one.seen_at) for one in found.daemons if one.is_alive],
     )
     for _, text in advice:
         line()
@@ -98,9 +98,9 @@ def _advice(found: Status) -> Iterator[Advice]:
             why = f": {clean(job.error)}" if job.error else ""
             see = f"; see 'eadm-sync report {clean(job.run_id)}'" if job.run_id else ""
             yield Advice(FAILED, f"the job {clean(job.name)} ended {clean(job.status)}{why}{see}")
-    alive = any(one.alive for one in found.daemons)
+    alive = any(one.is_alive for one in found.daemons)
     for daemon in found.daemons:
-        if not daemon.alive:
+        if not daemon.is_alive:
             rest = "another one goes on" if alive else "no other one is there: start it again"
             yield Advice(
                 DONE if alive else FAILED,
@@ -112,11 +112,11 @@ def _advice(found: Status) -> Iterator[Advice]:
 
 def _advice_on_queue(found: Status) -> Iterator[Advice]:
     away = {one.target: one for one in found.away}
-    for target, one in away.items():
-        since, again = clean(one.since), clean(one.probe_at)
+    for name, circuit in away.items():
+        since, again = clean(circuit.opened_at), clean(circuit.probe_at)
         yield Advice(
             FAILED,
-            f"{clean(target)} is away since {since} ({clean(one.error)}); it is asked again at {again}, by itself",
+            f"{clean(name)} is away since {since} ({clean(circuit.error)}); it is asked again at {again}, by itself",
         )
     for one in found.queue:
         target = clean(one.target)
@@ -132,7 +132,7 @@ def _advice_on_queue(found: Status) -> Iterator[Advice]:
             going = many(one.ready + one.retrying, "change")
             stopped = found.last.stopped_targets.get(one.target) if found.last is not None else None
             why = f" ({clean(stopped)})" if stopped else ""
-            by = "a daemon delivers" if any(each.alive for each in found.daemons) else "'eadm-sync deliver' delivers"
+            by = "a daemon delivers" if any(each.is_alive for each in found.daemons) else "'eadm-sync deliver' delivers"
             yield Advice(FAILED if stopped else DONE, f"{going} on the way to {target}{why}: {by} what is due")
 
 
