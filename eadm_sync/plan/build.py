@@ -152,10 +152,13 @@ class _Maker:
         self.problems: list[Problem] = []
         self.due: dict[str, date | None] = {}
         self.renamed = Renamed()
-        self.groups = Groups(inputs.ruleset, self.renamed)
+        self.groups = Groups(inputs.ruleset, inputs.words, self.renamed)
         self.licences: Counter[Product] = Counter()
         self._reached: dict[tuple[str, str, str], int] = {}
         self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal, self.today)
+        self._attributes = {
+            target: frozenset(words.attributes) for target, words in inputs.words.items() if words.attributes
+        }
         self._keeping = frozenset(rule.id for rule in inputs.ruleset.groups if rule.keeps)
         # AccountRule.sensitive is the union over all rules of a target.
         self._sensitive = {rule.target: rule.sensitive for rule in inputs.ruleset.accounts if rule.sensitive}
@@ -190,7 +193,7 @@ class _Maker:
         changes = diff_person(
             person.id,
             desired,
-            known,
+            known.limited_to(self._attributes),
             stand,
             seal=self._seal,
             settings=self.settings,

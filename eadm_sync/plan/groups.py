@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from eadm_sync.desired import DesiredGroup
 from eadm_sync.plan.change import Change, GroupFrame, group_key
 from eadm_sync.plan.diff import diff_group, end_group, end_nestings, note_renamed_group
-from eadm_sync.ruleset import Ruleset
+from eadm_sync.ruleset import Ruleset, TargetWords
 from eadm_sync.ruleset.rules import GroupRule
 from eadm_sync.state import tables
 from eadm_sync.state.known import KnownGroup, load_groups
@@ -45,6 +45,7 @@ class Groups:
 
     Attributes:
         ruleset: The rules.
+        words: What each target's groups can hold.
         renamed: Gathers groups that are known by a rule which has another name now.
         overtaken: As `Plan.overtaken`, after `frames`.
         postponed: Ids of people with whom groups are to be looked at again, after `frames`.
@@ -52,6 +53,7 @@ class Groups:
     """
 
     ruleset: Ruleset
+    words: Mapping[str, TargetWords]
     renamed: Renamed
     overtaken: list[Key] = field(default_factory=list)
     postponed: list[str] = field(default_factory=list)
@@ -105,6 +107,8 @@ class Groups:
         others = self._beside.others(group)
         if known is not None:
             note_renamed_group(group, known, others, self.renamed)
+            names = self.words[group.target].group_attributes
+            known = known.limited_to(names) if names else known
         return diff_group(group, known, others=others, set_by_others=self._beside.attributes(others))
 
     # ------------------------------------------------------------ groups that nobody is in any more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 import msgspec
@@ -38,6 +38,11 @@ class KnownAccount(msgspec.Struct, frozen=True):
     rule: str
     deactivated_on: date | None
 
+    def limited_to(self, names: Collection[str]) -> KnownAccount:
+        """The account with none but these attributes."""
+        held = {name: value for name, value in self.attributes.items() if name in names}
+        return msgspec.structs.replace(self, attributes=held)
+
 
 class KnownGroup(msgspec.Struct, frozen=True):
     """A group that we created or adopted; fields as in KnownAccount.
@@ -55,6 +60,11 @@ class KnownGroup(msgspec.Struct, frozen=True):
     rule: str
     member_of: dict[str, str] = {}
 
+    def limited_to(self, names: Collection[str]) -> KnownGroup:
+        """The group with none but these attributes."""
+        held = {name: value for name, value in self.attributes.items() if name in names}
+        return msgspec.structs.replace(self, attributes=held)
+
 
 class Known(msgspec.Struct):
     """What one person is known to have.
@@ -68,6 +78,19 @@ class Known(msgspec.Struct):
     accounts: dict[str, KnownAccount] = {}
     memberships: dict[tuple[str, str], tuple[str, str]] = {}
     licences: dict[tuple[str, str], str] = {}
+
+    def limited_to(self, attributes: Mapping[str, frozenset[str]]) -> Known:
+        """The same, without attributes that a target has no more, so that nobody tries to clear them.
+
+        Args:
+            attributes: Names by target; those of a target that is left out stay.
+        """
+        limited = {
+            target: account.limited_to(attributes[target])
+            for target, account in self.accounts.items()
+            if target in attributes and not attributes[target].issuperset(account.attributes)
+        }
+        return msgspec.structs.replace(self, accounts={**self.accounts, **limited}) if limited else self
 
     def without(self, targets: Container[str]) -> Known:
         """The same, but for some targets."""

@@ -58,3 +58,13 @@ def test_what_we_never_set_is_not_touched(office: Office):
     office.rules(LESS).sync()
 
     assert held(office, Kind.ACCOUNT) == {"name": "hr:1", "office": "Skolen", "pager": "1"}
+
+
+def test_an_attribute_that_the_target_has_no_more_is_left_alone(office: Office):
+    """Clearing it would be refused, today and every day."""
+    office.rules(FULL).people("1;Kari;Li;employee;11").sync()
+
+    office.configure("ad", attributes={"office": "str"}, group_attributes={"mail": "str"})
+    report = office.rules(LESS).sync()
+
+    assert (office.lines, report.enqueued, office.problems) == ([], 0, {})
