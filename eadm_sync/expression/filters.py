@@ -25,7 +25,7 @@ FOLD: Mapping[str, str] = {"æ": "ae", "ø": "o", "å": "a", "Æ": "Ae", "Ø": "
 _DATE_DIRECTIVES = frozenset("YmdyjGVu%")
 """Directives whose result does not depend on the machine's locale."""
 
-_MAX_CUT = 256
+MAX_CUT = 256
 """Largest n of `first(n)` and `last(n)`: no directory takes a longer name."""
 
 
@@ -91,8 +91,8 @@ class Test:
 
 
 def _cut_length(value: object) -> str | None:
-    good = isinstance(value, int) and 1 <= value <= _MAX_CUT
-    return None if good else f"must be a whole number from 1 to {_MAX_CUT}"
+    good = isinstance(value, int) and 1 <= value <= MAX_CUT
+    return None if good else f"must be a whole number from 1 to {MAX_CUT}"
 
 
 def _not_empty(value: object) -> str | None:

@@ -13,7 +13,11 @@ from docs.generator import commands, configuration, ruleset
 from docs.generator.pages import DOCS, pages
 from docs.generator.settings import Section, keys_at
 from eadm_sync.cli.program import program
+from eadm_sync.config import yaml
 from eadm_sync.config.yaml import load_yaml, load_yaml_file
+from eadm_sync.expression import FILTERS, TESTS, checking, filters, parsing
+from eadm_sync.expression.filters import DEFAULT_DOC
+from eadm_sync.ruleset.schema import ruleset_schema
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +144,30 @@ def test_mentioned_commands_exist(page: str, call: str):
 
     assert name is not None, f"{page}: eadm-sync {call}"
     assert set(re.findall(r"(?<= )--[a-z-]+", call)) <= set(known[name]), f"{page}: eadm-sync {call}"
+
+
+def test_the_reference_names_every_key_filter_and_test(made: dict[str, str]):
+    """Whatever the code has stands in the page, by its own name, and with an example behind filters and tests."""
+    page = made["ruleset-reference.md"]
+    schema = ruleset_schema()
+    keys = {key for model in (schema, *schema["$defs"].values()) for key in model["properties"]}
+    words = {**FILTERS, **TESTS, "default": DEFAULT_DOC}
+
+    assert {key for key in keys if f"| `{key}` |" not in page} == set()
+    assert {word for word in words if not re.search(rf"^\| `(?:is )?{word}[`(].*\| .*`.*{word}", page, re.MULTILINE)} == set()
+
+
+def test_the_reference_tells_the_limits_that_there_are(made: dict[str, str]):
+    """The numbers are the code's."""
+    _, _, limits = made["ruleset-reference.md"].partition("### Limits\n")
+    told = {int(number) for number in re.findall(r"\d+", limits.partition("###")[0])}
+
+    assert told == {
+        parsing.MAX_LENGTH,
+        parsing.MAX_TOKENS,
+        checking.MAX_DEPTH,
+        filters.MAX_TEXT,
+        filters.MAX_CUT,
+        yaml.MAX_BYTES // 2**20,
+        yaml.MAX_DEPTH,
+    }

@@ -8,6 +8,7 @@ import pytest
 
 from eadm_sync.config.yaml import load_yaml_file
 from eadm_sync.ruleset import ruleset_schema
+from eadm_sync.ruleset.cases import cases_schema
 
 RULESETS = sorted((Path(__file__).parents[2] / "rulesets").glob("*.yaml"))
 
@@ -34,9 +35,9 @@ def test_schema_refuses_what_the_models_refuse(data: dict[str, Any]):
         jsonschema.Draft202012Validator(ruleset_schema()).validate(data)
 
 
-def test_every_key_is_described():
-    """An editor shows what a key means."""
-    schema = ruleset_schema()
+@pytest.mark.parametrize("schema", [ruleset_schema(), cases_schema()], ids=lambda schema: schema["title"])
+def test_every_key_is_described(schema: dict[str, Any]):
+    """An editor shows what a key means, in rulesets and in their tests."""
     models = [schema, *schema["$defs"].values()]
 
     undescribed = [
