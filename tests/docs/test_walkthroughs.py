@@ -142,6 +142,21 @@ def test_the_tutorial_does_what_it_says(place: Path):
     assert sum(isinstance(step, Command) for step in made) >= 8
 
 
+def test_a_service_desk_finds_out_why_as_the_page_says(place: Path):
+    """Every question of docs/how-to-find-out-why.md is answered with the lines that are shown."""
+    shell = Shell(place)
+    made = list(steps("docs/how-to-find-out-why.md"))
+    try:
+        shell.run(f'PATH="{PROGRAM.parent}:$PATH"; cd "{place}/demo"')
+        for step in made:
+            assert isinstance(step, Command)
+            shell.shows(step)
+    finally:
+        shell.close()
+
+    assert len(made) == 4
+
+
 def test_a_first_installation_goes_as_the_readme_says(tmp_path: Path):
     """From `init` to `sync` every command does its work; then there is nothing left to do."""
     shell = Shell(tmp_path)

@@ -19,8 +19,10 @@ def verdict(answer: WhyNot) -> str:
     what = f"{answer.kind} {clean(answer.name)}"
     if answer.has and answer.shall_have:
         return f"Has {what}, and the rules give it.{_disabled(answer)}"
+    if answer.has and _disabled(answer):
+        return f"Has {what}, though no rule gives it any more.{_disabled(answer)} Why: {_why_not_given(answer)}."
     if answer.has:
-        return f"Has {what}, though no rule gives it any more: it will be taken away.{_disabled(answer)}"
+        return f"Has {what}, though no rule gives it any more: it will be taken away. Why: {_why_not_given(answer)}."
     if answer.shall_have:
         return f"Does not have {what} yet, though the rules give it: {_why_not_there(answer)}."
     return f"Does not have {what}: {_why_not_given(answer)}."
@@ -31,7 +33,9 @@ def _disabled(answer: WhyNot) -> str:
     if answer.kind != "account" or account is None or account.enabled:
         return ""
     since = f" since {account.deactivated_on}" if account.deactivated_on else ""
-    return f" It is disabled{since}."
+    days = (turn.day for turn in answer.explained.turns if (turn.kind, turn.about) == ("deleted", answer.name))
+    deleted = "".join(f", and may be deleted on {day}" for day in days)
+    return f" It is disabled{since}{deleted}."
 
 
 def _why_not_there(answer: WhyNot) -> str:
