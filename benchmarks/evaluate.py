@@ -376,7 +376,9 @@ class ByHand:
                     name = f"{slug(group.code)}@{SCHOOL}"
                     note = {"name": f"{group.name or ''} {group.unit.name or ''}".strip()}
                     rule_id = f"groups/class-{rule}-google"
-                    _join(groups, "google", rule_id, name, name.casefold(), None, note, member, "email")
+                    school = group.unit.code if role == "pupil" else None
+                    outer = (f"elever.{school}@{SCHOOL}",) if school else ()
+                    _join(groups, "google", rule_id, name, name.casefold(), None, note, member, "email", outer)
 
     def licences(self, seen: list[tuple[Affiliation, UnitNode]]) -> tuple[DesiredLicence, ...]:
         """The one licence of the exclusive set."""
@@ -418,10 +420,15 @@ def _join(  # noqa: PLR0913, PLR0917 - what a group is
     attributes: dict[str, str | None],
     role: str = "member",
     word: str = "name",
+    member_of: tuple[str, ...] = (),
 ) -> None:
-    if (target, key) not in groups:
-        group = DesiredGroup(target, key, rule, container, {word: name, **attributes})
+    found = groups.get((target, key))
+    if found is None:
+        group = DesiredGroup(target, key, rule, container, {word: name, **attributes}, member_of)
         groups[target, key] = group, DesiredMembership(target, key, rule, role)
+    elif rule != found[0].rule and rule not in found[0].further:
+        group = DesiredGroup(target, key, rule, container, {word: name, **attributes}, member_of)
+        groups[target, key] = found[0].with_further(group), found[1]
 
 
 # ---------------------------------------------------------------- measuring
