@@ -17,23 +17,33 @@ _PRIORITIES = {
 }
 _PRIORITY = 50
 
+_AWAITED = {
+    (Kind.GROUP, Action.DELETE): Kind.NESTING,  # the end of its places in other groups
+    (Kind.LICENCE, Action.DELETE): Kind.LICENCE,  # its successor: nobody is without for a moment
+}
+"""Kind of the changes to the same subject in the same target that a change waits for."""
+
 
 def items(changes: Iterable[Change], vault: Vault) -> Iterator[NewItem]:
     """One item per change, those first that others wait for: an item waits for what is enqueued before it only.
 
     New nestings come last, behind both of their groups. A group's deletion waits for the end of its places in other
-    groups, which stands before it in every plan.
+    groups, and a licence that goes for those that the person gets in its place: both stand before it in every plan.
     """
-    ending: dict[tuple[str, str], list[str]] = {}
+    before: dict[tuple[str, Kind], list[str]] = {}
     nestings: list[Change] = []
+    subject = ""
     for change in changes:
         if change.kind is Kind.NESTING and change.action is Action.CREATE:
             nestings.append(change)
             continue
-        if change.kind is Kind.NESTING:
-            ending.setdefault((change.target, change.subject), []).append(change.object_key)
-        is_last = change.kind is Kind.GROUP and change.action is Action.DELETE
-        yield _item(change, vault, ending.get((change.target, change.subject), ()) if is_last else ())
+        if change.subject != subject:
+            subject, before = change.subject, {}
+        place = (change.target, change.kind)
+        if (change.kind, change.action) in {(Kind.NESTING, Action.DELETE), (Kind.LICENCE, Action.CREATE)}:
+            before.setdefault(place, []).append(change.object_key)
+        awaited = _AWAITED.get((change.kind, change.action))
+        yield _item(change, vault, before.get((change.target, awaited), ()) if awaited else ())
     for change in nestings:
         yield _item(change, vault)
 
@@ -55,7 +65,7 @@ def prerequisites(change: Change) -> tuple[str, ...]:
     """Keys of the objects that have to be done with first.
 
     A membership needs its account and its group, a nesting its two groups, a licence its account. An account that goes
-    waits for nothing: the target drops what hung on it.
+    waits for nothing: the target drops what hung on it. What waits for other changes of its plan is `items`' to know.
     """
     match change.kind, change.action:
         case Kind.MEMBERSHIP, Action.CREATE:

@@ -63,6 +63,17 @@ def test_leavers_are_out_before_joiners_are_in_and_deletions_come_last():
     assert made[-1].operation == "delete account"
 
 
+def test_a_licence_that_goes_waits_for_those_that_come_in_its_place():
+    """Of one person in one target: nobody is without for a moment, or for good where the new one is refused."""
+    gone = Change("ad", Kind.LICENCE, Action.DELETE, person="hr:1", sku="F3")
+    others = Change("entra", Kind.LICENCE, Action.DELETE, person="hr:1", sku="F3")
+    leaver = Change("ad", Kind.LICENCE, Action.DELETE, person="hr:2", sku="F3")
+
+    made = list(items([LICENCE, gone, others, leaver], VAULT))
+
+    assert [item.after for item in made] == [("account:hr:1",), ("licence:hr:1:E3",), (), ()]
+
+
 def test_changes_of_one_person_in_two_targets_wait_for_nothing_of_each_other():
     """An item belongs to its target; the queue looks for prerequisites there only."""
     entra = Change("entra", Kind.LICENCE, Action.CREATE, person="hr:1", sku="E3")
