@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from eadm_sync.config.problems import ProblemCollector
+from eadm_sync.config.problems import ProblemCollector, did_you_mean
 from eadm_sync.config.yaml import Document, load_yaml_file
 from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import names_of
@@ -197,6 +197,7 @@ class _Loader:
         licences = self._rules("licences", compiler.licence)
         self._refuse_unreachable(licences)
         self._refuse_unset(accounts)
+        self._refuse_unplaced(accounts)
         found = {word: compiler.placed(rule) for word, rule in found.items()}
         lifecycle, order = self._lifecycle(), self._order()
         if self._problems:
@@ -327,6 +328,20 @@ class _Loader:
             if rules and missing:
                 message = f"no rule sets '{', '.join(missing)}', which the target '{target}' requires"
                 self._note_rule(rules[0], message, "set it under 'attributes'")
+
+    def _refuse_unplaced(self, accounts: Sequence[AccountRule]) -> None:
+        """A name cannot be kept unique in an attribute that no rule sets: where any attribute will do, a slip."""
+        if self._problems:
+            return  # a rule that is wrong is missing here, and with it what it sets
+        for file in self._files:
+            for word, given in file.content.identifiers.items():
+                for position, text in enumerate(given.unique_in):
+                    target, _, attribute = text.partition(".")
+                    known = {name for rule in accounts if rule.target == target for name in rule.attributes}
+                    if known and attribute not in known:
+                        message = f"no account rule of '{target}' sets '{attribute}'"
+                        place = ("identifiers", word, "unique_in", position)
+                        self._note(file, place, message, hint=did_you_mean(attribute, sorted(known)))
 
     def _lifecycle(self) -> LifecycleSettings:
         given = [file for file in self._files if file.content.lifecycle is not None]
