@@ -64,6 +64,7 @@ class Runner:
                     jobs.pass_over(connection, name, moment)
         for name in interrupted:
             log.warning("job.orphaned", job=name)
+        self._asked.clear()  # what was asked for and not begun when another one came to lead
         self._is_open = True
         for name, moment in missed.items():
             log.warning("job.was_missed", job=name, moment=jobs.iso(moment), made_up_for=schedule[name].catch_up)

@@ -48,13 +48,15 @@ class Timer:
         )
         self._scheduler.start()
 
+        self._timed: list[Any] = []
+
     def load(self, schedule: Mapping[str, JobSettings], zone: ZoneInfo, fire: Callable[[str], None]) -> None:
         """Wakes these jobs at their times from now on, and no others."""
         self.clear()
         for name, job in schedule.items():
             if job.times is not None:
                 trigger = _Trigger(job.times, zone, seconds_of(job.jitter) if job.jitter else 0)
-                self._scheduler.add_job(fire, trigger, args=(name,), id=name)
+                self._timed.append(self._scheduler.add_job(fire, trigger, args=(name,), id=name))
 
     def submit(self, do: Callable[..., None], *arguments: Any) -> None:
         """Does something as soon as its turn comes."""
@@ -62,7 +64,8 @@ class Timer:
 
     def clear(self) -> None:
         """Wakes nobody any more; what is at work, or waits its turn, is left to itself."""
-        self._scheduler.remove_all_jobs()
+        while self._timed:
+            self._timed.pop().remove()
 
     def stop(self) -> None:
         """Ends without waiting for what is at work."""
