@@ -324,3 +324,22 @@ def test_positions_are_those_of_the_file_in_every_style(refused: Refused):
     )
 
     assert [problem.split(" ")[0] for problem in problems] == ["a.yaml:3:17:", "a.yaml:4:50:", "a.yaml:7:16:"]
+
+
+def test_a_name_unique_in_what_no_rule_sets_is_refused(refused: Refused):
+    """A target that takes any attribute cannot tell a slip of the pen; the rules can."""
+    problems = refused(
+        """\
+        ruleset: a
+        identifiers: {u: {candidates: ["{{ person.given_name }}{{ n }}"], unique_in: [google.primaryMail]}}
+        accounts:
+          - {rule: r, target: google, attributes: {primaryEmail: "{{ u }}@x.no"}}
+        """
+    )
+
+    assert problems == [
+        (
+            "a.yaml:2:79: identifiers.u.unique_in[0]: no account rule of 'google' sets 'primaryMail' "
+            "(did you mean 'primaryEmail'?)"
+        )
+    ]
