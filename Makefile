@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test crash check format bench clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: $(VENV)/.tools ## Run all tests
 .PHONY: fuzz
 fuzz: $(VENV)/.tools ## Bend rulesets and expressions at random, 5 000 inputs a test (minutes; FUZZ_EXAMPLES=n)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} $(BIN)/python -m pytest -q -n $(WORKERS) --timeout=0 tests/fuzz
+
+crash: $(VENV)/.tools ## Kill workers and the database while 10 000 items are delivered (minutes)
+	CRASH_ITEMS=10000 $(BIN)/python -m pytest -q tests/exportqueue/test_crash.py
 
 check: $(VENV)/.tools ## Run every gate but the tests
 	$(BIN)/ruff check .

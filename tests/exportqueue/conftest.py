@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from exportqueue import MemoryQueue, Queue, define
+from tests.exportqueue.engines import sqlite_engine
 from tests.postgresql import Server
 
 METADATA = sa.MetaData()
@@ -41,23 +42,6 @@ class Store:
     queue: Any
     begin: Callable[[], AbstractContextManager[Any]]
     clock: HandClock
-
-
-def sqlite_engine(path: Path) -> sa.Engine:
-    """SQLite as the queue wants it: WAL, and transactions that take the write lock when they begin."""
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
-
-    @sa.event.listens_for(engine, "connect")
-    def _connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begun(conn: sa.Connection) -> None:
-        conn.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from exportqueue import Item, Queue, Result, Verdict, VerdictKind, Worker, define
-
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import sqlite_engine
+from exportqueue import Item, Queue, Result, RetryPolicy, Verdict, VerdictKind, Worker, define
+from tests.exportqueue.engines import sqlite_engine
 
 
 class Target:
@@ -27,6 +25,7 @@ class Target:
 
     def __init__(self, path: str) -> None:
         self.connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        self.connection.execute("PRAGMA synchronous = OFF")  # it is processes that crash here, not the machine
 
     def deliver(self, items: Sequence[Item]) -> Iterator[Result]:
         """Each item sets its object to the version in its payload; a short pause invites a crash."""
@@ -68,8 +67,9 @@ def main() -> None:
         "ad",
         Target(path),
         lambda _: Verdict(VerdictKind.RETRY),
+        policy=RetryPolicy(max_attempts=1000),  # any item may be in hand whenever a worker is killed
         batch_size=10,
-        lease_seconds=0.5,
+        lease_seconds=2.0,
         idle_seconds=0.05,
     )
     worker.run(lambda: False)
