@@ -204,7 +204,7 @@ def test_taken_candidates_name_who_has_them(place: Any, hire: Any):
 def test_reserved_forbidden_and_used_names_are_told_apart(place: Any, hire: Any):
     """Of names that nobody has, one is reserved, one forbidden; of one that only an account holds, whose it is."""
     hire("009001", "Xaverius", "Yngve")
-    place.edit("common.yaml", "forbidden: [admin,", "forbidden: [xavyng2, admin,")
+    place.edit("common.yaml", "administrator, bruker,", "administrator, xavyng2, bruker,")
     context = place.context
     with context.writing() as database, database.write() as connection:
         row = {"name": "username", "digest": context.vault.digest("username", "xavyng"), "until": "2030-01-01"}

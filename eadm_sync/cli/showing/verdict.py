@@ -91,7 +91,7 @@ _MOST_RULES = 3
 def _missing(rule: RuleExplanation) -> str:
     """The clauses that are false on the affiliation that comes closest."""
     false = [[clean(clause.text) for clause in attempt.clauses if not clause.truth] for attempt in rule.attempts]
-    return " and ".join(min(filter(None, false), key=len, default=[]))
+    return " and ".join(min((clauses for clauses in false if clauses), key=len, default=[]))
 
 
 def why_it_gives_nothing(rule: RuleExplanation, today: date) -> str:

@@ -207,3 +207,23 @@ def test_a_misspelt_person_gets_suggestions(settled: Any) -> None:
 
     assert said.code == 1
     assert f"is it one of {person}" in said.err
+
+
+def test_a_leaver_s_account_is_told_to_be_disabled_and_why(settled: Any) -> None:
+    """Why somebody cannot sign in: since when the account is disabled, when it goes, and what ended."""
+    person = _employee(settled)
+    row = next(";".join(row) for row in settled.lines(POSITIONS) if row[0] == person)
+    cells = row.split(";")
+    cells[7:9] = ["01.01.2019", "31.12.2019"]
+    others = [";".join(each) for each in settled.lines(POSITIONS) if each[0] == person][1:]
+    settled.edit(POSITIONS, lambda text: text.replace(row, ";".join(cells)))
+    for other in others:
+        settled.edit(POSITIONS, lambda text, other=other: text.replace(f"{other}\n", ""))
+    assert settled("sync", "--yes", "--release", "hr.vanished", "--reason", "a test").code == 0
+
+    said = settled("why-not", person, "ad")
+
+    verdict = said.out.splitlines()[1]
+    assert re.search(r"It is disabled since \d{4}-\d\d-\d\d, and may be deleted on \d{4}-\d\d-\d\d\.", verdict)
+    assert "Why: no affiliation counts today (stage: ended)" in verdict
+    assert "Last in ad: disabled" in said.out
