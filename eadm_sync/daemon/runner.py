@@ -114,7 +114,7 @@ class Runner:
         moment = job.times.latest(began, context.loaded.settings.organisation.zone)
         with self._turn_of(name, began) as mine:
             if mine and self._change(lambda connection: jobs.claim(connection, name, moment, began)):
-                self._carry_out(context, name, context.actor, began)
+                self._carry_out(context, name, context.actor, began, moment=jobs.iso(moment))
 
     def _by_request(self, request: Request) -> None:
         context = self.context
@@ -128,15 +128,15 @@ class Runner:
                 if not self._change(lambda connection: triggering.take_up(connection, request, began)):
                     return
             elif self._change(lambda connection: triggering.start(connection, request, job, began)):
-                ended = self._carry_out(context, request.job, request.actor, began)
+                ended = self._carry_out(context, request.job, request.actor, began, request=str(request.id))
             else:
                 return
             self._insist(lambda connection: triggering.answer(connection, request, ended, context.clock.now()))
 
-    def _carry_out(self, context: Context, name: str, who: str, began: datetime) -> Ended:
-        """One job, and those that come behind it."""
+    def _carry_out(self, context: Context, name: str, who: str, began: datetime, **cause: str) -> Ended:
+        """One job, and those that come behind it; the cause is for the log."""
         with structlog.contextvars.bound_contextvars(job=name):
-            log.info("job.started", actor=who)
+            log.info("job.started", actor=who, **cause)
             ended = work(context, self._database, name, who=who, cut_off=self.cut_off)
             self._insist(lambda connection: jobs.finish(connection, name, began, ended, context.clock.now()))
             tell = log.info if ended.is_well else log.error
@@ -151,7 +151,7 @@ class Runner:
                 began = context.clock.now()
                 self.running = other, began
                 self._insist(partial(jobs.begin, name=other, now=began))
-                self._carry_out(context, other, who, began)
+                self._carry_out(context, other, who, began, behind=name)
 
     # ------------------------------------------------------------ little helpers
 
