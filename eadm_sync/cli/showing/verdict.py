@@ -90,8 +90,9 @@ _MOST_RULES = 3
 
 def _missing(rule: RuleExplanation) -> str:
     """The clauses that are false on the affiliation that comes closest."""
-    false = [[clean(clause.text) for clause in attempt.clauses if not clause.truth] for attempt in rule.attempts]
-    return " and ".join(min((clauses for clauses in false if clauses), key=len, default=[]))
+    false = ([clean(clause.text) for clause in attempt.clauses if not clause.truth] for attempt in rule.attempts)
+    closest = sorted((clauses for clauses in false if clauses), key=len)
+    return " and ".join(closest[0]) if closest else ""
 
 
 def why_it_gives_nothing(rule: RuleExplanation, today: date) -> str:
