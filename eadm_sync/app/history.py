@@ -14,7 +14,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.app.versions import APPLIED, Applied, Definition, definitions, files_of, text_diff
 from eadm_sync.errors import AmbiguousName, NotFound
-from eadm_sync.plan.change import Change, PersonFrame, account_key, group_key, licence_key, membership_key
+from eadm_sync.plan.change import Change, PersonFrame, account_key, group_key, licence_key, membership_key, nesting_key
 from eadm_sync.plan.plan import Basis
 from eadm_sync.plan.saved import as_json
 from eadm_sync.state import tables
@@ -181,7 +181,7 @@ def history_of_account(context: Context, name: str, target: str | None = None) -
 
 
 def history_of_group(context: Context, key: str) -> Iterator[AuditRow]:
-    """All that was done to a group and its memberships.
+    """All that was done to a group, its memberships, and its places in groups and those of groups in it.
 
     Raises:
         NotFound: No known group has this key.
@@ -192,7 +192,10 @@ def history_of_group(context: Context, key: str) -> Iterator[AuditRow]:
         known = known_name("group", key if key in known_keys else key.casefold(), known_keys)
         memberships = columns.object.endswith(membership_key("", known).removeprefix("membership:"), autoescape=True)
         itself = (columns.kind == Kind.GROUP) & (columns.object == group_key(known))
-        yield from _audit(connection, _lines().where(itself | ((columns.kind == Kind.MEMBERSHIP) & memberships)))
+        inner = columns.object.startswith(nesting_key(known, ""), autoescape=True)
+        outer = columns.object.endswith(nesting_key("", known).removeprefix("nesting:"), autoescape=True)
+        links = ((columns.kind == Kind.MEMBERSHIP) & memberships) | ((columns.kind == Kind.NESTING) & (inner | outer))
+        yield from _audit(connection, _lines().where(itself | links))
 
 
 def _lines() -> Select[Any]:
@@ -255,18 +258,14 @@ class _Held(NamedTuple):
 def _held(connection: Connection, person_id: str) -> Iterator[_Held]:
     """All that a person is known to have."""
     accounts, groups, licences = tables.known_accounts.c, tables.known_memberships.c, tables.known_licences.c
-    query: Select[Any] = select(accounts.target, accounts.rule, accounts.ruleset_version)
-    for target, rule, version in connection.execute(query.where(accounts.person_id == person_id)):
+    of_account = select(accounts.target, accounts.rule, accounts.ruleset_version).where(accounts.person_id == person_id)
+    of_group = select(groups.target, groups.rule, groups.ruleset_version, groups.group_key)
+    of_licence = select(licences.target, licences.rule, licences.ruleset_version, licences.sku)
+    for target, rule, version in connection.execute(of_account):
         yield _Held(Kind.ACCOUNT, target, target, rule, version, account_key(person_id))
-    query = select(groups.target, groups.rule, groups.ruleset_version, groups.group_key).where(
-        groups.person_id == person_id
-    )
-    for target, rule, version, key in connection.execute(query):
+    for target, rule, version, key in connection.execute(of_group.where(groups.person_id == person_id)):
         yield _Held(Kind.MEMBERSHIP, target, key, rule, version, membership_key(person_id, key))
-    query = select(licences.target, licences.rule, licences.ruleset_version, licences.sku).where(
-        licences.person_id == person_id
-    )
-    for target, rule, version, sku in connection.execute(query):
+    for target, rule, version, sku in connection.execute(of_licence.where(licences.person_id == person_id)):
         yield _Held(Kind.LICENCE, target, sku, rule, version, licence_key(person_id, sku))
 
 
