@@ -8,15 +8,14 @@ import msgspec
 from sqlalchemy import Connection, Row, Table, TextClause, func, select
 
 from eadm_sync.app.context import Context
-from eadm_sync.app.housekeeping import COMMAND as HOUSEKEEPING
 from eadm_sync.app.jobs import JobRow, listed
 from eadm_sync.app.listing import RunRow
 from eadm_sync.app.triggering import DaemonRow, daemons
 from eadm_sync.state import tables
 from exportqueue import OpenCircuit, TargetStats
 
-_WITHOUT_PLAN = ("deliver", "reconcile", HOUSEKEEPING)
-"""Runs that put nothing right of what a plan met."""
+_WITHOUT_PLAN = ("deliver", "reconcile", "housekeeping", "command", "retention")
+"""Runs that put nothing right of what a plan met: of sources, `retention` knows nothing."""
 
 
 class AccountCount(msgspec.Struct, frozen=True):
