@@ -17,11 +17,15 @@ UNITS = {
     "embedded.max_lengths": "characters",
     "embedded.seats": "seats",
     "embedded.batch_size": "changes",
+    "embedded.concurrency": "workers",
+    "embedded.changes_per_second": "changes per second",
     "Fault.every": "operations",
     "Fault.operations": "operations",
     "file.max_lengths": "characters",
     "file.seats": "seats",
     "file.batch_size": "changes",
+    "file.concurrency": "workers",
+    "file.changes_per_second": "changes per second",
     "HttpSettings.port": "port",
 }
 """What those numbers count whose names do not tell it."""
