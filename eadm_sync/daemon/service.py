@@ -22,7 +22,9 @@ from eadm_sync.app.naming import known_name
 from eadm_sync.app.triggering import Request
 from eadm_sync.config.schedule import RELOAD
 from eadm_sync.daemon.health import Health, JobHealth
+from eadm_sync.daemon.http import Observed, listening
 from eadm_sync.daemon.leading import Leadership
+from eadm_sync.daemon.metrics import registry
 from eadm_sync.daemon.notify import Notifier
 from eadm_sync.daemon.runner import Runner
 from eadm_sync.daemon.signals import Signals
@@ -113,6 +115,11 @@ class Daemon:
             jobs=tuple(_health(row, running, leads=leads) for row in self._rows),
             crew=None if crew is None else crew.health(),
         )
+
+    @property
+    def context(self) -> Context:
+        """The installation as it was read last."""
+        return self._context
 
     @property
     def _role(self) -> str:
@@ -326,6 +333,11 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
+def _observed(daemon: Daemon, database: Database) -> Observed:
+    metrics = registry(lambda: daemon.context, database, daemon)
+    return Observed(daemon, database, metrics, daemon.context.clock)
+
+
 def serve(config: Path, context: Context, *, only: Collection[str] | None = None, delivers_only: bool = False) -> None:
     """Runs a daemon, or a worker, until it is told to stop; for the main thread.
 
@@ -348,7 +360,8 @@ def serve(config: Path, context: Context, *, only: Collection[str] | None = None
             signals=signals,
             notifier=Notifier(),
         )
-        ended = daemon.run()
+        with listening(context.loaded.settings.daemon.http, lambda: _observed(daemon, database)):
+            ended = daemon.run()
     if not ended:  # Python would wait for what had no time to end
         logging.shutdown()
         os._exit(0)

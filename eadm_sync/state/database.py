@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import sqlite3
 import sys
@@ -52,6 +53,16 @@ class Database:
             connection.begin(),
         ):
             yield connection
+
+    def check_version(self) -> None:
+        """Nothing, if the database answers and is of this program's version.
+
+        Raises:
+            StateError: It does not, or is not.
+        """
+        revision = _revision(self.engine)
+        if revision != REVISION:
+            raise StateError(_other_version(revision))
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
@@ -120,7 +131,7 @@ def open_for_reading(url: str, base_dir: Path, metadata: MetaData) -> Database:
         StateError: It cannot be opened, or a newer or older version of the program made it.
     """
     parsed = _resolve(url, base_dir)
-    if _is_sqlite(parsed) and not Path(str(parsed.database)).exists():
+    if _is_sqlite(parsed) and _is_empty(Path(str(parsed.database))):
         database = Database(_sqlite_engine(make_url("sqlite://")), exists=False)
         metadata.create_all(database.engine)
         return database
@@ -164,6 +175,11 @@ def _other_version(revision: str | None) -> str:
     return f"{found}: run 'eadm-sync migrate' (it keeps everything)"
 
 
+def _is_empty(file: Path) -> bool:
+    """Whether a database file is not there, or was cut off before anything was written to it."""
+    return not file.exists() or not file.stat().st_size
+
+
 def _make_private(file: Path) -> None:
     """Makes a database file that only its owner can read, and its folder likewise; what is there stays as it is.
 
@@ -175,6 +191,17 @@ def _make_private(file: Path) -> None:
         file.touch(mode=0o600, exist_ok=True)  # SQLite gives its -wal and -shm files the mode of the database
     except OSError as error:
         raise StateError(f"the state database {file} cannot be made: {error.strerror}") from error
+    if fault := _fault_of(file):
+        raise StateError(fault)
+
+
+def _fault_of(file: Path) -> str | None:
+    """Why this user cannot work with a database file, in words that help more than SQLite's; None where they can."""
+    for path in (file, file.parent):
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            log = "; SQLite keeps its log there" if path.is_dir() else ""
+            return f"the state database {file}: {getpass.getuser()} cannot write {path}{log}"
+    return None
 
 
 def migrate(engine: Engine) -> None:
@@ -205,7 +232,9 @@ def _revision(engine: Engine) -> str | None:
             revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
             return revision
     except DBAPIError as error:
-        raise StateError(f"the state database cannot be opened: {error.orig}") from error
+        file = Path(str(engine.url.database)) if _is_sqlite(engine.url) else None
+        fault = _fault_of(file) if file is not None else None
+        raise StateError(fault or f"the state database cannot be opened: {error.orig}") from error
 
 
 def _resolve(url: str, base_dir: Path) -> URL:

@@ -181,3 +181,39 @@ def test_a_state_of_a_newer_program_asks_for_that_program(tmp_path: Path, opened
 
     with pytest.raises(StateError, match="a newer eadm-sync made it, use that one"):
         opened(tmp_path)
+
+
+def test_a_file_that_was_cut_off_before_anything_was_written_is_no_state(tmp_path: Path):
+    """A full disk at the very first start leaves no bytes: there is nothing to migrate, and the next run begins."""
+    (tmp_path / "state.db").touch()
+
+    with open_for_reading("sqlite:///state.db", tmp_path, complete()) as database:
+        assert not database.exists
+    assert (tmp_path / "state.db").stat().st_size == 0
+    with open_for_writing("sqlite:///state.db", tmp_path) as database:
+        database.check_version()
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        lambda folder: open_for_reading("sqlite:///state.db", folder, complete()),
+        lambda folder: open_for_writing("sqlite:///state.db", folder),
+    ],
+)
+@pytest.mark.parametrize("locked", ["state.db", ""], ids=["file", "folder"])
+def test_a_state_that_may_not_be_written_says_who_cannot_write_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Callable[[Path], Database], locked: str
+):
+    """SQLite's own words are 'unable to open database file'."""
+    open_for_writing("sqlite:///state.db", tmp_path).close()
+    place = tmp_path / locked
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != place)  # tests may run as root, who may all
+    monkeypatch.setattr("sqlite3.dbapi2.connect", _fails)
+
+    with pytest.raises(StateError, match=f"cannot write {place}"):
+        opened(tmp_path)
+
+
+def _fails(*_: object, **__: object) -> None:
+    raise sqlite3.OperationalError("unable to open database file")
