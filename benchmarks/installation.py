@@ -68,6 +68,17 @@ class Installations:
             return shell(*PLAN, folder=folder, accepted=_PLANNED)
         return run("benchmarks.driver", "plan", str(folder / "config.yaml"))
 
+    def edited(self, kind: str) -> Path:
+        """The rules of `synced` with an edit."""
+        run("benchmarks.editing", "make", kind, str(self.synced))
+        return self.synced / f"edited-{kind}"
+
+    @staticmethod
+    def compare(folder: Path, rulesets: Path) -> Cost:
+        """What `eadm-sync plan --rulesets` costs, with counts and no people shown, as in a pull request."""
+        arguments = (*PLAN[:1], "--rulesets", str(rulesets), "--format", "markdown", "--limit", "0")
+        return shell(*arguments, folder=folder, accepted=_PLANNED)
+
     @cached_property
     def remembered(self) -> Path:
         """Where the floor of an unchanged run finds the hashes of last time."""

@@ -61,8 +61,8 @@ class Standing(msgspec.Struct, frozen=True):
     next_change: date | None
 
 
-def standing(person: Person, settings: Settings, today: date) -> Standing:
-    """Where a person stands on a day, judged by dates alone."""
+def standing(person: Person, settings: Settings, today: date, *, ahead: bool = True) -> Standing:
+    """Where a person stands on a day, judged by dates alone; `next_change` is only looked for with `ahead`."""
     create = timedelta(days=settings.create_days_before_start)
     enable = timedelta(days=settings.enable_days_before_start)
     grace = timedelta(days=settings.grace_days)
@@ -77,11 +77,14 @@ def standing(person: Person, settings: Settings, today: date) -> Standing:
             continue
         upcoming = upcoming or start > today
         if _minus(start, create) > today:
-            turning_days.append(_minus(start, create))
+            if ahead:
+                turning_days.append(_minus(start, create))
             continue
         counting.append(_with_classes_on(affiliation, today))
         enabled = enabled or _minus(start, enable) <= today
         employed = employed or start <= today <= last
+        if not ahead:
+            continue
         turning_days += (_minus(start, enable), start, _plus(last, _DAY), _plus(last_counting, _DAY))
         turning_days += (day for row in affiliation.classes for day in _class_turning_days(row.start, row.end))
     return Standing(

@@ -154,9 +154,9 @@ class _Comparer:
         self.day = today(context.clock, context.loaded.settings.organisation.zone)
         self.groups: dict[tuple[str, str], GroupFrame] = {}
         self._edits = edits
-        organisation = stored_organisation(context, connection)
-        self._old = Side(context, old, edits, organisation, is_new=False)
-        self._new = Side(context, new, edits, organisation, is_new=True)
+        self._organisation = stored_organisation(context, connection)
+        self._old = Side(context, old, edits, self._organisation, is_new=False)
+        self._new = Side(context, new, edits, self._organisation, is_new=True)
         self._words = context.vocabulary.targets
         touched = [rule for side in (old, new) for rule in side.rules if rule.id in edits.touched]
         # Classes that do not run today are left out of an affiliation by `standing`, so that a condition on them is
@@ -255,7 +255,8 @@ class _Comparer:
     def _is_touched(self, person: Person, affiliations: Sequence[Affiliation]) -> bool:
         """Whether an edited rule holds for some affiliation, or on one side only where only that differs."""
         for affiliation in affiliations:
-            before, after = self._old.held(person, affiliation), self._new.held(person, affiliation)
+            home = self._organisation.unit(affiliation.unit)
+            before, after = self._old.held(person, affiliation, home), self._new.held(person, affiliation, home)
             if before[0] or after[0] or before[1:] != after[1:]:
                 return True
         return False

@@ -16,6 +16,7 @@ from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset import Organisation, Ruleset
 from eadm_sync.ruleset.code import is_never_empty
 from eadm_sync.ruleset.narrowing import Edits, Look, filling, holding, narrowed
+from eadm_sync.ruleset.organisation import UnitNode
 from eadm_sync.ruleset.vocabulary import TargetWords
 
 _ANYHOW_NOT = (False,)
@@ -69,11 +70,10 @@ class Side:
         """Says who is looked at next, so that the names of all of them are fetched when that of one is asked for."""
         self._expected = people
 
-    def held(self, person: Person, affiliation: Affiliation) -> Sequence[bool]:
+    def held(self, person: Person, affiliation: Affiliation, home: UnitNode) -> Sequence[bool]:
         """Which edited rules hold for an affiliation, as `narrowing.Held`."""
         if self._held is None:
             return _ANYHOW_NOT
-        home = self._organisation.unit(affiliation.unit)
         return self._held(person, affiliation, home, self._identify, self._reveal)
 
     def look(self, look: Look, person: Person, order: Sequence[Affiliation]) -> Hashable:
@@ -83,7 +83,7 @@ class Side:
 
     def stand(self, person: Person, day: date) -> Standing:
         """Where the person stands by this side's lifecycle."""
-        return standing(person, self.ruleset.lifecycle, day)
+        return standing(person, self.ruleset.lifecycle, day, ahead=False)
 
     def order(self, stand: Standing) -> Sequence[Affiliation]:
         """The affiliations that count, the winning one first."""

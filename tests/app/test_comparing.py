@@ -119,7 +119,7 @@ def shown(change: Change) -> tuple[Any, ...]:
 
 WHENS = [
     "working", "regular", "external", "manages", "at_school", "affiliation.kind == 'pupil'", "affiliation.primary",
-    "affiliation.title is defined and working", "'1' in affiliation.classes or affiliation.classes | join | length > 0", "frontline or manages",
+    "affiliation.title is defined and working", "'X' not in affiliation.classes", "frontline or manages",
 ]  # fmt: skip
 TEXTS = [
     "{{ affiliation.title | upper }}", "{{ person.given_name }}", "{{ username }}.x", "{{ affiliation.unit.kind }}",
