@@ -143,14 +143,12 @@ class MemoryQueue:
             self._change(item, state=State.READY, not_before=not_before, lease_until=None)
         return frozenset(item.id for item in held)
 
-    def recover(self, conn: Any, target: str, *, worker: str | None = None) -> int:
+    def recover(self, conn: Any, target: str, *, is_gone: Callable[[str], bool] | None = None) -> int:
         """As `Queue.recover`."""
         running = [
             item
             for item in self._items.values()
-            if item.target == target
-            and item.state is State.RUNNING
-            and (worker is None or f"{item.worker}@".startswith(f"{worker}@"))
+            if item.target == target and item.state is State.RUNNING and (is_gone is None or is_gone(item.worker or ""))
         ]
         for item in running:
             self._change(item, state=State.READY, lease_until=None)

@@ -193,7 +193,7 @@ class Queue:
         due = None if not_before is None else to_micros(not_before)
         return self._fenced(conn, self._for(conn).give_back, items, due=due)
 
-    def recover(self, conn: sa.Connection, target: str, *, worker: str | None = None) -> int:
+    def recover(self, conn: sa.Connection, target: str, *, is_gone: Callable[[str], bool] | None = None) -> int:
         """Takes back what is running for a target, no attempt spent; returns how many items.
 
         For a caller who knows that nobody is at work on it: leases need not expire. What ended the last worker is taken
@@ -202,9 +202,13 @@ class Queue:
         Args:
             conn: The transaction.
             target: Name of the target.
-            worker: Only what a worker of this name holds, whatever stands behind an `@` in it; None: of all.
+            is_gone: Asked of each worker, by name, whether what it holds is taken back; None: all of it.
         """
-        return conn.execute(self._for(conn).recover, {"lane": target, "holder": worker}).rowcount
+        statements = self._for(conn)
+        running = conn.execute(statements.running, {"lane": target}).all()
+        ids = [item_id for item_id, worker in running if is_gone is None or is_gone(worker)]
+        conn.execute(statements.recover, {"ids": database_of(conn).pack(ids)})
+        return len(ids)
 
     def outlook(self, conn: sa.Connection, target: str) -> Outlook:
         """Whether there is something to do for a target, at next to no cost."""

@@ -34,6 +34,7 @@ class Statements:
     give_back: sa.UpdateBase
     retry: sa.UpdateBase
     bury: sa.UpdateBase
+    running: sa.Select[Any]
     recover: sa.UpdateBase
     dependents: sa.Select[Any]
     release: sa.UpdateBase
@@ -80,7 +81,12 @@ def build(tables: QueueTables, database: Database) -> Statements:
             attempts=items.attempts + 1,
             last_error=sa.bindparam("error"),
         ),
-        recover=_recover(tables),
+        running=sa.select(items.id, items.worker)
+        .where(IS_RUNNING, items.target == sa.bindparam("lane"))
+        .with_for_update(),
+        recover=sa.update(tables.items)
+        .where(IS_RUNNING, database.among(items.id, "ids"))
+        .values(state="ready", lease_until=None),
         dependents=_dependents(tables, database),
         release=_release(tables, database),
         supersede=_drop(tables, database.among(items.subject, "subjects")),
@@ -196,18 +202,6 @@ def _release(tables: QueueTables, database: Database) -> sa.UpdateBase:
         sa.update(items)
         .where(database.among(items.c.id, "ids"), IS_WAITING, unmet == 0)
         .values(state=sa.literal_column("'ready'", sa.Text))
-    )
-
-
-def _recover(tables: QueueTables) -> sa.UpdateBase:
-    """Makes the running items of a target ready: those of one holder, or all."""
-    items = tables.items.c
-    holder = sa.bindparam("holder", type_=sa.Text)
-    theirs = sa.func.substr(items.worker + "@", 1, sa.func.length(holder) + 1) == holder + "@"
-    return (
-        sa.update(tables.items)
-        .where(IS_RUNNING, items.target == sa.bindparam("lane"), holder.is_(None) | theirs)
-        .values(state="ready", lease_until=None)
     )
 
 

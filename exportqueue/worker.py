@@ -157,7 +157,7 @@ class Worker:
         clock: The same as the queue's.
         batch_size: Most items in one `Handler.deliver`.
         lease_seconds: How long a vanished worker keeps its items from others. Prolonged while a batch is delivered.
-        name: Who holds the items, for operators; `Queue.recover` goes by what stands before an `@`.
+        name: Who holds the items, for operators and for `Queue.recover`.
         sleep: Waits some seconds.
         chance: A number from 0 to 1, for the jitter.
         circuit: Whether the target is there, as far as this worker knows; what the queue's tables say goes before.

@@ -180,9 +180,18 @@ class Slot:
         return None
 
     def _recover(self) -> None:
-        """Takes back what the slot's former holder had claimed: there is one holder at a time."""
+        """Takes back what the slot's former holder had claimed: there is one holder at a time.
+
+        With the first slot comes what nobody's slot is any more, since `concurrency` was lowered.
+        """
+        others = {f"{self.target}#{number}" for number in range(self.of)} - {self._claims_as}
+
+        def is_gone(worker: str) -> bool:
+            slot = worker.partition("@")[0]
+            return slot == self._claims_as or (self.number == 0 and slot not in others)
+
         with self.database.write() as connection:
-            recovered = self.context.queue.recover(connection, self.target, worker=self._claims_as)
+            recovered = self.context.queue.recover(connection, self.target, is_gone=is_gone)
         if recovered:
             log.warning("queue.recovered", target=self.target, slot=self.number, items=recovered)
 

@@ -251,6 +251,17 @@ def test_giving_back_spends_nothing(store: Any):
     assert len(claim(store)) == 1
 
 
+def test_what_only_some_workers_hold_is_recovered(store: Any):
+    """Those who are gone; what the others hold stays with them, and so does what is done."""
+    fill(store, *(new(key) for key in "abc"))
+    for worker in ("gone", "alive", "done"):
+        held = claim(store, 1, worker=worker)
+    finish(store, held)
+    with store.begin() as conn:
+        assert store.queue.recover(conn, "ad", is_gone=lambda worker: worker != "alive") == 1
+    assert states(store) == {"a": State.READY, "b": State.RUNNING, "c": State.DONE}
+
+
 def test_a_lone_worker_recovers_at_once(store: Any):
     """Who knows that nobody else is alive need not wait for leases; the former holder is fenced off."""
     fill(store, new("a"), new("b", target="entra"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from sqlalchemy import Connection
 
 from connectors.contract import Kind
 from eadm_sync.app.context import Context, open_context
@@ -68,17 +69,17 @@ def test_a_change_that_a_worker_took_before_the_plan_was_accepted_is_not_the_las
 def test_what_was_confirmed_while_the_queue_was_waited_for_is_seen(office: Office, monkeypatch: pytest.MonkeyPatch):
     """A worker that was just finishing when the plan was accepted: what it wrote is newer than the plan."""
     office.rules(RULES).people(KARI, OLA).sync(deliver=False)
-    office.people(KARI, "2;Ola;Lie;employee;12")
-    supersede = Queue.supersede
+    context = context_of(office.people(KARI, "2;Ola;Lie;employee;12"))
+    with context.reading() as database, planned(context, database) as made:
+        write(made.plan, office.folder / "plan", "2026-08-17T04:00:00+00:00")
 
-    def waits_for_worker(self: Queue, connection, subjects):  # noqa: ANN001, ANN202 - as the method it stands for
+    def waits_for_worker(_self: Queue, connection: Connection) -> None:
         count_confirmed(connection, "ad", 1)
-        return supersede(self, connection, subjects)
 
-    monkeypatch.setattr(Queue, "supersede", waits_for_worker)
+    monkeypatch.setattr(Queue, "hold_up", waits_for_worker)
 
     with pytest.raises(PlanOutdated, match="delivered to ad"):
-        office.sync(deliver=False)
+        apply_saved(context_of(office), office.folder / "plan", lambda _: True)
 
 
 def test_a_saved_plan_is_outdated_when_its_brakes_would_hold_less(office: Office):
