@@ -104,6 +104,7 @@ def rotate(context: Context) -> Key:
             check_key(connection, context.vault)
         key = rotate_keys(_key_file(context))
         context.vault.refresh()
+        context.vault.seal_with(key.id)
         with database.write() as connection:
             note_key(connection, context.vault)
             append_audit(connection, [_entry(context, "rotate", key.id)])
@@ -136,7 +137,7 @@ def retire(
     with context.writing() as database, database.run_lock():
         with database.read() as connection:
             check_key(connection, context.vault)
-        old = tuple(sorted(context.vault.ids - {context.vault.current} - _next_ids(context)))
+        old = tuple(sorted(context.vault.ids - {context.vault.current} - _unused(context)))
         if not old:
             return Retired((), {})
         again = _Again(context, database, old, progress)
@@ -166,7 +167,7 @@ def _remove(context: Context, database: Database, old: tuple[str, ...]) -> None:
     log.info("key.retired", keys=old)
 
 
-def _next_ids(context: Context) -> set[str]:
+def _unused(context: Context) -> set[str]:
     return {key.id for key in read_keys(_key_file(context)) if key.use is Use.NEXT}
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from eadm_sync import __version__
-from eadm_sync.cli.commands import daemon, looking, operating, planning, queueing, ruleset, setup
+from eadm_sync.cli.commands import daemon, keys, looking, operating, planning, queueing, ruleset, setup
 
 program = typer.Typer(
     name="eadm-sync",
@@ -35,6 +35,7 @@ def _root(
 
 
 setup.register(program)
+keys.register(program)
 planning.register(program)
 looking.register(program)
 queueing.register(program)

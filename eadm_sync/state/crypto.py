@@ -35,9 +35,9 @@ class _Keys(NamedTuple):
 class Vault:
     """Seals and opens values with the installation's keys.
 
-    The first key seals; every key opens, so that keys can be rotated while data sealed with older ones lives on.
-    Digests are made with what is derived from the last (oldest) key, or with what stands in its place once that key
-    has been retired: they stay the same for as long as the installation lives.
+    The first key seals, or the one that the state says; every key opens, so that keys can be rotated while data sealed
+    with older ones lives on. Digests are made with what is derived from the last (oldest) key, or with what stands in
+    its place once that key has been retired: they stay the same for as long as the installation lives.
 
     A long-running process meets what another one has sealed with a newer key: where a key is not known, and whenever a
     run begins (`refresh`), the key file is read again.
@@ -45,8 +45,9 @@ class Vault:
 
     def __init__(self, keys: Sequence[Key], read_again: Callable[[], Sequence[Key]] | None = None) -> None:
         """Args: the keys, newest first; and what reads them again, or None where they never change."""
-        self._keys = _made(keys)
+        self._keys = _made(keys, None)
         self._read_again = read_again
+        self._chosen: str | None = None
 
     def refresh(self) -> None:
         """Reads the keys again.
@@ -55,7 +56,12 @@ class Vault:
             StateError: The key file is not there any more, or wrong.
         """
         if self._read_again is not None:
-            self._keys = _made(self._read_again())
+            self._keys = _made(self._read_again(), self._chosen)
+
+    def seal_with(self, key_id: str) -> None:
+        """Seals with this one of the keys, whatever their order: somebody has rotated the keys, here or elsewhere."""
+        self._chosen = key_id
+        self._keys = self._keys._replace(current=key_id.encode())
 
     @property
     def current(self) -> str:
@@ -141,14 +147,15 @@ def header(key_id: bytes) -> bytes:
     return bytes([len(key_id)]) + key_id
 
 
-def _made(keys: Sequence[Key]) -> _Keys:
+def _made(keys: Sequence[Key], chosen: str | None) -> _Keys:
     sealing = [key for key in keys if key.use is Use.SEAL]
     if not sealing:
         raise StateError("the key file holds no key")
+    known = {key.id for key in keys if key.use is not Use.DIGEST}
     kept = next((key.secret for key in keys if key.use is Use.DIGEST), None)
     return _Keys(
         ciphers={key.id.encode(): AESGCM(_derive(key.secret, b"encrypt")) for key in keys if key.use is not Use.DIGEST},
-        current=sealing[0].id.encode(),
+        current=(chosen if chosen in known and chosen else sealing[0].id).encode(),
         digest=kept or _derive(sealing[-1].secret, b"digest"),
     )
 

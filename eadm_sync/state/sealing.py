@@ -13,9 +13,9 @@ _SEALING = "sealing_key"
 
 
 def check_key(connection: Connection, vault: Vault) -> None:
-    """Reads the keys again and refuses a key file that is another, or older than the state.
+    """Reads the keys again, and seals with the one that the state says from here on.
 
-    A state that nothing was written to takes any.
+    Refuses a key file that is another, or older than the state; a state that nothing was written to takes any.
 
     Raises:
         StateError: It is another key file, what digests are made with is gone from it, or it lacks the key that
@@ -30,11 +30,13 @@ def check_key(connection: Connection, vault: Vault) -> None:
             "the key file is not the one this state was made with, or its last line is gone: put the right one back. "
             "Nothing was done"
         )
-    if known.get(_SEALING, vault.current) not in vault.ids:
+    sealing = known.get(_SEALING, vault.current)
+    if sealing not in vault.ids:
         raise StateError(
-            f"the key file lacks key '{known[_SEALING]}', which this state is sealed with since the keys were rotated: "
+            f"the key file lacks key '{sealing}', which this state is sealed with since the keys were rotated: "
             "copy the file from the machine on which that was done. Nothing was done"
         )
+    vault.seal_with(sealing)
 
 
 def note_key(connection: Connection, vault: Vault) -> None:

@@ -61,3 +61,23 @@ def test_housekeeping_tells_what_it_removes(shell: Shell):
     assert done.out == f"removed: {counted} finished changes\n"
     assert again.out == "removed: nothing\n"
     assert shell("report").out.startswith("housekeeping ")
+
+
+@pytest.mark.usefixtures("settled")
+def test_keys_are_rotated_and_retired_in_the_shell(shell: Shell):
+    """Each step says the next one, and what to keep."""
+    (old,) = shell("key", "list").rows
+    assert shell("key", "retire").out == "there is no older key\n"
+
+    prepared = shell("key", "prepare")
+    assert "copy the key file to every machine" in prepared.out
+    rotated = shell("key", "rotate")
+    assert "keep a copy of the key file" in rotated.out
+    assert [row[1] for row in shell("key", "list").rows] == ["seals", "opens"]
+
+    retired = shell("key", "retire")
+    assert retired.code == 0
+    assert retired.out.startswith(f"retired: {old[0]}; ")
+    assert "need the former key file" in retired.err
+    assert [one["use"] for one in shell("key", "list", "--format", "json").json] == ["seals", "digests"]
+    assert shell("sync", "--yes").code == 0

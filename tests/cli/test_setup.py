@@ -68,9 +68,9 @@ def test_key_makes_a_file_for_its_owner_only_and_never_overwrites(shell: Shell, 
     """A second call leaves the first key as it is."""
     file = tmp_path / "var" / "new.key"
 
-    assert shell("key", file).code == 0
+    assert shell("key", "new", file).code == 0
     before = file.read_bytes()
-    again = shell("key", file)
+    again = shell("key", "new", file)
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert (again.code, file.read_bytes()) == (1, before)
@@ -81,7 +81,7 @@ def test_key_without_a_name_makes_the_configured_one(shell: Shell, fresh: Path) 
     """The configuration says where."""
     (fresh / "var" / "eadm-sync.key").unlink()
 
-    assert shell("key").code == 0
+    assert shell("key", "new").code == 0
     assert (fresh / "var" / "eadm-sync.key").exists()
 
 

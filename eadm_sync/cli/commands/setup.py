@@ -1,4 +1,4 @@
-"""Beginning and checking an installation: init, key, check, schema, sample, migrate."""
+"""Beginning and checking an installation: init, check, schema, sample, migrate."""
 
 from __future__ import annotations
 
@@ -48,33 +48,6 @@ def init(
     note("  eadm-sync check     is everything right?")
     note("  eadm-sync plan      what would be done?")
     note("  eadm-sync sync      do it")
-    return DONE
-
-
-def key(
-    file: Annotated[
-        Path | None,
-        typer.Argument(metavar="[FILE]", help="The new key file. Default: the configuration's.", show_default=False),
-    ] = None,
-    config: Config = CONFIG,
-) -> int:
-    """Make a fresh key file, readable by its owner only. An existing one is never overwritten.
-
-    Sensitive values are encrypted with it. Keep a copy in a safe place: without it they are lost.
-
-    Example: eadm-sync key
-
-    Exit codes: 0 written, 1 it is there already or cannot be written.
-    """
-    from eadm_sync.config.keys import write_key_file
-
-    if file is None:
-        from eadm_sync.cli.installation import installation
-
-        loaded = installation(config).loaded
-        file = loaded.path(loaded.settings.state.key_file)
-    made = write_key_file(file)
-    line(f"{clean(file)}  (key {made.id}; keep a copy in a safe place)")
     return DONE
 
 
@@ -189,5 +162,5 @@ def migrate(config: Config = CONFIG) -> int:
 
 def register(program: typer.Typer) -> None:
     """Adds the commands of this theme."""
-    for command in (init, key, check, schema, sample, migrate):
+    for command in (init, check, schema, sample, migrate):
         program.command()(command)
