@@ -224,3 +224,18 @@ def test_a_difference_ends_with_two_and_names_rule_and_person(form: str, shell: 
     assert "employees/employee" in ended.out
     assert person in ended.out
     assert shell("plan").code == 0
+
+
+def test_people_are_listed_up_to_a_limit_and_counted_without(shell: Shell):
+    """What a pull request shows: a sentence with totals, and no more people than were asked for."""
+    other = Path(shutil.copytree("rulesets", "other"))
+    edit('title: "{{ affiliation.title }}"', 'title: "{{ affiliation.title | upper }}"', other)
+
+    told = shell("ruleset", "compare", other, "--format", "json", "--limit", "0").json
+    shown = shell("ruleset", "compare", other, "--format", "markdown", "--limit", "0").out
+
+    assert told["changes"] == []
+    assert told["people_affected"] > 0
+    assert told["verdict"].startswith(f"{told['people_affected']} of {told['people']} people get something else")
+    assert f"**{told['verdict']}**" in shown
+    assert "<details>" not in shown

@@ -118,11 +118,11 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
 
 def _compare(config: Path, rulesets: list[Path], form: PlanFormat, limit: int | None, *, narrowed: bool) -> int:
     """`plan --rulesets`: the same as `ruleset compare`."""
-    from eadm_sync.cli.commands.ruleset import SHOWN, CompareFormat, show_comparison
+    from eadm_sync.cli.commands.ruleset import CompareFormat, show_comparison
 
     if narrowed or form is PlanFormat.HTML:
         raise typer.BadParameter("goes with --format table, json or markdown and --limit only", param_hint="--rulesets")
-    return show_comparison(config, rulesets, CompareFormat(form.value), SHOWN if limit is None else limit)
+    return show_comparison(config, rulesets, CompareFormat(form.value), limit)
 
 
 def sync(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,7 +104,9 @@ def compare(
     form: Annotated[
         CompareFormat, typer.Option("--format", "-f", help="Text, JSON, or Markdown for a pull request.")
     ] = CompareFormat.TABLE,
-    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show so many people.")] = SHOWN,
+    limit: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help=f"Show so many people. Default: {SHOWN}, in JSON all.")
+    ] = None,
 ) -> int:
     """Show who would gain and lose what if other rules were in force; do nothing.
 
@@ -116,7 +119,7 @@ def compare(
     return show_comparison(config, rulesets, form, limit)
 
 
-def show_comparison(config: Path, rulesets: list[Path], form: CompareFormat, limit: int) -> int:
+def show_comparison(config: Path, rulesets: list[Path], form: CompareFormat, limit: int | None) -> int:
     """Compares and shows; returns the exit code."""
     from eadm_sync.app.comparing import compared
     from eadm_sync.cli.showing import rulesets as showing
@@ -127,14 +130,15 @@ def show_comparison(config: Path, rulesets: list[Path], form: CompareFormat, lim
     with Bars() as bars, compared(context, rulesets, progress=bars) as made:
         bars.stop()
         if form is CompareFormat.JSON:
-            frames = (*map(as_json, made.groups), *map(as_json, made.frames))
+            frames = (*map(as_json, made.groups[:limit]), *map(as_json, islice(made.frames, limit)))
             json_document({**showing.summary_data(made), "changes": frames})
         elif form is CompareFormat.MARKDOWN:
-            showing.show_comparison_markdown(made, limit)
+            showing.show_comparison_markdown(made, SHOWN if limit is None else limit)
         else:
             table(("rule", "edit", "old", "new"), ((one.id, one.edit, one.old, one.new) for one in made.edits))
             table(showing.EFFECTS, showing.effect_rows(made))
-            showing.show_people(made, limit)
+            showing.show_people(made, SHOWN if limit is None else limit)
+            line(showing.verdict(made))
         return CHANGES if made.differs else DONE
 
 

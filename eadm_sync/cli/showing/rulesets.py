@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -52,16 +53,31 @@ def in_a_word(effect: Effect) -> str:
 _WORDS = {"create": "gained", "update": "changed", "enable": "enabled"}
 
 
+def verdict(made: Comparison) -> str:
+    """What the comparison comes to, in one sentence."""
+    if not made.differs:
+        return f"Nobody gets anything else: {made.people} people looked at."
+    told = Counter[str]()
+    for effect, number in made.effects.items():
+        told[in_a_word(effect)] += number
+    parts = [f"{told[word]} {word}" for word in ("gained", "lost", "changed", "enabled") if told[word]]
+    parts += [f"{len(made.groups)} groups changed"] if made.groups else []
+    parts += [f"{len(made.problems)} people cannot be served any more"] if made.problems else []
+    return f"{made.frames.count} of {made.people} people get something else: {', '.join(parts)}."
+
+
 def summary_data(made: Comparison) -> dict[str, Any]:
     """A comparison without its people, for JSON."""
     return {
         "old": made.old,
         "new": made.new,
         "differs": made.differs,
+        "verdict": verdict(made),
         "edits": [{"id": one.id, "edit": one.edit, "old": one.old, "new": one.new} for one in made.edits],
         "people": made.people,
         "evaluated": made.evaluated,
         "people_affected": made.frames.count,
+        "groups_changed": len(made.groups),
         "effects": [dict(zip(EFFECTS, row, strict=True)) for row in effect_rows(made)],
         "problems": [{"person": one.person, "reason": one.reason} for one in made.problems],
     }
@@ -72,15 +88,19 @@ def show_comparison_markdown(made: Comparison, most: int) -> None:
     from eadm_sync.cli.showing.preview import title, values
 
     line("## Effect of the ruleset change\n")
-    line(f"{made.frames.count} of {made.people} people get something else.\n")
+    line(f"**{verdict(made)}**\n")
+    if not made.edits:
+        return
     _markdown_table(("rule", "edit", "old", "new"), ((one.id, one.edit, one.old, one.new) for one in made.edits))
     if made.effects:
         _markdown_table(EFFECTS, effect_rows(made))
+    if made.problems:
+        line(f"{len(made.problems)} people whom the new rules cannot serve, and the old ones can:\n")
     for problem in made.problems[:most]:
         line(f"- **{escaped(problem.person)}**: {escaped(problem.reason)}")
-    if not made.frames.count:
+    if not (made.frames.count and most):
         return
-    line(f"<details><summary>The first {min(most, made.frames.count)} people</summary>\n")
+    line(f"<details><summary>The first {min(most, made.frames.count)} of {made.frames.count} people</summary>\n")
     for frame in first_people(made, most):
         line(f"- **{escaped(frame.name)}** ({escaped(frame.person)})")
         for change in frame.changes:
@@ -113,11 +133,11 @@ def _markdown_table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -
     names = tuple(headings)
     line(f"| {' | '.join(names)} |")
     line(f"|{'---|' * len(names)}")
-    for number, row in enumerate(rows):
-        if number == _MOST_MARKDOWN_ROWS:
-            line(f"| … |{' |' * (len(names) - 1)}")
-            break
+    every = list(rows)
+    for row in every[:_MOST_MARKDOWN_ROWS]:
         line(f"| {' | '.join(escaped(cell) for cell in row)} |")
+    if len(every) > _MOST_MARKDOWN_ROWS:
+        line(f"| … and {len(every) - _MOST_MARKDOWN_ROWS} more |{' |' * (len(names) - 1)}")
     line()
 
 
