@@ -81,3 +81,27 @@ def test_keys_are_rotated_and_retired_in_the_shell(shell: Shell):
     assert "need the former key file" in retired.err
     assert [one["use"] for one in shell("key", "list", "--format", "json").json] == ["seals", "digests"]
     assert shell("sync", "--yes").code == 0
+
+
+@pytest.mark.usefixtures("fresh")
+def test_sync_and_deliver_speak_json(shell: Shell):
+    """The report of the run, and nothing else on standard output; a scheduler never has to read a table."""
+    synced = shell("sync", "--yes", "--no-deliver", "--format", "json")
+    assert synced.code == 0
+    assert synced.json["command"] == "sync"
+    assert synced.json["enqueued"] > 6
+    assert synced.json["targets"] == []
+
+    delivered = shell("deliver", "--format", "json")
+    assert delivered.code == 0
+    assert delivered.json["complete"] is True
+    assert delivered.json["targets"][0]["done"] == synced.json["enqueued"]
+
+
+@pytest.mark.usefixtures("fresh")
+def test_json_needs_yes(shell: Shell):
+    """There is nothing on the screen that one could say yes to."""
+    ended = shell("sync", "--format", "json")
+
+    assert (ended.code, ended.out) == (1, "")
+    assert "give --yes. Nothing was done." in ended.err

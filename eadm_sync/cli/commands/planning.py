@@ -17,6 +17,7 @@ from eadm_sync.cli.options import CONFIG, As, Config, Format, Reason, Release
 from eadm_sync.cli.output import json_document, line, note, on_terminal
 
 if TYPE_CHECKING:
+    from eadm_sync.app.context import Context
     from eadm_sync.app.planning import Planned
     from eadm_sync.app.syncing import SyncReport
     from eadm_sync.app.tracing import Stranger
@@ -36,6 +37,9 @@ class PlanFormat(StrEnum):
 _SHOWN_ON_A_TERMINAL = 50  # people; more than a few screens are read with a pager or in a file
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Done = Annotated[
+    Format, typer.Option("--format", "-f", help="What was done: a table for people, or JSON for programs.")
+]
 NoDeliver = Annotated[
     bool, typer.Option("--no-deliver", help="Leave the changes in the export queue, for `deliver` or a worker.")
 ]
@@ -134,6 +138,7 @@ def sync(
     author: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who answers for the rules, for the audit. Default: you.")
     ] = None,
+    form: Done = Format.TABLE,
 ) -> None:
     """Plan, ask, put the changes into the export queue, deliver them, report.
 
@@ -147,7 +152,7 @@ def sync(
     """  # noqa: D301 - click reads the backslash
     from eadm_sync.app import syncing
 
-    _require_answer(yes=yes)
+    _require_answer(form, yes=yes)
     _require_reason(release, reason)
     context = installation(config)
     context.author = author
@@ -156,7 +161,7 @@ def sync(
     def run(confirm: Callable[[Planned], bool], bars: Bars) -> SyncReport:
         return syncing.sync(context, confirm, deliver=not no_deliver, released=released, reason=reason, progress=bars)
 
-    raise typer.Exit(_run(run, config, yes=yes, delivered=not no_deliver))
+    raise typer.Exit(_run(run, context, config, form, yes=yes, delivered=not no_deliver))
 
 
 def apply(
@@ -165,6 +170,7 @@ def apply(
     yes: Yes = False,
     no_deliver: NoDeliver = False,
     reason: Reason = None,
+    form: Done = Format.TABLE,
 ) -> None:
     """Do what a saved plan says, if it still is exactly what would happen.
 
@@ -180,7 +186,7 @@ def apply(
     from eadm_sync.app import syncing
     from eadm_sync.plan import saved
 
-    _require_answer(yes=yes)
+    _require_answer(form, yes=yes)
     header = saved.read_header(file)
     _require_reason(list(header.basis.released), reason)
     context = installation(config)
@@ -188,12 +194,13 @@ def apply(
     def run(confirm: Callable[[Planned], bool], bars: Bars) -> SyncReport:
         return syncing.apply_saved(context, file, confirm, deliver=not no_deliver, reason=reason, progress=bars)
 
-    raise typer.Exit(_run(run, config, yes=yes, delivered=not no_deliver))
+    raise typer.Exit(_run(run, context, config, form, yes=yes, delivered=not no_deliver))
 
 
 def deliver(
     config: Config = CONFIG,
     target: Annotated[str | None, typer.Option(metavar="TARGET", help="Only to this target.")] = None,
+    form: Done = Format.TABLE,
 ) -> None:
     """Deliver what is in the export queue: after `--no-deliver`, or when a target is back.
 
@@ -211,8 +218,12 @@ def deliver(
     context = installation(config)
     with Bars() as bars:
         reports = deliver_queued(context, only=target, progress=bars)
-    show_delivery(reports, config_option(config))
-    raise typer.Exit(DONE if all(report.is_complete for report in reports) else FAILED)
+    is_complete = all(report.is_complete for report in reports)
+    if form is Format.JSON:
+        json_document({"complete": is_complete, "targets": reports})
+    else:
+        show_delivery(reports, config_option(config))
+    raise typer.Exit(DONE if is_complete else FAILED)
 
 
 Person = Annotated[
@@ -336,7 +347,13 @@ def _say_what_failed(preview: Preview) -> None:
 
 
 def _run(
-    run: Callable[[Callable[[Planned], bool], Bars], SyncReport], config: Path, *, yes: bool, delivered: bool
+    run: Callable[[Callable[[Planned], bool], Bars], SyncReport],
+    context: Context,
+    config: Path,
+    form: Format,
+    *,
+    yes: bool,
+    delivered: bool,
 ) -> int:
     """Shows, asks, runs, reports; returns the exit code."""
     from eadm_sync.app.narrowing import Selection, tally
@@ -352,17 +369,24 @@ def _run(
         everything = Selection()
         preview = Preview(made, everything, tally(made.plan, everything), config_option(config))
         bars.stop()
-        show_summary(preview)
+        if form is Format.TABLE:
+            show_summary(preview)
         _say_what_failed(preview)
         sys.stdout.flush()
         return yes or not made.plan.changes or _ask("Do this? [y/N] ")
 
     with Bars() as bars:
         report = run(confirm, bars)
-    if not report.accepted:
+    if form is Format.JSON:
+        from eadm_sync.app.reporting import report_of
+
+        json_document(report_of(context, report.run_id))
+    elif report.accepted:
+        show_report(report, config_option(config), delivered=delivered)
+    else:
         line("Nothing was written.")
+    if not report.accepted:
         return DECLINED
-    show_report(report, config_option(config), delivered=delivered)
     if not report.is_complete or report.problems:
         return FAILED
     return HELD if is_held else DONE
@@ -375,7 +399,12 @@ def _ask(question: str) -> bool:
     return sys.stdin.readline().strip().casefold() in {"y", "yes", "j", "ja"}
 
 
-def _require_answer(*, yes: bool) -> None:
+def _require_answer(form: Format, *, yes: bool) -> None:
+    if form is Format.JSON and not yes:
+        note(
+            "error: --format json shows nothing to say yes to; look at `plan` first, then give --yes. Nothing was done."
+        )
+        raise typer.Exit(FAILED)
     if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
         note("error: there is no terminal to ask on; look at `plan` first, then give --yes. Nothing was done.")
         raise typer.Exit(FAILED)
