@@ -159,11 +159,12 @@ class Queue:
     def finish(self, conn: sa.Connection, items: Sequence[Item]) -> frozenset[int]:
         """Marks items done and releases what waited for them; returns the ids of those that were still held.
 
-        The others were taken over: what became of them is for their new holder to say.
+        The others were taken over: what became of them is for their new holder to say. Call it first of all that is
+        written down of a batch, also for none: planning waits for it, or it for planning (see `database`).
         """
+        database_of(conn).gate(conn, alone=False)
         if not items:
             return frozenset()
-        database_of(conn).gate(conn, alone=False)
         finished = self._fenced(conn, self._for(conn).finish, items, now=self._micros())
         self._release(conn, self._dependents(conn, finished))
         return finished

@@ -16,7 +16,7 @@ from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import NotFound, StateError
 from eadm_sync.plan.change import Change, group_key
 from eadm_sync.state.outcomes import AuditEntry, append_audit
-from exportqueue import Item, State, TargetStats, UnknownItem
+from exportqueue import Item, OpenCircuit, State, TargetStats, UnknownItem
 
 _UNFINISHED = (State.WAITING, State.READY, State.RUNNING, State.DEAD)
 _encode = msgspec.msgpack.Encoder().encode
@@ -32,6 +32,8 @@ class QueuedChange(msgspec.Struct, frozen=True):
         waits_for: Its unfinished prerequisites.
         held_by: Dead items that it waits for, directly or through others.
         paused: Why its target is paused, or None.
+        away: How its target is away, or None.
+        is_orphan: Whether no target is configured under this name any more.
     """
 
     item: Item
@@ -40,6 +42,8 @@ class QueuedChange(msgspec.Struct, frozen=True):
     waits_for: tuple[Item, ...]
     held_by: tuple[Item, ...]
     paused: str | None
+    away: OpenCircuit | None
+    is_orphan: bool
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -94,6 +98,8 @@ def item(context: Context, item_id: int) -> QueuedChange:
     queue = context.queue
     with context.reading() as database, database.read() as connection:
         found = _get(context, connection, item_id)
+        stats = (one for one in queue.stats(connection, finished=False) if one.target == found.target)
+        target = next(stats, TargetStats(found.target))
         change, unreadable = _read(context, found)
         is_waiting = found.state is State.WAITING
         return QueuedChange(
@@ -104,7 +110,9 @@ def item(context: Context, item_id: int) -> QueuedChange:
                 one for one in queue.prerequisites(connection, item_id) if is_waiting and one.state in _UNFINISHED
             ),
             held_by=tuple(queue.held_by(connection, item_id)) if is_waiting else (),
-            paused=next((one.paused for one in queue.stats(connection) if one.target == found.target), None),
+            paused=target.paused,
+            away=target.circuit,
+            is_orphan=found.target not in context.loaded.settings.targets,
         )
 
 

@@ -63,6 +63,7 @@ class Status(msgspec.Struct, frozen=True):
         accounts: By target.
         queue: By target; `done_last_hour` is not counted here.
         away: Targets that do not answer.
+        orphans: Targets that are not configured any more, with changes in the queue.
         last: The latest run, or None.
         jobs: The jobs of the configuration, with how each went last.
         daemons: Those that run, and those that died within a day or so.
@@ -77,6 +78,7 @@ class Status(msgspec.Struct, frozen=True):
     accounts: tuple[AccountCount, ...]
     queue: tuple[TargetStats, ...]
     away: tuple[OpenCircuit, ...]
+    orphans: tuple[str, ...]
     last: LastRun | None
     jobs: tuple[JobRow, ...]
     daemons: tuple[DaemonRow, ...]
@@ -95,6 +97,7 @@ def status(context: Context) -> Status:
 def status_of(context: Context, connection: Connection, *, exists: bool = True) -> Status:
     """As `status`, within a transaction."""
     queue = tuple(context.queue.stats(connection, finished=False))
+    targets = tuple(context.loaded.settings.targets)
     return Status(
         organisation=context.loaded.settings.organisation.name,
         exists=exists,
@@ -102,9 +105,10 @@ def status_of(context: Context, connection: Connection, *, exists: bool = True) 
         pending=_count(connection, tables.people, tables.IS_PENDING),
         absent=_count(connection, tables.source_records, tables.IS_ABSENT),
         quarantined=_quarantined(connection),
-        accounts=_accounts(connection, tuple(context.loaded.settings.targets)),
+        accounts=_accounts(connection, targets),
         queue=queue,
         away=tuple(one.circuit for one in queue if one.circuit is not None),
+        orphans=tuple(one.target for one in queue if one.target not in targets and one.oldest is not None),
         last=_last(connection),
         jobs=tuple(listed(context, connection)),
         daemons=daemons(connection, context.clock.now()),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+import yaml
 from sqlalchemy import MetaData, select, update
 
 from eadm_sync.app.context import open_context
@@ -14,7 +15,7 @@ from eadm_sync.app.syncing import sync
 from eadm_sync.cli.commands import queueing
 from eadm_sync.clock import SystemClock
 from eadm_sync.state import tables
-from exportqueue import State, define
+from exportqueue import OpenCircuit, State, define
 
 if TYPE_CHECKING:
     from .conftest import Shell
@@ -115,6 +116,34 @@ def test_a_paused_target_gets_nothing(shell: Shell) -> None:
     assert shell("queue", "resume", "directory").code == 0
     assert shell("queue", "resume", "directory").out == "directory was not paused\n"
     assert [action for action, _, _ in audit()] == ["retry", "pause", "resume"]
+
+
+@pytest.mark.usefixtures("refused")
+def test_a_target_that_is_away_is_told_of(shell: Shell) -> None:
+    """Since when, how, and when it is asked again: by stats, status and show."""
+    (dead,) = ids(shell, "dead")
+    context = open_context(Path("config.yaml"), SystemClock())
+    now = context.clock.now()
+    with context.writing() as database, database.write() as connection:
+        context.queue.open_up(connection, OpenCircuit("directory", now, now, 3, "no route to host"))
+
+    for command in (("queue", "stats"), ("status",), ("queue", "show", dead)):
+        told = shell(*command).out
+        assert "is away since" in told
+        assert "no route to host" in told
+    assert shell("queue", "stats", "-f", "json").json[0]["circuit"]["failures"] == 3
+
+
+def test_changes_of_a_target_that_was_removed_are_told_of(shell: Shell, refused: Path) -> None:
+    """Nobody delivers them any more: stats, status and show say so."""
+    (dead,) = ids(shell, "dead")
+    config = refused / "config.yaml"
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    settings["targets"] = {}
+    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    for command in (("queue", "stats"), ("status",), ("queue", "show", dead)):
+        assert "is not configured any more" in shell(*command).out
 
 
 @pytest.mark.usefixtures("settled")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from eadm_sync.cli.commands.standing import queue_rows
+from eadm_sync.cli.commands.standing import ORPHANS, absence, queue_rows
 from eadm_sync.cli.exits import DONE, FAILED
 from eadm_sync.cli.installation import installation
 from eadm_sync.cli.options import CONFIG, As, Config, Format
@@ -47,11 +47,17 @@ def queue_stats(config: Config = CONFIG, as_: As = Format.TABLE) -> int:
     """
     from eadm_sync.app import queueing
 
-    found = queueing.stats(installation(config))
+    context = installation(config)
+    found = queueing.stats(context)
     if as_ is Format.JSON:
         json_list(found)
-    else:
-        table(*queue_rows(found))
+        return DONE
+    table(*queue_rows(found))
+    for one in found:
+        if one.circuit is not None:
+            line(styled(f"{clean(one.target)} {absence(one.circuit)}", "yellow"))
+        if one.target not in context.loaded.settings.targets:
+            line(styled(f"{clean(one.target)} is not configured any more: {ORPHANS}", "yellow"))
     return DONE
 
 
@@ -153,6 +159,10 @@ def _why_it_waits(found: QueuedChange) -> Iterator[str]:
         yield f"it is not tried again before {clean(item.not_before)}"
     if found.paused is not None:
         yield f"its target is paused: {clean(found.paused)}"
+    if found.away is not None:
+        yield f"its target {absence(found.away)}"
+    if found.is_orphan:
+        yield f"its target is not configured any more: {ORPHANS}"
 
 
 def _show_change(change: Change) -> None:

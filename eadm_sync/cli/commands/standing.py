@@ -88,6 +88,16 @@ def queue_rows(stats: Iterable[Any], *, finished: bool = True) -> tuple[tuple[st
     return tuple(name.replace("_", " ") for name in fields), [[getattr(one, name) for name in fields] for one in stats]
 
 
+ORPHANS = "nobody delivers them until it is configured again; 'eadm-sync queue drop' drops them"
+"""What becomes of the changes of a target that is not there any more."""
+
+
+def absence(circuit: Any) -> str:
+    """Since when a target is away (an `exportqueue.OpenCircuit`), and what happens next."""
+    since, again = clean(circuit.opened_at), clean(circuit.probe_at)
+    return f"is away since {since} ({clean(circuit.error)}); it is asked again at {again}, by itself"
+
+
 def _advice(found: Status) -> Iterator[Advice]:
     """What to do, where something is not in order."""
     if found.last is not None:
@@ -113,11 +123,9 @@ def _advice(found: Status) -> Iterator[Advice]:
 def _advice_on_queue(found: Status) -> Iterator[Advice]:
     away = {one.target: one for one in found.away}
     for name, circuit in away.items():
-        since, again = clean(circuit.opened_at), clean(circuit.probe_at)
-        yield Advice(
-            FAILED,
-            f"{clean(name)} is away since {since} ({clean(circuit.error)}); it is asked again at {again}, by itself",
-        )
+        yield Advice(FAILED, f"{clean(name)} {absence(circuit)}")
+    for name in found.orphans:
+        yield Advice(FAILED, f"{clean(name)} is not configured any more, but changes are queued for it: {ORPHANS}")
     for one in found.queue:
         target = clean(one.target)
         if one.dead:
@@ -128,7 +136,7 @@ def _advice_on_queue(found: Status) -> Iterator[Advice]:
         if one.paused is not None:
             text = f"{target} is paused ({clean(one.paused)}): 'eadm-sync queue resume {target}' when it may go on"
             yield Advice(DONE, text)
-        elif (one.ready or one.retrying) and one.target not in away:
+        elif (one.ready or one.retrying) and one.target not in {*away, *found.orphans}:
             going = many(one.ready + one.retrying, "change")
             stopped = found.last.stopped_targets.get(one.target) if found.last is not None else None
             why = f" ({clean(stopped)})" if stopped else ""
