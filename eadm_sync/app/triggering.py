@@ -16,8 +16,9 @@ from eadm_sync.config.schedule import RELOAD, JobSettings
 from eadm_sync.errors import EadmError
 from eadm_sync.state import tables
 
-ALIVE_SECONDS = 30
-"""A daemon that has said nothing for longer is taken for dead; it speaks every five seconds."""
+ALIVE_SECONDS = 90
+"""A daemon that has said nothing for longer is taken for dead. It speaks every five seconds, but must be silent while
+a large import is being committed to an embedded database: for up to a minute."""
 
 _LOOK_SECONDS = 0.3
 

@@ -34,10 +34,13 @@ from eadm_sync.state.database import Database
 log = structlog.get_logger()
 
 _TICK_SECONDS = 0.25
-"""How soon a signal or a request is seen to."""
+"""How soon a signal is seen to."""
+
+_ANSWER_SECONDS = 0.5
+"""How often it is looked whether somebody asks for a job: it begins within a second."""
 
 _HEARTBEAT_SECONDS = 5.0
-"""`app.triggering.ALIVE_SECONDS` is six of these."""
+"""Many of these go into `app.triggering.ALIVE_SECONDS`."""
 
 _STEP_SECONDS = 0.05
 
@@ -83,7 +86,7 @@ class Daemon:
         self._former: list[Crew] = []
         self._rows: tuple[JobRow, ...] = ()
         self._state_reachable = True
-        self._check_at = self._beat_at = 0.0
+        self._check_at = self._beat_at = self._answer_at = 0.0
         self._started_at = self._last_tick = context.clock.now()
 
     def run(self) -> bool:
@@ -142,8 +145,9 @@ class Daemon:
             if time.monotonic() >= self._beat_at:
                 self._beat()
                 self._beat_at = time.monotonic() + _HEARTBEAT_SECONDS
-            if self._leads:
+            if self._leads and time.monotonic() >= self._answer_at:
                 self._answer()
+                self._answer_at = time.monotonic() + _ANSWER_SECONDS
         except StateError as error:
             if self._state_reachable:
                 log.error("state.unreachable", error=str(error))  # noqa: TRY400 - the words say it all

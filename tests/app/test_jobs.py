@@ -199,8 +199,10 @@ def test_without_a_daemon_nothing_is_asked_for(context: Context, clock: FixedClo
     """One that has died, or a worker, is none."""
     with context.writing() as database, database.write() as connection:
         triggering.beat(connection, "host:1", role="leader", version="1", started_at=NIGHT, now=clock.now())
-        triggering.beat(connection, "host:2", role="worker", version="1", started_at=NIGHT, now=NIGHT)
-    clock.moment += timedelta(seconds=40)
+        triggering.beat(
+            connection, "host:2", role="worker", version="1", started_at=NIGHT, now=NIGHT + timedelta(hours=1)
+        )
+    clock.moment += timedelta(seconds=100)
 
     with pytest.raises(triggering.NoDaemon):
         triggering.trigger(context, "nightly")

@@ -72,6 +72,21 @@ def test_a_brake_holds_in_the_daemon_as_in_the_shell(installation: Installation)
     assert len(installation.accounts()) == PEOPLE
 
 
+def test_a_job_behind_another_waits_for_its_success(installation: Installation):
+    """The import behind a fetch that failed would read yesterday's files."""
+    installation.schedule(
+        good=python("pass"), bad=python("raise SystemExit(1)"), next={"do": "sync", "after": "good"},
+        never={"do": "sync", "after": "bad"}, last={"do": "reconcile", "after": "next"},
+    )  # fmt: skip
+    daemon = installation.leader()
+
+    installation.ask("bad")
+    installation.ask("good")
+    daemon.wait_for("job.ended", job="last")
+
+    assert [one["job"] for one in daemon.events("job.ended")] == ["bad", "good", "next", "last"]
+
+
 def test_without_a_daemon_a_request_is_refused(installation: Installation):
     """It says so, and what helps; nothing is left behind for a daemon that comes later."""
     installation.schedule(now={"do": "sync"})
