@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from connectors.contract import Action, Kind
 from eadm_sync.app.context import Context
-from eadm_sync.app.effects import Comparison, Effect, effect_of
+from eadm_sync.app.effects import Comparison, Effect, as_known, effect_of, regrouped
 from eadm_sync.app.halving import Half, Summary
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.population import (
@@ -33,19 +33,18 @@ from eadm_sync.app.population import (
 )
 from eadm_sync.app.sides import NeedsName, Side
 from eadm_sync.clock import today
-from eadm_sync.desired import Desired, DesiredGroup
+from eadm_sync.desired import Desired
 from eadm_sync.desired import Value as PlainValue
 from eadm_sync.identifiers import NoFreeCandidate
 from eadm_sync.lifecycle import Standing
 from eadm_sync.model import Affiliation, Person
 from eadm_sync.plan.change import Change, GroupFrame, PersonFrame, Value
-from eadm_sync.plan.diff import Seal, diff_group, diff_person
+from eadm_sync.plan.diff import diff_person
 from eadm_sync.plan.plan import Problem
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset import Ruleset, load_ruleset
 from eadm_sync.ruleset.narrowing import Edits, edits_between, looking
 from eadm_sync.ruleset.rules import AccountRule
-from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
 _WORTH_A_PROCESS = 10_000
 """People; for fewer, a second process takes longer to start than it saves."""
@@ -161,7 +160,8 @@ class _Comparer:
         touched = [rule for side in (old, new) for rule in side.rules if rule.id in edits.touched]
         # Classes that do not run today are left out of an affiliation by `standing`, so that a condition on them is
         # only true to the day behind it.
-        self._touch_first = not edits.spreads and all("affiliation.classes" not in rule.when.fields for rule in touched)
+        other_days = edits.lifecycle or edits.order
+        self._touch_first = not other_days and all("affiliation.classes" not in rule.when.fields for rule in touched)
         self._look = looking(self._old.narrow, self._new.narrow)
         self._outcomes: dict[Hashable, _Outcome] = {}
         names = edits.identifiers
@@ -235,7 +235,8 @@ class _Comparer:
         return cases
 
     def _case(self, person: Person) -> _Case | None:
-        if self._touch_first and not self._is_touched(person, person.affiliations):
+        named = self._is_named(person)
+        if self._touch_first and named and not self._is_touched(person, person.affiliations):
             return None
         stand_before = self._old.stand(person, self.day)
         stand = self._new.stand(person, self.day) if self._edits.lifecycle else stand_before
@@ -243,7 +244,7 @@ class _Comparer:
             return None
         order_before = self._old.order(stand_before)
         order = self._new.order(stand) if self._edits.lifecycle or self._edits.order else order_before
-        whole = order != order_before or stand.enabled != stand_before.enabled or not self._is_named(person)
+        whole = order != order_before or stand.enabled != stand_before.enabled or not named
         if whole or self._touch_first or self._is_touched(person, order):
             return _Case(person, stand_before, stand, order_before, order, whole)
         return None
@@ -312,7 +313,7 @@ class _Comparer:
         changes = diff_person(
             case.person.id,
             after,
-            _as_known(before, case.stand_before, self._sealed),
+            as_known(before, case.stand_before, self._sealed),
             case.stand,
             seal=self._sealed,
             settings=self._new.ruleset.lifecycle,
@@ -320,7 +321,7 @@ class _Comparer:
             keeping=self._new.keeping,
         )
         caused = tuple([self._caused(change) for change in changes])
-        return _Outcome(before, after, caused, tuple(map(effect_of, caused)), tuple(_regrouped(before, after)))
+        return _Outcome(before, after, caused, tuple(map(effect_of, caused)), tuple(regrouped(before, after)))
 
     def _faults(self, case: _Case, outcome: _Outcome, made: Comparison) -> frozenset[str]:
         """Targets in which the new rules make an account that cannot be: nothing would change there."""
@@ -362,37 +363,3 @@ class _Comparer:
 
 def _targets(desired: Desired) -> list[str]:
     return [account.target for account in desired.accounts]
-
-
-def _regrouped(before: Desired, after: Desired) -> Iterator[tuple[tuple[str, str], GroupFrame]]:
-    """What changes of the groups themselves."""
-    was = {(group.target, group.key): group for group in before.groups}
-    for group in after.groups:
-        key = (group.target, group.key)
-        if key in was and group != was[key] and (changes := diff_group(group, _as_known_group(was[key]))):
-            yield key, GroupFrame(group.key, changes)
-
-
-def _as_known(desired: Desired, stand: Standing, seal: Seal) -> Known:
-    """What the old rules give, as if the targets held it."""
-    return Known(
-        accounts={
-            account.target: KnownAccount(
-                account.target,
-                "",
-                account.container,
-                stand.enabled,
-                dict(seal(account.target, account.attributes)),
-                account.rule,
-                None,
-            )
-            for account in desired.accounts
-        },
-        memberships={(row.target, row.group): (row.role, row.rule) for row in desired.memberships},
-        licences={(row.target, row.sku): row.rule for row in desired.licences},
-    )
-
-
-def _as_known_group(group: DesiredGroup) -> KnownGroup:
-    member_of = dict.fromkeys(group.member_of, group.rule)
-    return KnownGroup(group.target, group.key, "", group.container, dict(group.attributes), group.rule, member_of)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
 
 from connectors.contract import Action, Kind
+from eadm_sync.desired import Desired, DesiredGroup
+from eadm_sync.lifecycle import Standing
 from eadm_sync.plan.change import Change, GroupFrame
+from eadm_sync.plan.diff import Seal, diff_group
 from eadm_sync.plan.plan import Problem
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset.narrowing import RuleEdit
+from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
 
 class Effect(msgspec.Struct, frozen=True, order=True):
@@ -68,3 +73,37 @@ def effect_of(change: Change) -> Effect:
     """What a change is counted as."""
     what = change.sku or ", ".join(sorted(change.attributes)) if change.action is Action.UPDATE else change.sku or ""
     return Effect(change.rule, change.target, change.kind, change.action, what)
+
+
+def regrouped(before: Desired, after: Desired) -> Iterator[tuple[tuple[str, str], GroupFrame]]:
+    """What changes of the groups themselves."""
+    was = {(group.target, group.key): group for group in before.groups}
+    for group in after.groups:
+        key = (group.target, group.key)
+        if key in was and group != was[key] and (changes := diff_group(group, _known_group(was[key]))):
+            yield key, GroupFrame(group.key, changes)
+
+
+def as_known(desired: Desired, stand: Standing, seal: Seal) -> Known:
+    """What the old rules give, as if the targets held it."""
+    return Known(
+        accounts={
+            account.target: KnownAccount(
+                account.target,
+                "",
+                account.container,
+                stand.enabled,
+                dict(seal(account.target, account.attributes)),
+                account.rule,
+                None,
+            )
+            for account in desired.accounts
+        },
+        memberships={(row.target, row.group): (row.role, row.rule) for row in desired.memberships},
+        licences={(row.target, row.sku): row.rule for row in desired.licences},
+    )
+
+
+def _known_group(group: DesiredGroup) -> KnownGroup:
+    member_of = dict.fromkeys(group.member_of, group.rule)
+    return KnownGroup(group.target, group.key, "", group.container, dict(group.attributes), group.rule, member_of)

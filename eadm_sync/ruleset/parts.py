@@ -214,7 +214,7 @@ class Parts:
         Identifiers are left out: people keep the names they have, whatever becomes of the candidates.
         """
         used: dict[str, object] = {}
-        waiting = texts_in(said)
+        waiting = texts_in(said) if self.dependencies else []
         while waiting:
             for word in re.findall(r"[a-z][a-z0-9_]*", waiting.pop()):
                 if word in self.dependencies and word not in used:
