@@ -77,6 +77,19 @@ class TargetLine(msgspec.Struct, frozen=True):
     fault: str | None = None
 
 
+class ComparedLine(msgspec.Struct, frozen=True):
+    """What `reconcile` says of one target: objects compared, how many `differ`, and why it could not be read, or None.
+
+    `drifts` are the first that differ: (object, what, attributes).
+    """
+
+    target: str
+    compared: int
+    differ: int
+    fault: str | None = None
+    drifts: tuple[tuple[str, str, str], ...] = ()
+
+
 class RunReport(msgspec.Struct, frozen=True):
     """The report of one run.
 
@@ -99,6 +112,8 @@ class RunReport(msgspec.Struct, frozen=True):
         targets: By target.
         problems: (person's id, why the rules could not serve them).
         removed: What housekeeping removed, by kind.
+        compared: What was compared with known state, by target.
+        output: The end of what a job's program said.
     """
 
     id: str
@@ -119,6 +134,8 @@ class RunReport(msgspec.Struct, frozen=True):
     targets: tuple[TargetLine, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
     removed: dict[str, int] = {}
+    compared: tuple[ComparedLine, ...] = ()
+    output: str = ""
 
     @property
     def planned(self) -> bool:
@@ -171,6 +188,8 @@ def assembled(run: Mapping[str, Any], content: Mapping[str, Any]) -> RunReport:
         targets=tuple(_targets(content)),
         problems=tuple((each["person"], each["reason"]) for each in content.get("problems", ())),
         removed={name: number for name, number in content.get("removed", {}).items() if type(number) is int},
+        compared=tuple(_compared(content)),
+        output=content.get("output", ""),
     )
 
 
@@ -194,6 +213,12 @@ def _changes(content: Mapping[str, Any]) -> Iterator[ChangeLine]:
 def _targets(content: Mapping[str, Any]) -> Iterator[TargetLine]:
     for name, each in content.get("targets", {}).items():
         yield TargetLine(name, each["done"], each["retried"], each["dead"], each["left"], each.get("error"))
+
+
+def _compared(content: Mapping[str, Any]) -> Iterator[ComparedLine]:
+    for name, each in content.get("drift", {}).items():
+        drifts = tuple((one["object"], one["what"], ", ".join(one.get("names", ()))) for one in each["drifts"])
+        yield ComparedLine(name, each["compared"], sum(each["counts"].values()), each.get("error"), drifts)
 
 
 def _hold(hold: Mapping[str, Any]) -> HoldLine:
@@ -231,6 +256,8 @@ def sections_of(report: RunReport) -> tuple[Section, ...]:
         _targets_section(report),
         Section("Not served by the rules", notes=tuple(_problems(report))),
         Section("Removed", ("what", "rows"), tuple((name, each) for name, each in report.removed.items() if each)),
+        *_compared_sections(report),
+        Section("Said", notes=tuple(report.output.splitlines())),
     )
     return tuple(one for one in sections if one.rows or one.notes)
 
@@ -285,6 +312,17 @@ def _targets_section(report: RunReport) -> Section:
             ),
         ),
     )
+
+
+def _compared_sections(report: RunReport) -> Iterator[Section]:
+    yield Section(
+        "Compared",
+        ("target", "compared", "differ"),
+        tuple((one.target, one.compared, one.differ) for one in report.compared),
+        tuple(f"{one.target} could not be read: {one.fault}" for one in report.compared if one.fault is not None),
+    )
+    rows = tuple((one.target, *drift) for one in report.compared for drift in one.drifts)
+    yield Section("Not as it was left", ("target", "object", "what", "attributes"), rows)
 
 
 def _problems(report: RunReport) -> Iterator[str]:

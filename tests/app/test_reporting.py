@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from eadm_sync.app.reporting import assembled, report_of, sections_of, text_lines
+from eadm_sync.app.reporting import as_text, assembled, report_of, sections_of, text_lines
 from eadm_sync.errors import NotFound
 from eadm_sync.state import tables
 
@@ -174,3 +174,18 @@ def test_a_run_that_is_not_there_is_an_error_that_helps(place: Place):
         report_of(place.context, "2020")
 
     assert raised.value.near == (latest,)
+
+
+def test_what_was_compared_and_what_a_program_said_is_shown():
+    """Runs of jobs that plan nothing have something to tell, too."""
+    drift = {"object": "account:hr:1", "what": "attributes", "names": ["title"]}
+    ad = {"compared": 240, "counts": {"account.attributes": 1}, "drifts": [drift], "error": None}
+    row = {"id": "1", "command": "reconcile", "actor": "root", "status": "done"}
+    moments = {"started_at": "2026-11-23T01:00:00+00:00", "finished_at": "2026-11-23T01:00:09+00:00"}
+
+    report = assembled({**row, **moments}, {"drift": {"ad": ad}, "output": "fetched 3 files\n\x1b[2Jdone\n"})
+    text = as_text(report)
+
+    assert "ad           240       1\n" in text
+    assert "ad      account:hr:1  attributes  title\n" in text
+    assert "Said\n  fetched 3 files\n  \\x1b[2Jdone\n" in text
