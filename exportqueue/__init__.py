@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exportqueue.circuit import Circuit, OpenCircuit
     from exportqueue.errors import LeaseExpired, LeaseLost, NoResult, QueueError, UnknownItem
     from exportqueue.handler import Handler, Result
-    from exportqueue.item import Item, NewItem, State, Superseded, TargetStats, Unfinished
+    from exportqueue.item import Item, NewItem, Phase, State, Superseded, TargetStats, Unfinished, Wanted
     from exportqueue.memory import MemoryQueue
     from exportqueue.outlook import Outlook
     from exportqueue.pace import Pace
@@ -26,7 +26,7 @@ _HOMES = {
     "circuit": ("Circuit", "OpenCircuit"),
     "errors": ("LeaseExpired", "LeaseLost", "NoResult", "QueueError", "UnknownItem"),
     "handler": ("Handler", "Result"),
-    "item": ("Item", "NewItem", "State", "Superseded", "TargetStats", "Unfinished"),
+    "item": ("Item", "NewItem", "Phase", "State", "Superseded", "TargetStats", "Unfinished", "Wanted"),
     "memory": ("MemoryQueue",),
     "outlook": ("Outlook",),
     "pace": ("Pace",),
@@ -51,6 +51,7 @@ __all__ = [
     "OpenCircuit",
     "Outlook",
     "Pace",
+    "Phase",
     "Queue",
     "QueueError",
     "QueueTables",
@@ -63,6 +64,7 @@ __all__ = [
     "UnknownItem",
     "Verdict",
     "VerdictKind",
+    "Wanted",
     "Worker",
     "define",
 ]

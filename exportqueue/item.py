@@ -44,6 +44,25 @@ class State(StrEnum):
     """Will never be delivered; `Item.reason` says why. Final."""
 
 
+class Phase(StrEnum):
+    """What operators see of an item: its state, with that told apart which needs somebody and which comes by itself."""
+
+    READY = "ready"
+    """Could be claimed now."""
+    WAITING = "waiting"
+    """For a prerequisite that is on its way, or for its first not-before."""
+    RUNNING = "running"
+    """Held by a worker."""
+    RETRYING = "retrying"
+    """Failed before, due later."""
+    DEAD = "dead"
+    """Failed for good."""
+    HELD = "held"
+    """Waits, directly or through others, for a dead item."""
+    DONE = "done"
+    DROPPED = "dropped"
+
+
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.WAITING: frozenset({State.READY, State.DROPPED}),
     State.READY: frozenset({State.RUNNING, State.DROPPED}),
@@ -155,19 +174,35 @@ class Unfinished(msgspec.Struct, frozen=True, gc=False):
     state: State
 
 
-class TargetStats(msgspec.Struct, frozen=True):
-    """One target's part of the queue. The first six numbers exclude one another and add up to all unfinished items.
+class Wanted(msgspec.Struct, frozen=True):
+    """Which items are looked for: those that fulfil all conditions that are not None.
 
     Attributes:
         target: Name of the target.
-        ready: Could be claimed now.
-        waiting: Wait for a prerequisite that is on its way, or for their first not-before.
-        running: Held by a worker.
-        retrying: Failed before, due later.
-        dead: Failed for good.
-        held: Wait, directly or through others, for a dead item.
+        phase: Where they are. None: all that are unfinished.
+        subject: As `NewItem`.
+        object_key: Likewise.
+    """
+
+    target: str | None = None
+    phase: Phase | None = None
+    subject: str | None = None
+    object_key: str | None = None
+
+
+class TargetStats(msgspec.Struct, frozen=True):
+    """One target's part of the queue. The first six numbers, of `Phase`, add up to all unfinished items.
+
+    Attributes:
+        target: Name of the target.
+        ready: As `Phase`; so are the following.
+        waiting: …
+        running: …
+        retrying: …
+        dead: …
+        held: …
         oldest: When the oldest unfinished item was enqueued, or None.
-        done_last_hour: Items done within the last hour.
+        rate_per_second: Items done lately, per second since the first of them; 0 after minutes without any.
         paused: Why the target is paused, or None.
         circuit: How the target is away, or None.
     """
@@ -180,9 +215,21 @@ class TargetStats(msgspec.Struct, frozen=True):
     dead: int = 0
     held: int = 0
     oldest: datetime | None = None
-    done_last_hour: int = 0
+    rate_per_second: float = 0.0
     paused: str | None = None
     circuit: OpenCircuit | None = None
+
+
+def phase_of(item: Item, now: datetime) -> Phase:
+    """Where an item is that is not held."""
+    if item.state is State.READY and item.not_before is not None and item.not_before > now:
+        return Phase.RETRYING if item.attempts else Phase.WAITING
+    return Phase(item.state.value)
+
+
+def rate(done: int, first: datetime, now: datetime) -> float:
+    """Items per second, of which the first was done at a moment; those of the first second count as those of one."""
+    return done / max((now - first).total_seconds(), 1.0)
 
 
 def describe(error: BaseException) -> str:

@@ -23,16 +23,19 @@ from exportqueue.item import (
     UNSTARTED,
     Item,
     NewItem,
+    Phase,
     State,
     Superseded,
     TargetStats,
     Unfinished,
+    Wanted,
     describe,
+    phase_of,
+    rate,
 )
 from exportqueue.outlook import Outlook
+from exportqueue.overview import LATELY, SAMPLE
 from exportqueue.queue import SUPERSEDED
-
-HOUR = timedelta(hours=1)
 
 
 def _now() -> datetime:
@@ -196,7 +199,7 @@ class MemoryQueue:
         """As `Queue.stats`."""
         targets = {item.target for item in self._items.values() if item.state in UNFINISHED}
         if finished:
-            targets |= {item.target for item in self._items.values() if self._is_recent(item)}
+            targets |= {item.target for item in self._items.values() if self._rate(item.target)}
         return [
             self._stats(target, finished=finished)
             for target in sorted(targets | self._pauses.keys() | self._circuits.keys())
@@ -288,7 +291,29 @@ class MemoryQueue:
         )
         return [item for item, _ in zip(found, range(limit), strict=False)]
 
+    def select(self, conn: Any, wanted: Wanted, limit: int = 100) -> Sequence[Item]:
+        """As `Queue.select`."""
+        return [item for _, item in sorted(self._items.items()) if self._is_wanted(item, wanted)][:limit]
+
+    def count(self, conn: Any, wanted: Wanted) -> int:
+        """As `Queue.count`."""
+        return sum(self._is_wanted(item, wanted) for item in self._items.values())
+
+    def phases(self, conn: Any, items: Sequence[Item]) -> dict[int, Phase]:
+        """As `Queue.phases`."""
+        return {item.id: self._phase(item) for item in items}
+
     # ---------------------------------------------------------------- within
+
+    def _phase(self, item: Item) -> Phase:
+        is_held = item.state is State.WAITING and bool(self.held_by(None, item.id))
+        return Phase.HELD if is_held else phase_of(item, self._clock())
+
+    def _is_wanted(self, item: Item, wanted: Wanted) -> bool:
+        names = ("target", "subject", "object_key")
+        if any(getattr(wanted, name) not in {None, getattr(item, name)} for name in names):
+            return False
+        return item.state in UNFINISHED if wanted.phase is None else self._phase(item) is wanted.phase
 
     def _add(self, new: NewItem, needs: frozenset[int], plan_id: str | None, run_id: str | None) -> None:
         item_id, self._next_id = self._next_id, self._next_id + 1
@@ -338,8 +363,13 @@ class MemoryQueue:
                 if not any(needed is not None and needed.state in UNFINISHED for needed in ahead):
                     self._change(item, state=State.READY)
 
-    def _is_recent(self, item: Item) -> bool:
-        return item.state is State.DONE and item.finished_at is not None and item.finished_at >= self._clock() - HOUR
+    def _rate(self, target: str) -> float:
+        now = self._clock()
+        done = [item for item in self._items.values() if item.state is State.DONE]
+        ended = ((item.finished_at, item.target) for item in done if item.finished_at is not None)
+        recent = sorted((one for one in ended if one[0] >= now - LATELY), reverse=True)[:SAMPLE]
+        mine = [moment for moment, each in recent if each == target]
+        return rate(len(mine), mine[-1], now) if mine else 0.0
 
     def _stats(self, target: str, *, finished: bool) -> TargetStats:
         now = self._clock()
@@ -358,7 +388,7 @@ class MemoryQueue:
             dead=count[State.DEAD],
             held=held,
             oldest=min((item.created_at for item in open_), default=None),
-            done_last_hour=sum(map(self._is_recent, mine)) if finished else 0,
+            rate_per_second=self._rate(target) if finished else 0.0,
             paused=self._pauses.get(target),
             circuit=self._circuits.get(target),
         )

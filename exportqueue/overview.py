@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from exportqueue.database import database_of
-from exportqueue.item import Item, State, TargetStats, Unfinished, from_micros, to_micros
+from exportqueue.item import (
+    Item,
+    Phase,
+    State,
+    TargetStats,
+    Unfinished,
+    Wanted,
+    from_micros,
+    phase_of,
+    rate,
+    to_micros,
+)
 from exportqueue.outlook import open_circuits
 from exportqueue.rows import to_item
 from exportqueue.tables import IS_DEAD, IS_FINISHED, IS_UNFINISHED, QueueTables
 
-HOUR = timedelta(hours=1)
+LATELY = timedelta(minutes=5)
+"""What a rate is taken from: long enough for a target that takes seconds for each batch."""
+
+SAMPLE = 10_000
+"""Of those items only the last so many: a rate costs the same whatever was done."""
 
 
 def unfinished(conn: sa.Connection, tables: QueueTables, subjects: Collection[str] | None) -> Iterator[Unfinished]:
@@ -52,6 +67,56 @@ def find(
     return [to_item(row) for row in conn.execute(query)]
 
 
+def select(conn: sa.Connection, tables: QueueTables, wanted: Wanted, now: datetime, limit: int) -> list[Item]:
+    """Up to `limit` of the items wanted, in order of id."""
+    query = sa.select(tables.items).where(*_conditions(tables, wanted, now)).order_by(tables.items.c.id).limit(limit)
+    return [to_item(row) for row in conn.execute(query)]
+
+
+def count(conn: sa.Connection, tables: QueueTables, wanted: Wanted, now: datetime) -> int:
+    """How many items are wanted."""
+    query = sa.select(sa.func.count()).select_from(tables.items).where(*_conditions(tables, wanted, now))
+    return conn.execute(query).scalar_one()
+
+
+def phases(conn: sa.Connection, tables: QueueTables, items: Sequence[Item], now: datetime) -> dict[int, Phase]:
+    """Where each of some items is, by id."""
+    waiting = [item.id for item in items if item.state is State.WAITING]
+    held: set[int] = set()
+    if waiting:
+        database, downstream = database_of(conn), _held(tables)
+        query = sa.select(downstream.c.id).where(database.among(downstream.c.id, "ids"))
+        held.update(conn.execute(query, {"ids": database.pack(waiting)}).scalars())
+    return {item.id: Phase.HELD if item.id in held else phase_of(item, now) for item in items}
+
+
+def _conditions(tables: QueueTables, wanted: Wanted, now: datetime) -> Iterator[sa.ColumnElement[bool]]:
+    items = tables.items.c
+    given = ((items.target, wanted.target), (items.subject, wanted.subject), (items.object_key, wanted.object_key))
+    yield from (column == value for column, value in given if value is not None)
+    due: sa.ColumnElement[bool] = sa.func.coalesce(items.not_before, 0) <= to_micros(now)
+    is_held = items.id.in_(sa.select(_held(tables).c.id))
+    match wanted.phase:
+        case None:
+            yield sa.and_(IS_UNFINISHED)
+        case Phase.READY:
+            yield sa.and_(_is(tables, State.READY), due)
+        case Phase.RETRYING:
+            yield sa.and_(_is(tables, State.READY), ~due, items.attempts > 0)
+        case Phase.HELD:
+            yield sa.and_(_is(tables, State.WAITING), is_held)
+        case Phase.WAITING:
+            late = sa.and_(_is(tables, State.READY), ~due, items.attempts == 0)
+            yield sa.and_(IS_UNFINISHED, sa.or_(late, sa.and_(_is(tables, State.WAITING), ~is_held)))
+        case phase:
+            yield _is(tables, State(phase.value))
+
+
+def _is(tables: QueueTables, state: State) -> sa.ColumnElement[bool]:
+    """A condition on the state as indexes have it."""
+    return tables.items.c.state == sa.literal_column(f"'{state.value}'", sa.Text)
+
+
 def prerequisites(conn: sa.Connection, tables: QueueTables, item_id: int) -> list[Item]:
     """What an item waits, or waited, for directly."""
     items, edges = tables.items.c, tables.prerequisites.c
@@ -79,13 +144,13 @@ def held_by(conn: sa.Connection, tables: QueueTables, item_id: int) -> list[Item
 def stats(conn: sa.Connection, tables: QueueTables, now: datetime, *, finished: bool = True) -> list[TargetStats]:
     """Every target that has unfinished items, a pause, an absence or, if `finished`, items done lately; by name."""
     counted: dict[str, dict[str, Any]] = {}
-    for target, state, count, later, retrying, oldest in conn.execute(_by_state(tables, to_micros(now))):
-        _count(counted.setdefault(target, {}), state, (count, later, retrying), oldest)
-    for target, count in conn.execute(_held(tables)):
-        counted[target]["held"] = count
-        counted[target]["waiting"] -= count
-    for target, count in conn.execute(_done_since(tables, to_micros(now - HOUR))) if finished else ():
-        counted.setdefault(target, {})["done_last_hour"] = count
+    for target, state, number, later, retrying, oldest in conn.execute(_by_state(tables, to_micros(now))):
+        _count(counted.setdefault(target, {}), state, (number, later, retrying), oldest)
+    for target, number in conn.execute(_held_by_target(tables)):
+        counted[target]["held"] = number
+        counted[target]["waiting"] -= number
+    for target, number, first in conn.execute(_done_lately(tables, to_micros(now - LATELY))) if finished else ():
+        counted.setdefault(target, {})["rate_per_second"] = rate(number, from_micros(first), now)
     for target, reason in conn.execute(sa.select(tables.pauses.c.target, tables.pauses.c.reason)):
         counted.setdefault(target, {})["paused"] = reason
     for target, circuit in open_circuits(conn, tables).items():
@@ -124,8 +189,13 @@ def _by_state(tables: QueueTables, now: int) -> sa.Select[Any]:
     )
 
 
-def _held(tables: QueueTables) -> sa.Select[Any]:
-    """Counts what is downstream of dead items: the cost grows with those alone."""
+def _held_by_target(tables: QueueTables) -> sa.Select[Any]:
+    held = _held(tables)
+    return sa.select(held.c.target, sa.func.count()).group_by(held.c.target)
+
+
+def _held(tables: QueueTables) -> sa.CTE:
+    """What is downstream of dead items, with its target: the cost grows with those alone."""
     items, edges = tables.items, tables.prerequisites
     waiting = items.alias("waiting")
     is_waiting = waiting.c.state == sa.literal_column("'waiting'", sa.Text)
@@ -136,19 +206,22 @@ def _held(tables: QueueTables) -> sa.Select[Any]:
         .where(edges.c.needs_id.in_(dead), is_waiting)
         .cte("held", recursive=True)
     )
-    held = held.union(
+    return held.union(
         sa.select(waiting.c.id, waiting.c.target)
         .join(edges, edges.c.item_id == waiting.c.id)
         .join(held, held.c.id == edges.c.needs_id)
         .where(is_waiting)
     )
-    return sa.select(held.c.target, sa.func.count()).group_by(held.c.target)
 
 
-def _done_since(tables: QueueTables, moment: int) -> sa.Select[Any]:
+def _done_lately(tables: QueueTables, since: int) -> sa.Select[Any]:
+    """By target, how many were done and when the first of them was; the index finds the last ones."""
     items = tables.items.c
-    return (
-        sa.select(items.target, sa.func.count())
-        .where(IS_FINISHED, items.state == State.DONE, items.finished_at >= moment)
-        .group_by(items.target)
+    done = (
+        sa.select(items.target, items.finished_at)
+        .where(IS_FINISHED, items.state == State.DONE, items.finished_at >= since)
+        .order_by(items.finished_at.desc())
+        .limit(SAMPLE)
+        .subquery()
     )
+    return sa.select(done.c.target, sa.func.count(), sa.func.min(done.c.finished_at)).group_by(done.c.target)

@@ -18,10 +18,12 @@ from exportqueue.errors import LeaseLost, UnknownItem
 from exportqueue.item import (
     Item,
     NewItem,
+    Phase,
     State,
     Superseded,
     TargetStats,
     Unfinished,
+    Wanted,
     describe,
     to_micros,
 )
@@ -238,9 +240,9 @@ class Queue:
     # ---------------------------------------------------------------- operating
 
     def stats(self, conn: sa.Connection, *, finished: bool = True) -> Sequence[TargetStats]:
-        """Every target that has unfinished items, recent ones or a pause, by name.
+        """Every target that has unfinished items, a pause or an absence, or with `finished` recent ones, by name.
 
-        Counting what was done takes time after a large run; without `finished` it is left out, and costs nothing.
+        Without `finished` no rate is taken.
         """
         return overview.stats(conn, self.tables, self._clock(), finished=finished)
 
@@ -308,6 +310,18 @@ class Queue:
     ) -> Sequence[Item]:
         """Up to `limit` items that fulfil all conditions given, in order of id."""
         return overview.find(conn, self.tables, target=target, state=state, subject=subject, limit=limit)
+
+    def select(self, conn: sa.Connection, wanted: Wanted, limit: int = 100) -> Sequence[Item]:
+        """Up to `limit` of the items wanted, in order of id."""
+        return overview.select(conn, self.tables, wanted, self._clock(), limit)
+
+    def count(self, conn: sa.Connection, wanted: Wanted) -> int:
+        """How many items are wanted."""
+        return overview.count(conn, self.tables, wanted, self._clock())
+
+    def phases(self, conn: sa.Connection, items: Sequence[Item]) -> dict[int, Phase]:
+        """Where each of some items is, as operators see it; by id."""
+        return overview.phases(conn, self.tables, items, self._clock())
 
     # ---------------------------------------------------------------- within
 

@@ -61,7 +61,7 @@ class Status(msgspec.Struct, frozen=True):
         absent: Records that their source does not have any more.
         quarantined: What imports left out, by source.
         accounts: By target.
-        queue: By target; `done_last_hour` is not counted here.
+        queue: By target; no rate is taken here.
         away: Targets that do not answer.
         orphans: Targets that are not configured any more, with changes in the queue.
         last: The latest run, or None.

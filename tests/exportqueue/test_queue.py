@@ -432,7 +432,7 @@ def test_stats_count_every_item_once(store: Any):
         dead=1,
         held=2,
         oldest=store.clock() - timedelta(seconds=60),
-        done_last_hour=1,
+        rate_per_second=1 / 60,
         paused=None,
     )
 

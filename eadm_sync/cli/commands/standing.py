@@ -83,7 +83,7 @@ def _show_status(found: Status, advice: list[Advice]) -> None:
 
 def queue_rows(stats: Iterable[Any], *, finished: bool = True) -> tuple[tuple[str, ...], list[list[object]]]:
     """Headings and rows that show the export queue by target."""
-    counts = ("ready", "waiting", "running", "retrying", "dead", "held", *(("done_last_hour",) if finished else ()))
+    counts = ("ready", "waiting", "running", "retrying", "dead", "held", *(("rate_per_second",) if finished else ()))
     fields = ("target", *counts, "oldest", "paused")
     return tuple(name.replace("_", " ") for name in fields), [[getattr(one, name) for name in fields] for one in stats]
 
