@@ -69,7 +69,7 @@ def main() -> None:
         lambda _: Verdict(VerdictKind.RETRY),
         policy=RetryPolicy(max_attempts=1000),  # any item may be in hand whenever a worker is killed
         batch_size=10,
-        lease_seconds=2.0,
+        lease_seconds=1.0,
         idle_seconds=0.05,
     )
     worker.run(lambda: False)
