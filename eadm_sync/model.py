@@ -114,6 +114,18 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     extra: dict[str, str] = {}
 
 
+class Orders(msgspec.Struct, frozen=True):
+    """What somebody ordered from the shell about one person, besides what sources and rules say.
+
+    Attributes:
+        stopped: All accounts are to be disabled until the order is taken back.
+        extended_until: Access is kept up to this day, included, though nothing counts any more; or None.
+    """
+
+    stopped: bool = False
+    extended_until: date | None = None
+
+
 class Unit(msgspec.Struct, frozen=True, omit_defaults=True):
     """A node of the organisation tree.
 

@@ -60,6 +60,17 @@ people = Table(
     Index("people_pending", "id", "pending", **only(IS_PENDING)),
 )
 
+person_orders = Table(
+    "person_orders",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),  # stop | extend
+    Column("until", Text),  # last day, for extend
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
 units = Table(
     "units",
     metadata,
@@ -111,6 +122,7 @@ known_accounts = Table(
     Column("rule", Text, nullable=False),
     Column("ruleset_version", Text, nullable=False),
     Column("deactivated_on", Text),  # the day it was disabled because nothing gives it any more; starts retention
+    Column("lost_on", Text),  # the day a plan first found that nothing gives it any more; starts the overlap
     Index("known_accounts_anchor", "target", "anchor", unique=True),
     Index("known_accounts_enabled", "target", "enabled"),  # counted without reading attributes
 )
@@ -137,6 +149,7 @@ known_memberships = Table(
     Column("role", Text, nullable=False),
     Column("rule", Text, nullable=False),
     Column("ruleset_version", Text, nullable=False, server_default=""),  # "" where an older program gave it
+    Column("lost_on", Text),  # as for accounts
     Index("known_memberships_group", "target", "group_key"),
     sqlite_with_rowid=False,
 )
@@ -161,6 +174,7 @@ known_licences = Table(
     Column("sku", Text, primary_key=True),
     Column("rule", Text, nullable=False),
     Column("ruleset_version", Text, nullable=False, server_default=""),  # as for memberships
+    Column("lost_on", Text),  # as for accounts
     Index("known_licences_sku", "target", "sku"),
     sqlite_with_rowid=False,
 )
