@@ -76,6 +76,27 @@ def test_a_target_that_is_down_stops_no_other(small_town: Town, settled_small: T
     small_town.assert_settled()
 
 
+def test_a_week_away_loses_nothing(small_town: Town):
+    """Somebody comes each day, and is there in the end; nobody's change has spent an attempt."""
+    small_town.sync()
+    small_town.fail("ad", DOWN)
+    people = []
+    for day in range(1, 8):
+        people.append(small_town.on(FIRST_DAY + timedelta(days=day)).hire(f"00900{day}", "Åse", f"Ny{day}"))
+        assert not small_town.sync().is_complete
+        for _ in range(4):
+            small_town.later(hours=5).deliver()
+    attempts = {item.attempts for item in small_town.items()}
+    small_town.fail("ad")
+
+    report = small_town.on(FIRST_DAY + timedelta(days=8)).sync()
+
+    assert report.is_complete
+    assert attempts == {0}
+    assert all(small_town.account(person) for person in people)
+    small_town.assert_settled()
+
+
 def test_a_run_with_nothing_new_delivers_what_was_left(small_town: Town):
     """A target that comes back is served by the next run, whatever that run finds in the sources."""
     small_town.fail("ad", DOWN)

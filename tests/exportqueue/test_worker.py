@@ -185,6 +185,90 @@ def test_an_absent_target_costs_no_attempt(store: Any):
     assert worker.drain().done == 250
 
 
+def test_a_week_away_is_waited_out_quietly(store: Any):
+    """A probe in half an hour at most, one item each; then everything arrives, with all its attempts left."""
+    fill(store, 250)
+    began = store.clock()
+    back = began + timedelta(days=7)
+
+    def act(_: Item) -> None:
+        if store.clock() < back:
+            raise Away("connection refused")
+
+    handler = Script(act)
+    circuit = Circuit(cap_seconds=1800)
+    worker = make(store, handler, policy=RetryPolicy(max_attempts=1), circuit=circuit, idle_seconds=900)
+    worker.run(lambda: len(handler.delivered) == 250)
+    probes = handler.batches[1:-4]  # behind the batch that found the target away, before those that were delivered
+    assert set(probes) == {1}
+    assert 300 < len(probes) <= 7 * 24 * 2 + 9
+    assert handler.batches[0] == 100
+    assert store.clock() - back <= timedelta(seconds=2700)
+    assert {(item.state, item.attempts) for item in items(store)} == {(State.DONE, 0)}
+    with store.begin() as conn:
+        assert store.queue.open_circuit(conn, "ad") is None
+
+
+def test_workers_probe_an_absent_target_one_at_a_time(store: Any):
+    """What one has found is known to all, and whoever comes first when it is time asks for all of them."""
+    fill(store, 9)
+    asked: list[str] = []
+
+    def act(_: Item) -> None:
+        asked.append(threading.current_thread().name)
+        raise Away("connection refused")
+
+    first, second = (make(store, Script(act), circuit=Circuit(base_seconds=60)) for _ in range(2))
+    first.drain()
+    second.drain()
+    assert len(asked) == 9  # the batch in which the first one found it away
+    store.clock.forward(60)
+    second.drain()
+    first.drain()
+    assert len(asked) == 10
+    with store.begin() as conn:
+        circuit = store.queue.open_circuit(conn, "ad")
+    assert (circuit.failures, circuit.error) == (2, "connection refused")
+    assert circuit.probe_at - store.clock() == timedelta(seconds=120)
+
+
+def test_a_fault_on_this_side_is_nobodys(store: Any):
+    """A state that fails while a batch is prepared: all is given back, and whoever runs the worker is told."""
+    fill(store, 2)
+
+    class NoState(Exception):
+        pass
+
+    class Broken(Script):
+        def deliver(self, items: Sequence[Item]) -> Iterator[Result]:
+            yield Result(items[0].id)
+            raise NoState
+
+    def fault(error: Exception) -> Verdict:
+        return Verdict(VerdictKind.ABORT) if isinstance(error, NoState) else classify(error)
+
+    worker = make(store, Broken())
+    worker.classify = fault
+    with pytest.raises(NoState):
+        worker.drain()
+    assert [(item.state, item.attempts) for item in items(store)] == [(State.DONE, 0), (State.READY, 0)]
+
+
+def test_an_interrupted_probe_is_made_up_for_at_once(store: Any):
+    """It told nothing of the target: whoever comes next asks."""
+    fill(store, 1)
+    make(store, Script(failing(Away, "k0"))).drain()
+    store.clock.forward(5)
+
+    class Interrupted(Script):
+        def deliver(self, items: Sequence[Item]) -> Iterator[Result]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make(store, Interrupted()).drain()
+    assert make(store, Script()).drain().done == 1
+
+
 def test_an_error_of_the_batch_leaves_results_standing(store: Any):
     """What was reported before the batch broke is done; the rest comes again."""
     fill(store)
