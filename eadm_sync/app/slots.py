@@ -129,6 +129,7 @@ class Slot:
 
     def run(self) -> None:
         """Delivers until told to stop or, if ordered so, until nothing is left. Raises nothing."""
+        structlog.contextvars.bind_contextvars(target=self.target, slot=self.number)  # of this thread alone
         while not self.orders.stopping.is_set():
             try:
                 self._take_turn()

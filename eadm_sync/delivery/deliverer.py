@@ -30,7 +30,7 @@ from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database
 from eadm_sync.state.known import Attributes, KnownAccount, KnownGroup, load_accounts, load_groups
 from eadm_sync.state.outcomes import AuditEntry, Confirmations, append_audit, confirm, count_confirmed, mark_confirmed
-from exportqueue import Item, Result
+from exportqueue import Item, Result, State
 
 log = structlog.get_logger()
 
@@ -110,6 +110,10 @@ class Deliverer:
 
     def record(self, connection: Connection, results: Sequence[Result]) -> None:
         """Writes known state and audit in the transaction that finishes the items."""
+        for result in results:
+            if result.error is not None:  # by its kind only: the words of targets can hold people's data
+                tell = log.warning if result.state is State.DEAD else log.info
+                tell("item.failed", item=result.item_id, target=self.name, error=type(result.error).__name__)
         delivered = [result.value for result in results if isinstance(result.value, Delivered) and result.error is None]
         if delivered:
             # First of all: from here on nobody else writes down what this target confirmed, so that the audit's ids
