@@ -87,7 +87,8 @@ def open_engine(url: str, folder: str) -> sa.Engine:
     """An engine with the durability of the real thing: SQLite with synchronous=FULL, PostgreSQL as it is set up."""
     if url != "sqlite":
         return sa.create_engine(url)
-    engine = sa.create_engine(f"sqlite:///{Path(folder) / 'queue.db'}")
+    # Four processes that do nothing but write starve one of them for seconds: SQLite's lock is not a fair one.
+    engine = sa.create_engine(f"sqlite:///{Path(folder) / 'queue.db'}", connect_args={"timeout": 60})
 
     @sa.event.listens_for(engine, "connect")
     def _connected(connection: Any, _record: object) -> None:
