@@ -10,6 +10,7 @@ from sqlalchemy import event, text
 from eadm_sync.app.context import complete_metadata
 from eadm_sync.app.status import status
 from eadm_sync.app.triggering import ALIVE_SECONDS
+from eadm_sync.daemon.metrics import facts
 from eadm_sync.state import tables
 
 from .conftest import Place
@@ -87,3 +88,23 @@ def test_wide_rows_are_counted_by_indexes_only(place: Place, statements: list[st
             looks = [step for step in steps if step.startswith(("SCAN", "SEARCH"))]
             assert looks
             assert all("USING COVERING INDEX" in look for look in looks), f"{statement}: {steps}"
+
+
+def test_both_databases_say_the_same(place: Place, postgresql_url: str):
+    """Counts and metrics are read from PostgreSQL as from SQLite."""
+    here = status(place.context)
+    config = place.folder / "config.yaml"
+    moved = config.read_text(encoding="utf-8").replace("sqlite:///var/eadm-sync.db", postgresql_url)
+    config.write_text(moved, encoding="utf-8")
+    for target in (place.folder / "var").glob("*.db*"):
+        target.unlink()
+    place.sync(deliver=True)
+
+    there = status(place.context)
+
+    assert (there.people, there.accounts, there.absent) == (here.people, here.accounts, here.absent)
+    with place.context.writing() as database, database.read() as connection:
+        found = facts(place.context, connection)
+        assert found.status.people == here.people
+        assert sum(found.confirmed.values()) > here.people
+        database.check_version()
