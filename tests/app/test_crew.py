@@ -26,6 +26,7 @@ from eadm_sync.errors import StateError
 from eadm_sync.plan.change import Change
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
+from tests.postgresql import Server
 
 CONFIG = """
 organisation: {name: Test}
@@ -36,6 +37,12 @@ targets:
   ad: {type: embedded, path: ad.db, concurrency: 2}
   entra: {type: embedded, path: entra.db}
 """
+
+KILL = """
+SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE datname = current_database() AND locktype = 'advisory' AND granted
+"""
+"""Ends every session of this database that holds a lock, as a failing network would."""
 
 
 @dataclass
@@ -107,6 +114,17 @@ class Town(Context):
         line: Any = Line(self.remotes.setdefault(name, Remote()), able)
         target: Target = line
         return target
+
+    def use(self, url: str) -> None:
+        """Keeps the state elsewhere."""
+        settings = self.loaded.settings
+        state = settings.state.model_copy(update={"url": url})
+        self.loaded = replace(self.loaded, settings=settings.model_copy(update={"state": state}))
+
+    def left(self, database: Database) -> int:
+        """How many changes are not done."""
+        with database.read() as connection:
+            return sum(1 for _ in self.queue.unfinished(connection))
 
     def enqueue(self, database: Database, target: str, *people: str) -> None:
         """Queues new accounts."""
@@ -353,3 +371,50 @@ def test_a_target_that_is_away_is_one_fact_for_all_workers(town: Town, database:
     assert deliver_all(town, database) == (TargetReport("ad", done=20),)
     with database.read() as connection:
         assert town.queue.open_circuit(connection, "ad") is None
+
+
+def test_a_crew_outlives_a_restart_of_the_database(town: Town, lone_postgresql: Server):
+    """It waits until the state is there again, and takes up what it had in hand; nothing is blamed for it."""
+    people = [f"hr:{number}" for number in range(60)]
+    town.remotes["ad"].act = lambda _: time.sleep(0.02)
+    town.use(lone_postgresql.url)
+    with town.writing() as database:
+        town.enqueue(database, "ad", *people)
+        crew = Crew(town, database, until_empty=False)
+        crew.start()
+        try:
+            until(lambda: len(town.remotes["ad"].effects) > 10)
+            lone_postgresql.stop()
+            until(lambda: crew.health()[0].error)
+            broken = crew.health()
+            lone_postgresql.start()
+            until(lambda: set(town.remotes["ad"].effects) == set(people), 60)
+            until(lambda: town.left(database) == 0)
+        finally:
+            crew.stop()
+            assert crew.wait(30)
+        with database.read() as connection:
+            done = town.queue.list(connection, limit=1000)
+            told = [row.person_id for row in connection.execute(tables.audit.select())]
+    assert "the state database failed" in (broken[0].error or "")
+    assert broken[0].alive == 2
+    assert sorted(told) == sorted(people)
+    assert {item.attempts for item in done} == {0}
+
+
+def test_a_lost_slot_is_got_again(town: Town, postgresql_url: str):
+    """Its session was ended: nothing more is claimed until the slot is held anew."""
+    town.use(postgresql_url)
+    with town.writing() as database:
+        crew = Crew(town, database, only=("entra",), until_empty=False)
+        crew.start()
+        try:
+            until(lambda: crew.health()[0].holding)
+            with database.write() as connection:
+                connection.execute(text(KILL))
+            town.enqueue(database, "entra", "hr:1")
+            until(lambda: town.remotes["entra"].effects == ["hr:1"])
+            until(lambda: crew.health()[0].holding)
+        finally:
+            crew.stop()
+            assert crew.wait(30)
