@@ -38,7 +38,7 @@ def config_schema(connectors: Callable[[str], Connector] = registry.load, types:
     targets = [connector for connector in known if connector.open_target is not None]
     definitions["SourceSettings"] = _by_type(definitions, SourceSettings, "source", sources)
     definitions["TargetSettings"] = _by_type(definitions, TargetSettings, "target", targets)
-    for section in ("sources", "targets"):
+    for section in ("sources", "targets", "schedule"):
         schema["properties"][section]["propertyNames"] = {"pattern": f"^{NAME.pattern}$"}
     schema["properties"]["sources"]["minProperties"] = 1
     schema["required"] = [*schema["required"], "sources"]

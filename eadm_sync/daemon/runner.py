@@ -66,11 +66,11 @@ class Runner:
             log.warning("job.orphaned", job=name)
         self._asked.clear()  # what was asked for and not begun when another one came to lead
         self._is_open = True
+        self._timer.load(schedule, context.loaded.settings.organisation.zone, self._by_the_clock)
         for name, moment in missed.items():
             log.warning("job.was_missed", job=name, moment=jobs.iso(moment), made_up_for=schedule[name].catch_up)
             if schedule[name].catch_up:
                 self._timer.submit(self._by_the_clock, name)
-        self._timer.load(schedule, context.loaded.settings.organisation.zone, self._by_the_clock)
 
     def close(self) -> None:
         """Leads no longer: nothing more begins. What is at work goes on."""

@@ -53,13 +53,15 @@ class Timer:
     def load(self, schedule: Mapping[str, JobSettings], zone: ZoneInfo, fire: Callable[[str], None]) -> None:
         """Wakes these jobs at their times from now on, and no others."""
         self.clear()
+        if not self._scheduler.running:
+            self._scheduler.start()  # not before: a process that never leads needs no such threads
         for name, job in schedule.items():
             if job.times is not None:
                 trigger = _Trigger(job.times, zone, seconds_of(job.jitter) if job.jitter else 0)
                 self._timed.append(self._scheduler.add_job(fire, trigger, args=(name,), id=name))
 
     def submit(self, do: Callable[..., None], *arguments: Any) -> None:
-        """Does something as soon as its turn comes."""
+        """Does something as soon as its turn comes, once `load` has been called."""
         self._scheduler.add_job(do, args=arguments)
 
     def clear(self) -> None:
@@ -69,4 +71,5 @@ class Timer:
 
     def stop(self) -> None:
         """Ends without waiting for what is at work."""
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -221,6 +222,24 @@ def test_a_stop_does_not_wait_longer_than_it_may(installation: Installation):
     daemon.wait_for("daemon.cut_off")
     (row,) = installation.rows(tables.jobs)
     assert (row.status, row.error) == ("interrupted", "the daemon had to stop")
+
+
+def test_a_stop_does_not_wait_for_a_file_that_never_ends(installation: Installation):
+    """A job that cannot be ended is left behind with the process, and stands in both books as interrupted."""
+    installation.schedule(now={"do": "sync"})
+    installation.configure(lambda settings: settings["daemon"].update(stop_seconds=0.2))
+    people = installation.folder / "data/people.csv"
+    people.unlink()
+    os.mkfifo(people)
+    daemon = installation.leader()
+    installation.ask("now", wait=False)
+    daemon.wait_for("run.started")
+
+    daemon.signal(signal.SIGTERM)
+
+    assert daemon.ended() == 0
+    (job,), (run,) = installation.rows(tables.jobs), installation.rows(tables.runs)
+    assert (job.status, run.status) == ("interrupted", "interrupted")
 
 
 def test_a_second_signal_ends_it_at_once(installation: Installation):
