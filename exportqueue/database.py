@@ -80,6 +80,7 @@ class _Sqlite:
 
     def locked(self, key: sa.Column[Any], few: sa.Select[Any], condition: sa.TextClause) -> sa.Select[Any]:
         """As it is: a transaction that writes is the only one that does, and whoever writes tests the condition."""
+        del key, condition
         return few
 
     def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
@@ -165,7 +166,7 @@ class _Postgresql:
         conn.exec_driver_sql(f"ANALYZE {', '.join(table.fullname for table in tables)}")
 
 
-def _one_by_one(look_up: sa.Select[Any], name: str) -> sa.Lateral:
+def _one_by_one(look_up: sa.Select[Any], name: str) -> sa.FromClause:
     """A look-up for each row that it refers to, in their order.
 
     OFFSET keeps the planner from making one join of whole tables of the look-ups, as it does without statistics.
