@@ -126,7 +126,7 @@ def test_there_are_commands():
 
 def mentioned() -> list[tuple[str, str]]:
     """Every call of the program that a page written by hand shows, with the page's name."""
-    written = [DOCS.parent / "README.md", DOCS.parent / "examples" / "README.md", *sorted(DOCS.glob("*.md"))]
+    written = [DOCS.parent / "README.md", DOCS.parent / "examples" / "README.md", *sorted(DOCS.rglob("*.md"))]
     texts = {page.name: page.read_text(encoding="utf-8") for page in written if page.name != "commands.md"}
     return [
         (name, call.strip())
