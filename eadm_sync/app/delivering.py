@@ -112,7 +112,6 @@ class Crew:
         self._told = -1
         self._reported: tuple[str, ...] = ()
         self._slots: list[Slot] = []
-        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begins.
@@ -141,9 +140,7 @@ class Crew:
             of = context.concurrency(name)
             self._slots += [Slot(context, self._database, name, number, of, self._orders) for number in range(of)]
         for slot in self._slots:
-            thread = threading.Thread(target=slot.run, name=f"{slot.target}#{slot.number}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            threading.Thread(target=slot.run, name=f"{slot.target}#{slot.number}", daemon=True).start()
 
     def stop(self) -> None:
         """Has nothing more claimed; what is being delivered is finished and recorded. Returns at once: see `wait`."""
@@ -152,12 +149,12 @@ class Crew:
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Waits until all threads have ended; False if that takes longer than so many seconds (None: for ever)."""
         until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-        for thread in self._threads:
-            while thread.is_alive():
+        for slot in self._slots:
+            while not slot.ended.is_set():
                 left = _TELL_SECONDS if until is None else min(_TELL_SECONDS, until - time.monotonic())
                 if left <= 0:
                     return False
-                thread.join(left)
+                slot.ended.wait(left)  # not Thread.join: interrupted, that of Python 3.11 takes the thread for ended
                 self._tell()
         return True
 
@@ -178,9 +175,8 @@ class Crew:
 
     def health(self) -> tuple[TargetHealth, ...]:
         """How the workers are, by target."""
-        threads = list(zip(self._slots, self._threads, strict=True))
         return tuple(
-            _health(name, [(slot, thread.is_alive()) for slot, thread in threads if slot.target == name])
+            _health(name, [slot for slot in self._slots if slot.target == name])
             for name in dict.fromkeys(slot.target for slot in self._slots)
         )
 
@@ -280,20 +276,19 @@ def deliver_all(
     return crew.reports()
 
 
-def _health(name: str, slots: Sequence[tuple[Slot, bool]]) -> TargetHealth:
-    held = [slot for slot, _ in slots if slot.is_held]
-    failures = (slot.error or (slot.failure and told(slot.failure)) for slot, _ in slots)
+def _health(name: str, slots: Sequence[Slot]) -> TargetHealth:
+    failures = (slot.error or (slot.failure and told(slot.failure)) for slot in slots)
     return TargetHealth(
         name,
         workers=len(slots),
-        alive=sum(alive for _, alive in slots),
-        holding=len(held),
-        seen_at=min((slot.seen_at for slot, _ in slots if slot.seen_at is not None), default=None),
-        delivered_at=max((slot.delivered_at for slot, _ in slots if slot.delivered_at is not None), default=None),
-        done=sum(slot.drained.done for slot, _ in slots),
-        retried=sum(slot.drained.retried for slot, _ in slots),
-        dead=sum(slot.drained.dead for slot, _ in slots),
-        circuit=next((slot.circuit for slot, _ in slots if slot.circuit is not None), None),
+        alive=sum(not slot.ended.is_set() for slot in slots),
+        holding=sum(slot.is_held for slot in slots),
+        seen_at=min((slot.seen_at for slot in slots if slot.seen_at is not None), default=None),
+        delivered_at=max((slot.delivered_at for slot in slots if slot.delivered_at is not None), default=None),
+        done=sum(slot.drained.done for slot in slots),
+        retried=sum(slot.drained.retried for slot in slots),
+        dead=sum(slot.drained.dead for slot in slots),
+        circuit=next((slot.circuit for slot in slots if slot.circuit is not None), None),
         error=next((failure for failure in failures if failure), None),
     )
 

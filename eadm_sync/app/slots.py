@@ -98,6 +98,7 @@ class Slot:
         error: Why the target could not be opened or closed, or None.
         circuit: How the target is away, as far as is known here, or None.
         failure: What it failed of on this side, until it works again; or None.
+        ended: Set when `run` has ended.
     """
 
     context: Context
@@ -113,6 +114,7 @@ class Slot:
     error: str | None = None
     circuit: OpenCircuit | None = None
     failure: Exception | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
     _pace: Pace | None = None
     _failures: int = 0
     _held_until: float = 0.0
@@ -130,6 +132,12 @@ class Slot:
     def run(self) -> None:
         """Delivers until told to stop or, if ordered so, until nothing is left. Raises nothing."""
         structlog.contextvars.bind_contextvars(target=self.target, slot=self.number)  # of this thread alone
+        try:
+            self._go_on()
+        finally:
+            self.ended.set()
+
+    def _go_on(self) -> None:
         while not self.orders.stopping.is_set():
             try:
                 self._take_turn()
