@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from eadm_sync.config.keys import SECRET_BYTES, Key, read_keys, write_key_file
+from eadm_sync.config.keys import (
+    SECRET_BYTES,
+    Key,
+    Use,
+    prepare_key,
+    read_keys,
+    remove_keys,
+    rotate_keys,
+    write_key_file,
+)
 from eadm_sync.errors import StateError
 
 SECRET = base64.b64encode(bytes(range(32))).decode()
@@ -101,3 +110,80 @@ def test_a_missing_key_file_is_told(tmp_path: Path) -> None:
 def test_a_key_never_shows_its_secret() -> None:
     """Neither in a log nor in a traceback."""
     assert repr(Key("a", b"hunter2")) == "Key(id='a')"
+
+
+# ---------------------------------------------------------------- rotation
+
+
+def test_a_rotated_file_keeps_everything_else(tmp_path: Path) -> None:
+    """The new key stands on top; older keys and comments stay; nobody else can read it."""
+    path = key_file(tmp_path, f"# kept in the safe, too\neadm-sync-key-1 old {SECRET}\n")
+
+    key = rotate_keys(path)
+
+    assert [one.id for one in read_keys(path)] == [key.id, "old"]
+    assert "# kept in the safe, too" in path.read_text(encoding="ascii")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_prepared_key_is_the_one_that_is_rotated_to(tmp_path: Path) -> None:
+    """It opens before it seals."""
+    path = key_file(tmp_path, f"eadm-sync-key-1 old {SECRET}\n")
+
+    prepared = prepare_key(path)
+
+    assert [(key.id, key.use) for key in read_keys(path)] == [(prepared.id, Use.NEXT), ("old", Use.SEAL)]
+    assert rotate_keys(path) == Key(prepared.id, prepared.secret)
+    assert [(key.id, key.use) for key in read_keys(path)] == [(prepared.id, Use.SEAL), ("old", Use.SEAL)]
+
+
+def test_what_hashes_are_made_with_outlives_its_key(tmp_path: Path) -> None:
+    """It is written down once, when the first key goes."""
+    path = key_file(tmp_path, f"eadm-sync-key-1 new {SECRET}\neadm-sync-key-1 old {SECRET}\n")
+
+    remove_keys(path, ["old"], b"d" * 32)
+    remove_keys(path, ["gone"], b"e" * 32)
+
+    assert read_keys(path) == (
+        Key("new", read_keys(path)[0].secret),
+        Key("digest", b"d" * 32, Use.DIGEST),
+    )
+
+
+@pytest.mark.parametrize("broken", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_file_that_cannot_be_replaced_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: BaseException
+) -> None:
+    """A full disk, or Ctrl-C, in the middle loses no key; the next attempt succeeds."""
+    path = key_file(tmp_path, f"eadm-sync-key-1 old {SECRET}\n")
+    before = path.read_bytes()
+
+    def fails(_descriptor: int) -> None:
+        raise broken
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fails)
+        with pytest.raises((StateError, KeyboardInterrupt)):
+            rotate_keys(path)
+
+    assert path.read_bytes() == before
+    rotate_keys(path)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # nothing seals
+        f"eadm-sync-digest-1 digest {SECRET}\n",
+        f"eadm-sync-key-1 a {SECRET} next\n",
+        # no such word, no such mark
+        f"eadm-sync-key-1 a {SECRET} later\n",
+        f"eadm-sync-digest-1 digest {SECRET} next\n",
+    ],
+)
+def test_a_file_that_nothing_can_be_sealed_with_is_refused(tmp_path: Path, text: str) -> None:
+    """Neither a prepared key nor the one of hashes is enough."""
+    with pytest.raises(StateError):
+        read_keys(key_file(tmp_path, text))
