@@ -265,6 +265,10 @@ class Queue:
         """The dead items that an item waits for, directly or through others, in order of id. Empty: it is not held."""
         return overview.held_by(conn, self.tables, item_id)
 
+    def behind(self, conn: sa.Connection, ids: Collection[int]) -> Sequence[int]:
+        """Ids of what waits for some items, directly or through others, in their order."""
+        return overview.behind(conn, self.tables, ids)
+
     def resurrect(self, conn: sa.Connection, ids: Collection[int]) -> frozenset[int]:
         """Makes dead items ready again, with all their attempts; returns the ids of those that were dead."""
         database = database_of(conn)
@@ -296,8 +300,7 @@ class Queue:
         """
         database, statements = database_of(conn), self._for(conn)
         purged = conn.execute(statements.purge, {"before": to_micros(finished_before), "limit": limit}).scalars().all()
-        for statement in statements.purge_edges:
-            conn.execute(statement, {"ids": database.pack(purged)})
+        conn.execute(statements.purge_edges, {"ids": database.pack(purged)})
         return len(purged)
 
     def list(

@@ -44,7 +44,7 @@ class Statements:
     relink: sa.Insert
     resurrect: sa.UpdateBase
     purge: sa.UpdateBase
-    purge_edges: tuple[sa.Delete, sa.Delete]
+    purge_edges: sa.Delete
 
 
 def build(tables: QueueTables, database: Database) -> Statements:
@@ -97,10 +97,7 @@ def build(tables: QueueTables, database: Database) -> Statements:
         relink=_relink(tables, database),
         resurrect=_resurrect(tables, database),
         purge=_purge(tables, database),
-        purge_edges=(
-            sa.delete(tables.prerequisites).where(database.among(tables.prerequisites.c.item_id, "ids")),
-            sa.delete(tables.prerequisites).where(database.among(tables.prerequisites.c.needs_id, "ids")),
-        ),
+        purge_edges=sa.delete(tables.prerequisites).where(database.among(tables.prerequisites.c.item_id, "ids")),
     )
 
 

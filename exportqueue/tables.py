@@ -31,7 +31,8 @@ class QueueTables:
 
     Attributes:
         items: One row per item, in the column order of `item.Item`.
-        prerequisites: `item_id` waits for `needs_id`. Edges stay until one of both is purged.
+        prerequisites: `item_id` waits for `needs_id`. Edges stay until the item is purged, so that a purge removes a
+            few for each item, not one for each of thousands that waited for it; what they name may be gone before.
         pauses: Targets of which nothing may be claimed.
         counters: The next item's id. Ids are never used again.
         circuits: Targets that are away, so that every worker and every operator knows.

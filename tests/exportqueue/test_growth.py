@@ -62,6 +62,25 @@ def test_no_step_reads_a_whole_table(plans: tuple[sa.Engine, list[tuple[str, str
     assert any("ix_queue_items_finished" in step for _, step in steps)
 
 
+def test_a_purge_leaves_nothing_behind(postgresql_engine: sa.Engine, clock: HandClock):
+    """What waited for a purged item goes on; when it is purged itself, no trace of either is left."""
+    queue = Queue(TABLES, clock)
+    with postgresql_engine.begin() as conn:
+        for table in METADATA.sorted_tables:
+            conn.execute(sa.delete(table))
+        queue.enqueue(conn, [new("a"), new("b", "a")])
+        queue.finish(conn, queue.claim(conn, "ad", limit=1, lease_seconds=60, worker="w"))
+        clock.forward(1)
+        assert queue.purge(conn, clock(), limit=10) == 1
+        (left,) = queue.claim(conn, "ad", limit=10, lease_seconds=60, worker="w")
+        assert queue.prerequisites(conn, left.id) == []
+        assert queue.finish(conn, [left]) == {left.id}
+        clock.forward(1)
+        assert queue.purge(conn, clock(), limit=10) == 1
+        assert conn.execute(sa.select(TABLES.prerequisites)).all() == []
+        assert conn.execute(sa.select(TABLES.items)).all() == []
+
+
 def test_housekeeping_keeps_nobody_waiting(postgresql_engine: sa.Engine, clock: HandClock):
     """While a purge is under way, others enqueue, claim and finish."""
     queue = Queue(TABLES, clock)
