@@ -23,7 +23,8 @@ from eadm_sync.errors import PlanOutdated
 from eadm_sync.identifiers import store
 from eadm_sync.plan.change import Change, Frame, GroupFrame, PersonFrame, group_key, membership_key
 from eadm_sync.state import bulk, tables
-from eadm_sync.state.outcomes import AuditEntry, append_audit, known_versions, note_renamed
+from eadm_sync.state.auditing import AuditEntry, append_audit
+from eadm_sync.state.outcomes import known_versions, note_renamed
 from eadm_sync.state.sealing import note_key
 from exportqueue import State, Unfinished
 
@@ -263,6 +264,7 @@ def _note_plan(
     note_key(connection, context.vault)
     append_audit(
         connection,
+        context.vault,
         (
             AuditEntry(now, run_id, context.actor, None, "hold", "release", name, None, (reason or "").encode())
             for name in plan.basis.released

@@ -15,7 +15,7 @@ from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import NotFound, StateError
 from eadm_sync.plan.change import Change, group_key
-from eadm_sync.state.outcomes import AuditEntry, append_audit
+from eadm_sync.state.auditing import AuditEntry, append_audit
 from exportqueue import Item, OpenCircuit, State, TargetStats, UnknownItem
 
 _UNFINISHED = (State.WAITING, State.READY, State.RUNNING, State.DEAD)
@@ -147,7 +147,7 @@ def pause(context: Context, target: str, reason: str) -> None:
     known_name("target", target, context.loaded.settings.targets)
     with context.writing() as database, database.write() as connection:
         context.queue.pause(connection, target, reason)
-        append_audit(connection, [_entry(context, "pause", target, target, None, {"reason": reason})])
+        append_audit(connection, context.vault, [_entry(context, "pause", target, target, None, {"reason": reason})])
 
 
 def resume(context: Context, target: str) -> bool:
@@ -162,7 +162,7 @@ def resume(context: Context, target: str) -> bool:
         if paused.get(target) is None:
             return False
         context.queue.resume(connection, target)
-        append_audit(connection, [_entry(context, "resume", target, target, None, {})])
+        append_audit(connection, context.vault, [_entry(context, "resume", target, target, None, {})])
         return True
 
 
@@ -180,7 +180,7 @@ def _change(
         changed = [chosen[item_id] for item_id in sorted(done)]
         if action == "drop":
             look_again(connection, {one.subject for one in changed})
-        append_audit(connection, (_entry_of(context, action, one, reason) for one in changed))
+        append_audit(connection, context.vault, (_entry_of(context, action, one, reason) for one in changed))
     return Done(tuple(sorted(done)), tuple(item_id for item_id in chosen if item_id not in done))
 
 

@@ -25,9 +25,9 @@ from eadm_sync.delivery import payload
 from eadm_sync.errors import StateError
 from eadm_sync.model import Sealed
 from eadm_sync.state import bulk, tables
+from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.crypto import Vault, header
 from eadm_sync.state.database import Database
-from eadm_sync.state.outcomes import AuditEntry, append_audit
 from eadm_sync.state.sealing import check_key, note_key
 from exportqueue.tables import IS_RUNNING, IS_UNFINISHED
 
@@ -107,7 +107,7 @@ def rotate(context: Context) -> Key:
         context.vault.seal_with(key.id)
         with database.write() as connection:
             note_key(connection, context.vault)
-            append_audit(connection, [_entry(context, "rotate", key.id)])
+            append_audit(connection, context.vault, [_entry(context, "rotate", key.id)])
     log.info("key.rotated", key=key.id)
     return key
 
@@ -161,7 +161,7 @@ _PASSES = 10
 def _remove(context: Context, database: Database, old: tuple[str, ...]) -> None:
     with database.write() as connection:
         note_key(connection, context.vault)
-        append_audit(connection, (_entry(context, "retire", key) for key in old))
+        append_audit(connection, context.vault, (_entry(context, "retire", key) for key in old))
     remove_keys(_key_file(context), old, context.vault.digest_key)
     context.vault.refresh()
     log.info("key.retired", keys=old)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from eadm_sync.app.context import Context
 from eadm_sync.config.yaml import Document, load_yaml
 from eadm_sync.state import bulk, tables
-from eadm_sync.state.outcomes import AuditEntry, append_audit
+from eadm_sync.state.auditing import AuditEntry, append_audit
 
 APPLIED = "ruleset"
 """Kind of the audit's lines on rulesets, and the name in `meta` of the version in force."""
@@ -58,7 +58,8 @@ def note_ruleset(context: Context, connection: Connection, run_id: str, author: 
         bulk.insert(connection, tables.ruleset_versions, ("version", "applied_at", "actor", "files"), [row])
     before = {} if former is None else files_of(connection, former)
     detail = msgspec.msgpack.encode(Applied(former, files_diff(before, files)))
-    append_audit(connection, [AuditEntry(now, run_id, who, None, APPLIED, "apply", version, None, detail)])
+    entry = AuditEntry(now, run_id, who, None, APPLIED, "apply", version, None, detail)
+    append_audit(connection, context.vault, [entry])
     bulk.upsert(connection, tables.meta, ("name", "value"), [(APPLIED, version)])
 
 

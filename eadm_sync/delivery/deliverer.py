@@ -26,10 +26,11 @@ from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change, Value
 from eadm_sync.plan.plan import Basis
 from eadm_sync.state import tables
+from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database
 from eadm_sync.state.known import Attributes, KnownAccount, KnownGroup, load_accounts, load_groups
-from eadm_sync.state.outcomes import AuditEntry, Confirmations, append_audit, confirm, count_confirmed, mark_confirmed
+from eadm_sync.state.outcomes import Confirmations, confirm, count_confirmed, mark_confirmed
 from exportqueue import Item, Result, State
 
 log = structlog.get_logger()
@@ -132,7 +133,7 @@ class Deliverer:
             confirm(connection, self.name, confirmed, version)
             self._await_retention(connection, confirmed)
         warnings = (self._warning(one, now) for one in delivered if one.warning is not None)
-        append_audit(connection, chain((self._audit_entry(one, now) for one in delivered), warnings))
+        append_audit(connection, self.vault, chain((self._audit_entry(one, now) for one in delivered), warnings))
         mark_confirmed(connection, self.name)
 
     def _unpack(self, items: Sequence[Item]) -> tuple[dict[int, Change], list[Result]]:

@@ -1,8 +1,8 @@
-"""Confirmed outcomes become known state and audit, in the caller's transaction and in bulk."""
+"""Confirmed outcomes become known state, in the caller's transaction and in bulk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
@@ -69,20 +69,6 @@ class Renamed(msgspec.Struct):
     memberships: list[tuple[str, str, str, str]] = []
     nestings: list[tuple[str, str, str, str]] = []
     licences: list[tuple[str, str, str, str]] = []
-
-
-class AuditEntry(msgspec.Struct, frozen=True):
-    """One line of the audit: `detail` is msgpack with sensitive values sealed. Moments are ISO text in UTC."""
-
-    at: str
-    run_id: str | None
-    actor: str
-    target: str | None
-    kind: str
-    action: str
-    object: str
-    person_id: str | None
-    detail: bytes
 
 
 def confirm(connection: Connection, target: str, confirmed: Confirmations, ruleset_version: str) -> None:
@@ -187,16 +173,6 @@ def note_renamed(connection: Connection, renamed: Renamed, ruleset_version: str)
     ):
         values = ((rule, ruleset_version, *key) for rule, *key in rows)
         bulk.update(connection, table, ("rule", "ruleset_version"), keys, values)
-
-
-def append_audit(connection: Connection, entries: Iterable[AuditEntry]) -> None:
-    """Adds lines to the audit."""
-    bulk.insert(
-        connection,
-        tables.audit,
-        ("at", "run_id", "actor", "target", "kind", "action", "object", "person_id", "detail"),
-        (msgspec.structs.astuple(entry) for entry in entries),
-    )
 
 
 def count_confirmed(connection: Connection, target: str, number: int) -> None:

@@ -213,7 +213,10 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("object", Text, nullable=False),
     Column("person_id", Text),
-    Column("detail", LargeBinary, nullable=False),  # msgpack: old → new values (sensitive ones sealed), rule, reason
+    Column("detail", LargeBinary),  # msgpack: old → new values (sensitive ones sealed), rule, reason; NULL if forgotten
+    Column("salt", LargeBinary),  # goes with the detail, so that nobody can try what its digest may have been made of
+    Column("detail_digest", LargeBinary, nullable=False),  # salted hash of the detail
+    Column("digest", LargeBinary),  # keyed hash over the line before and this one; NULL if older than the chain
     Index("audit_person", "person_id"),
     Index("audit_object", "kind", "object"),
 )

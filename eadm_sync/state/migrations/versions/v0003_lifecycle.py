@@ -1,14 +1,18 @@
-"""Orders about single people, and since when somebody has what nothing gives them any more."""
+"""Orders about single people, since when somebody has what nothing gives them any more, and a chain of the audit."""
+
+import os
 
 import sqlalchemy as sa
 from alembic import op
+
+from eadm_sync.state.auditing import SALT_BYTES, UNCHAINED, commitment, protect
 
 revision = "0003"
 down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Adds a table and columns; what is there stays as it is."""
+    """Adds a table and columns; what is there stays as it is, and no line of the audit can be changed any more."""
     op.create_table(
         "person_orders",
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -21,3 +25,31 @@ def upgrade() -> None:
     )
     for table in ("known_accounts", "known_memberships", "known_licences"):
         op.add_column(table, sa.Column("lost_on", sa.Text(), nullable=True))
+    _chain_audit()
+
+
+def _chain_audit() -> None:
+    """Gives lines of the audit the hash of their detail, and has the database keep them as they are."""
+    connection = op.get_bind()
+    for name in ("salt", "detail_digest", "digest"):
+        op.add_column("audit", sa.Column(name, sa.LargeBinary(), nullable=True))
+    last, rows = 0, connection.execute(_DETAILS, {"last": 0}).all()
+    while rows:
+        salts = [os.urandom(SALT_BYTES) for _ in rows]
+        hashed = [
+            {"id": row.id, "salt": salt, "digest": commitment(salt, row.detail)}
+            for row, salt in zip(rows, salts, strict=True)
+        ]
+        connection.execute(_HASHED, hashed)
+        last = rows[-1].id
+        rows = connection.execute(_DETAILS, {"last": last}).all()
+    with op.batch_alter_table("audit") as audit:
+        audit.alter_column("detail", existing_type=sa.LargeBinary(), nullable=True)
+        audit.alter_column("detail_digest", existing_type=sa.LargeBinary(), nullable=False)
+    if last:
+        connection.execute(sa.text("INSERT INTO meta VALUES (:name, :last)"), {"name": UNCHAINED, "last": str(last)})
+    protect(connection)
+
+
+_DETAILS = sa.text("SELECT id, detail FROM audit WHERE id > :last ORDER BY id LIMIT 5000")
+_HASHED = sa.text("UPDATE audit SET salt = :salt, detail_digest = :digest WHERE id = :id")
