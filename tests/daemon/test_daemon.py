@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,8 @@ from eadm_sync.app.syncing import sync
 from eadm_sync.state import tables
 
 from .conftest import PEOPLE, Installation, wait_until
+
+ROOT = Path(__file__).parents[2]
 
 
 def python(text: str, **settings: Any) -> dict[str, Any]:
@@ -257,13 +260,20 @@ def test_a_second_signal_ends_it_at_once(installation: Installation):
 
 
 def test_ctrl_c_stops_it_in_good_order(installation: Installation):
-    """As SIGTERM does."""
-    daemon = installation.leader()
+    """As SIGTERM does; here as the program that is installed, and not as a fork of the test."""
+    command = [sys.executable, "-m", "eadm_sync", "run", "--config", str(installation.config)]
+    with (installation.folder / "log").open("wb") as log:
+        daemon = subprocess.Popen(command, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        wait_until(lambda: "leader.began" in (installation.folder / "log").read_text(encoding="utf-8"), "it leads")
 
-    daemon.signal(signal.SIGINT)
+        daemon.send_signal(signal.SIGINT)
 
-    assert daemon.ended() == 0
-    daemon.wait_for("daemon.stopped")
+        assert daemon.wait(20) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()
+    assert "daemon.stopped" in (installation.folder / "log").read_text(encoding="utf-8")
 
 
 # ---------------------------------------------------------------- what was missed
@@ -328,7 +338,7 @@ def test_systemd_is_told(installation: Installation, tmp_path: Path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(address))
         listener.settimeout(20)
-        daemon = installation.daemon(environ={"NOTIFY_SOCKET": str(address)})
+        daemon = installation.daemon(environ={"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "3000000"})
         heard: list[str] = []
 
         def hear(word: str) -> None:
@@ -336,8 +346,9 @@ def test_systemd_is_told(installation: Installation, tmp_path: Path):
                 heard.extend(listener.recv(4096).decode().splitlines())
 
         hear("READY=1")
-        hear("WATCHDOG=1")
         hear("STATUS=leader")
+        heard.clear()
+        hear("WATCHDOG=1")  # once a second
         heard.clear()
         daemon.signal(signal.SIGHUP)
         hear("RELOADING=1")
