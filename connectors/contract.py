@@ -147,6 +147,8 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
         role: Role within the group, for MEMBERSHIP: "member" (default), "owner", "manager".
         sku: Licence product, for LICENCE.
         permanent: DELETE of an account: past any recycle bin.
+        revoke_sessions: DISABLE: whoever is signed in with the account is signed out, where the target has sessions;
+            also where the account is disabled already. A target without sessions passes it over.
     """
 
     id: str
@@ -162,6 +164,7 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     sku: str | None = None
     permanent: bool = False
     member: str | None = None
+    revoke_sessions: bool = False
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -211,6 +211,16 @@ class AccountContract(TargetFixtures):
                 assert hand.succeed(operation(Kind.ACCOUNT, action, anchor=anchor)).operation_id
                 assert hand.objects(Kind.ACCOUNT)[anchor] == msgspec.structs.replace(before, enabled=enabled)
 
+    def test_sessions_end_when_asked_to_and_with_an_account_that_is_disabled_already(self, hand: Hand) -> None:
+        """Whoever is signed in is out, also where the first answer was lost; nothing else of the account changes."""
+        anchor = hand.account()
+        need(self.ended_sessions(hand.target, anchor) is not None, "sessions that anybody could tell of")
+        for revoke, ended in [(False, 0), (True, 1), (True, 2)]:
+            disable = operation(Kind.ACCOUNT, Action.DISABLE, anchor=anchor, revoke_sessions=revoke)
+            hand.succeed(disable)
+            assert self.ended_sessions(hand.target, anchor) == ended
+            assert hand.objects(Kind.ACCOUNT)[anchor].enabled is False
+
     # ------------------------------------------------------------ delete, restore
 
     @pytest.mark.parametrize("permanent", [False, True])

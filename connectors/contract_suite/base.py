@@ -137,6 +137,10 @@ class TargetFixtures:
         """The least that a new account of that name needs; override where a name will not do for every attribute."""
         return dict.fromkeys((able.account_name, *able.required, *able.unique), name)
 
+    def ended_sessions(self, _target: Target, _anchor: str) -> int | None:
+        """How often the target ended an account's sessions, None where it has none or nobody can tell; override it."""
+        return None
+
     def group_attributes(self, name: str, able: Capabilities) -> dict[str, Value]:
         """The least that a new group of that name needs."""
         return {able.group_name: name}

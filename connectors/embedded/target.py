@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,10 @@ from connectors.directory.settings import Profile
 from connectors.directory.target import DirectoryTarget, random_anchor
 from connectors.embedded.faults import write_script
 from connectors.embedded.options import EmbeddedOptions
+
+_REVOCATIONS = """
+CREATE TABLE IF NOT EXISTS revocation (anchor TEXT PRIMARY KEY, times INTEGER NOT NULL) STRICT, WITHOUT ROWID
+"""
 
 
 def counted_anchor(number: int) -> str:
@@ -57,3 +62,24 @@ class EmbeddedTarget(DirectoryTarget):
         yield from outcomes[: script.reach]
         if script.breaks_with:
             raise script.breaks_with
+
+    def ended_sessions(self) -> dict[str, int]:
+        """Anchor → how often whoever was signed in with that account was signed out; a rehearsal's proof."""
+        with self._transaction() as connection:
+            connection.execute(_REVOCATIONS)
+            return dict(connection.execute("SELECT anchor, times FROM revocation"))
+
+    def _carry_out(self, connection: sqlite3.Connection, operations: Sequence[Operation]) -> list[Outcome]:
+        """As in every directory; and keeps in mind whose sessions were to end."""
+        outcomes = super()._carry_out(connection, operations)
+        ended = [
+            (operation.anchor,)
+            for operation, outcome in zip(operations, outcomes, strict=True)
+            if operation.revoke_sessions and outcome.error is None
+        ]
+        if ended:
+            connection.execute(_REVOCATIONS)
+            connection.executemany(
+                "INSERT INTO revocation VALUES (?, 1) ON CONFLICT (anchor) DO UPDATE SET times = times + 1", ended
+            )
+        return outcomes

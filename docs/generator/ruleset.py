@@ -14,7 +14,7 @@ from docs.generator.settings import Section, Sections
 from eadm_sync.expression import FILTERS, TESTS, Scope, Type
 from eadm_sync.expression.filters import DEFAULT_DOC, Filter
 from eadm_sync.ruleset.schema import ruleset_schema
-from eadm_sync.ruleset.scopes import Words, candidate_scope, condition_scope, rule_scope
+from eadm_sync.ruleset.scopes import Words, candidate_scope, condition_scope, deactivation_scope, rule_scope
 from eadm_sync.ruleset.tables import Table
 from eadm_sync.ruleset.vocabulary import TargetWords, Vocabulary
 
@@ -22,6 +22,7 @@ EXAMPLES = Path(__file__).parent / "examples"
 
 UNITS = {
     "AccountEntry.attributes": "",
+    "DeactivationEntry.attributes": "",
     "GroupEntry.attributes": "",
     "IdentifierEntry.max_length": "characters",
 }
@@ -82,7 +83,12 @@ def scopes() -> dict[str, Scope]:
         each or "account": rule_scope(words(), VOCABULARY.targets["ad"], conditions, each=each)
         for each in (None, "affiliation", "person", "unit_path", "class")
     }
-    return {"condition": conditions, "candidate": candidate_scope(words()), **rules}
+    return {
+        "condition": conditions,
+        "candidate": candidate_scope(words()),
+        "deactivation": deactivation_scope(words(), VOCABULARY.targets["ad"]),
+        **rules,
+    }
 
 
 # ---------------------------------------------------------------- keys
@@ -116,9 +122,9 @@ ROOTS = ("person", "affiliation", "affiliation.unit", "affiliation.unit.manager"
 
 PLACES = {
     "person": "everywhere",
-    "affiliation": "everywhere",
-    "affiliation.unit": "everywhere",
-    "affiliation.unit.manager": "everywhere",
+    "affiliation": "everywhere but under `lifecycle.deactivation`: none counts any more",
+    "affiliation.unit": "where `affiliation` can",
+    "affiliation.unit.manager": "where `affiliation` can",
     "class_group": "in group rules with `for_each: class`",
 }
 """Where each can be read."""
@@ -128,6 +134,8 @@ LOOSE = (
     Readable("target", "a target", False, "In rules: the variables that the configuration gives the rule's target."),
     Readable("n", "text", False, "In candidates of identifiers: 2, 3, 4 …, as the candidate is tried again."),
     Readable("username", "text", True, "In rules: the identifier of that name, as any name under `identifiers`."),
+    Readable("deactivated_on", "a date", False, "Under `lifecycle.deactivation`: the day of the deactivation."),
+    Readable("delete_on", "a date", False, "Under `lifecycle.deactivation`: the day from which it may be deleted."),
     Readable("jobs", "a table", False, "Everywhere: the lookup table of that name, as any name under `tables`."),
 )
 """Names that are told in one line each."""

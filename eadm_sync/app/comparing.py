@@ -39,6 +39,7 @@ from eadm_sync.identifiers import NoFreeCandidate
 from eadm_sync.lifecycle import Standing
 from eadm_sync.model import Affiliation, Person
 from eadm_sync.plan.change import Change, GroupFrame, PersonFrame, Value
+from eadm_sync.plan.deactivated import all_deactivated
 from eadm_sync.plan.diff import diff_person
 from eadm_sync.plan.plan import Problem
 from eadm_sync.plan.spool import Spool
@@ -310,15 +311,18 @@ class _Comparer:
     def _outcome(self, case: _Case, before: Desired, after: Desired) -> _Outcome:
         if before == after and case.stand.enabled == case.stand_before.enabled:
             return _Outcome(before, after)
+        known = as_known(before, case.stand_before, self._sealed)
+        lifecycle = self._new.ruleset.lifecycle
         changes = diff_person(
             case.person.id,
             after,
-            as_known(before, case.stand_before, self._sealed),
+            known,
             case.stand,
             seal=self._sealed,
-            settings=self._new.ruleset.lifecycle,
+            settings=lifecycle,
             today=self.day,
             keeping=self._new.keeping,
+            deactivated=all_deactivated(lifecycle, self._words, case.person, after, known, self.day),
         )
         caused = tuple([self._caused(change) for change in changes])
         return _Outcome(before, after, caused, tuple(map(effect_of, caused)), tuple(regrouped(before, after)))

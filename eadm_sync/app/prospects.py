@@ -20,6 +20,7 @@ from eadm_sync.desired import Value as PlainValue
 from eadm_sync.lifecycle import Standing, delete_on, standing
 from eadm_sync.model import Person
 from eadm_sync.plan.change import Change, Value
+from eadm_sync.plan.deactivated import all_deactivated
 from eadm_sync.plan.diff import diff_person
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known
@@ -121,6 +122,7 @@ def prospects(
         settings=context.ruleset.lifecycle,
         today=day,
         keeping=frozenset(rule.id for rule in context.ruleset.groups if rule.keeps),
+        deactivated=all_deactivated(context.ruleset.lifecycle, words, person, desired, known.without(faults), day),
     )
     told = tuple(Prospect(change, tuple(hold for hold in holds if hold.holds(change, changes))) for change in changes)
     return told, tuple(f"{target}: {fault}" for target, fault in sorted(faults.items()))

@@ -86,6 +86,7 @@ def _account(change: Change, id_: str, confirmed: Confirmed, open_: Open) -> Ope
         attributes=_new_values(change, open_),
         container=change.container[1] if change.container else None,
         enabled=change.enabled if creating else None,
+        revoke_sessions=change.revokes,
     )
 
 

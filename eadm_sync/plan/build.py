@@ -18,6 +18,7 @@ from eadm_sync.lifecycle import Standing, first_after, standing
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.plan.brakes import Limit, Slice, judge
 from eadm_sync.plan.change import Change, PersonFrame, Value
+from eadm_sync.plan.deactivated import Deactivated, all_deactivated
 from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days
 from eadm_sync.plan.groups import Busy, Groups
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
@@ -199,6 +200,7 @@ class _Maker:
             settings=self.settings,
             today=self.today,
             keeping=self._keeping,
+            deactivated=self._deactivated(person, desired, known),
         )
         allocated = tuple((name, value) for _, name, value in self.identifiers.allocated[allocated_before:])
         if changes or allocated:
@@ -206,6 +208,16 @@ class _Maker:
             self._count_licences(changes)
             name = f"{person.given_name} {person.family_name}".strip()
             self.frames.append(PersonFrame(person.id, name, stand.stage, allocated, changes))
+
+    def _deactivated(self, person: Person, desired: Desired, known: Known) -> dict[str, Deactivated]:
+        """What the person's accounts look like that nothing gives any more; what cannot be so is told of."""
+        found = all_deactivated(self.settings, self.inputs.words, person, desired, known, self.today)
+        self.problems += [
+            Problem(person.id, f"{target}: of a deactivated account, {shape.fault}")
+            for target, shape in sorted(found.items())
+            if shape.fault
+        ]
+        return found
 
     def _count_licences(self, changes: Iterable[Change]) -> None:
         self.licences.update(

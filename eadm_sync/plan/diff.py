@@ -11,14 +11,17 @@ from eadm_sync.desired import Value as PlainValue
 from eadm_sync.lifecycle import Settings, Stage, Standing, delete_on
 from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change, Value
+from eadm_sync.plan.deactivated import DISABLED, Deactivated
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 from eadm_sync.state.outcomes import Renamed
+
+_NO_WORD: Mapping[str, Deactivated] = {}
 
 Seal = Callable[[str, dict[str, PlainValue]], Mapping[str, Value]]
 """(target, attributes) → the same, with sensitive values sealed."""
 
 
-def diff_person(
+def diff_person(  # noqa: PLR0913 - all that decides what one person has
     person_id: str,
     desired: Desired,
     known: Known,
@@ -28,6 +31,7 @@ def diff_person(
     settings: Settings,
     today: date,
     keeping: Container[str] = frozenset(),
+    deactivated: Mapping[str, Deactivated] = _NO_WORD,
 ) -> tuple[Change, ...]:
     """Every change that brings one person from known to desired state, in the order they are shown.
 
@@ -40,6 +44,7 @@ def diff_person(
         settings: The lifecycle's.
         today: The local day.
         keeping: Ids of group rules whose members stay members while the rules give them the account.
+        deactivated: Target → what an account looks like there that nothing gives any more.
     """
     wanted = {account.target: account for account in desired.accounts}
     changes: list[Change] = []
@@ -51,9 +56,11 @@ def diff_person(
             changes += _adjust(person_id, account, existing, standing, seal)
     for target, existing in known.accounts.items():
         if target not in wanted:
-            changes += _retire(person_id, existing, standing, settings, today)
-    changes += _memberships(person_id, desired, known, keeping)
-    changes += _licences(person_id, desired, known)
+            shape = deactivated.get(target, DISABLED)
+            changes += _retire(person_id, existing, standing, settings, today, shape)
+    kept = {target: shape for target, shape in deactivated.items() if target not in wanted and target in known.accounts}
+    changes += _memberships(person_id, desired, known, keeping, {one for one in kept if kept[one].keeps_groups})
+    changes += _licences(person_id, desired, known, {one for one in kept if kept[one].keeps_licences})
     return tuple(changes)
 
 
@@ -225,7 +232,7 @@ def _adjust(
 
 
 def _retire(
-    person_id: str, existing: KnownAccount, standing: Standing, settings: Settings, today: date
+    person_id: str, existing: KnownAccount, standing: Standing, settings: Settings, today: date, shape: Deactivated
 ) -> Iterator[Change]:
     """Disable first; delete only after retention, counted from the day the disabling was confirmed."""
     if existing.enabled or existing.deactivated_on is None:
@@ -235,6 +242,7 @@ def _retire(
             Action.DISABLE,
             person=person_id,
             deactivates=True,
+            revokes=shape.revokes_sessions,
             rule=existing.rule,
             reason="leaves" if standing.stage is Stage.ENDED else "no rule gives it any more",
         )
@@ -247,9 +255,38 @@ def _retire(
             rule=existing.rule,
             reason=f"deactivated on {existing.deactivated_on}, kept for {settings.retention_days} days",
         )
+        return
+    yield from _put_away(person_id, existing, shape)
 
 
-def _memberships(person_id: str, desired: Desired, known: Known, keeping: Container[str]) -> Iterator[Change]:
+def _put_away(person_id: str, existing: KnownAccount, shape: Deactivated) -> Iterator[Change]:
+    """Brings a deactivated account to what it shall look like.
+
+    It is a change of its own, so that no description and no container can keep an account from being disabled.
+    """
+    differing: dict[str, tuple[Value, Value]] = {
+        name: (existing.attributes.get(name), value)
+        for name, value in shape.attributes.items()
+        if not _same(existing.attributes.get(name), value)
+    }
+    moved = (existing.container, shape.container) if _moves(existing.container, shape.container) else None
+    if differing or moved is not None:
+        yield Change(
+            existing.target,
+            Kind.ACCOUNT,
+            Action.UPDATE,
+            person=person_id,
+            attributes=differing,
+            container=moved,
+            rule=existing.rule,
+            reason="as deactivated accounts are kept",
+        )
+
+
+def _memberships(
+    person_id: str, desired: Desired, known: Known, keeping: Container[str], kept: Container[str]
+) -> Iterator[Change]:
+    """Args: as `diff_person`; `kept` are targets whose deactivated accounts stay in their groups."""
     accounts = {account.target for account in desired.accounts}
     wanted = {(row.target, row.group): row for row in desired.memberships}
     for (target, group), row in wanted.items():
@@ -267,7 +304,7 @@ def _memberships(person_id: str, desired: Desired, known: Known, keeping: Contai
             )
     for (target, group), (role, rule) in known.memberships.items():
         stays = (target, group) in wanted or (rule in keeping and target in accounts)
-        if not stays:
+        if not stays and target not in kept:
             yield Change(
                 target,
                 Kind.MEMBERSHIP,
@@ -280,8 +317,8 @@ def _memberships(person_id: str, desired: Desired, known: Known, keeping: Contai
             )
 
 
-def _licences(person_id: str, desired: Desired, known: Known) -> Iterator[Change]:
-    """Additions before removals: in an exclusive set nobody is without for a moment."""
+def _licences(person_id: str, desired: Desired, known: Known, kept: Container[str]) -> Iterator[Change]:
+    """Additions before removals: in an exclusive set nobody is without for a moment; `kept` as for memberships."""
     wanted = {(row.target, row.sku): row for row in desired.licences}
     for (target, sku), row in wanted.items():
         if (target, sku) not in known.licences:
@@ -295,7 +332,7 @@ def _licences(person_id: str, desired: Desired, known: Known) -> Iterator[Change
                 reason="given by a rule",
             )
     for (target, sku), rule in known.licences.items():
-        if (target, sku) not in wanted:
+        if (target, sku) not in wanted and target not in kept:
             yield Change(
                 target,
                 Kind.LICENCE,

@@ -5,6 +5,7 @@ from eadm_sync.ruleset.naming import candidates, fits
 from eadm_sync.ruleset.organisation import Organisation
 from eadm_sync.ruleset.rules import (
     AccountRule,
+    Deactivation,
     Form,
     GroupRule,
     IdentifierRule,
@@ -19,6 +20,7 @@ from eadm_sync.ruleset.vocabulary import TargetWords, Vocabulary
 
 __all__ = [
     "AccountRule",
+    "Deactivation",
     "Form",
     "GroupRule",
     "IdentifierRule",

@@ -9,11 +9,11 @@ from dataclasses import replace
 from eadm_sync.errors import Problem
 from eadm_sync.expression import Typed, all_of
 from eadm_sync.ruleset.code import build_function, mapping, value_code
-from eadm_sync.ruleset.document import AccountEntry, IdentifierEntry, LicenceEntry
+from eadm_sync.ruleset.document import AccountEntry, DeactivationEntry, IdentifierEntry, LicenceEntry
 from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.group_compiling import GroupCompiler
-from eadm_sync.ruleset.rules import AccountRule, Candidate, Form, IdentifierRule, LicenceRule, Part, Value
-from eadm_sync.ruleset.scopes import BASE, Words, candidate_scope, identifier_local
+from eadm_sync.ruleset.rules import AccountRule, Candidate, Deactivation, Form, IdentifierRule, LicenceRule, Part, Value
+from eadm_sync.ruleset.scopes import BASE, Words, candidate_scope, deactivation_scope, identifier_local
 
 
 class Compiler(GroupCompiler):
@@ -68,6 +68,32 @@ class Compiler(GroupCompiler):
         condition = all_of(when, scope, self.namespace)
         return LicenceRule(
             **self._common(entry, given, condition, [condition.typed], {}), sku=given.sku, exclusive=given.exclusive
+        )
+
+    def deactivation(self, entry: Entry, word: str, given: DeactivationEntry) -> Deactivation | None:
+        """Compiles what becomes of deactivated accounts of one target; None where something is wrong."""
+        before = len(self.problems)
+        target = self._target(entry, word)
+        scope = deactivation_scope(self.words, target)
+        container = self._container(entry, scope, target, given.container)
+        attributes = self._attributes(entry, scope, target.attributes, target.max_lengths, given.attributes)
+        for name, typed in attributes.items():
+            if typed.sensitive:
+                self._note(entry, "no sensitive field may go into a deactivated account", "attributes", name)
+            if name == target.account_name:
+                self._note(entry, f"'{name}' is what accounts are called by; it stays", "attributes", name)
+        if len(self.problems) > before:
+            return None
+        codes = {
+            name: value_code(typed, target.attributes.get(name), self.namespace) for name, typed in attributes.items()
+        }
+        result = ast.Tuple([self._or_none(container), mapping(codes)], ast.Load())
+        return Deactivation(
+            removes_groups=given.remove_groups,
+            removes_licences=given.remove_licences,
+            revokes_sessions=given.revoke_sessions,
+            content=self._content(given, given.model_dump()),
+            make=build_function("deactivation", scope.parameters, result, (), self.namespace),
         )
 
     def identifier(self, word: str, entry: Entry, given: IdentifierEntry) -> IdentifierRule | None:

@@ -202,6 +202,26 @@ class IdentifierEntry(_Entry):
     forbidden: list[Text] = Field([], description="Names that are never given, whatever the case of the letters.")
 
 
+class DeactivationEntry(_Entry):
+    """What becomes of an account of one target, besides being disabled, from its deactivation to its deletion.
+
+    Templates can read `person`, `target`, tables, and the dates `deactivated_on` and `delete_on`. Whoever returns gets
+    back what the rules say then.
+    """
+
+    container: Text | None = Field(None, description="Template of where a deactivated account is moved to.")
+    attributes: dict[StrictStr, AttributeValue] = Field(
+        {},
+        description="Template of each attribute that a deactivated account holds instead of what the rules said; what "
+        "renders to nothing is emptied. All others stay as they were.",
+    )
+    remove_groups: StrictBool = Field(True, description="Whether it is taken out of the groups of this target.")
+    remove_licences: StrictBool = Field(True, description="Whether its licences in this target are taken away.")
+    revoke_sessions: StrictBool = Field(
+        True, description="Whether who is signed in with it is signed out, where the target has sessions."
+    )
+
+
 class LifecycleEntry(_Entry):
     """How long before and after an affiliation accounts live, in days."""
 
@@ -210,6 +230,11 @@ class LifecycleEntry(_Entry):
     grace_days: Days = Field(0, description="Accounts stay enabled so many days after the last day.")
     retention_days: Days = Field(365, description="A disabled account is deleted after so many days.")
     purge_days: Days = Field(365, description="Personal data is removed so many days after the last deletion.")
+    deactivation: dict[Text, DeactivationEntry] = Field(
+        {},
+        description="By target: what a deactivated account looks like. In a target left out it is disabled, and "
+        "loses its groups and licences.",
+    )
 
 
 class RulesetFile(_Entry):

@@ -22,10 +22,11 @@ from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import names_of
 from eadm_sync.ruleset.code import build_function
 from eadm_sync.ruleset.compiling import Compiler
-from eadm_sync.ruleset.document import RESERVED, RulesetFile
+from eadm_sync.ruleset.document import RESERVED, DeactivationEntry, RulesetFile
 from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.rules import (
     AccountRule,
+    Deactivation,
     IdentifierRule,
     LicenceRule,
     LifecycleSettings,
@@ -199,7 +200,7 @@ class _Loader:
         self._refuse_unset(accounts)
         self._refuse_unplaced(accounts)
         found = {word: compiler.placed(rule) for word, rule in found.items()}
-        lifecycle, order = self._lifecycle(), self._order()
+        lifecycle, order = self._lifecycle(compiler), self._order()
         if self._problems:
             return None
         rules: list[Rule] = [*accounts, *groups, *licences]
@@ -343,12 +344,47 @@ class _Loader:
                         place = ("identifiers", word, "unique_in", position)
                         self._note(file, place, message, hint=did_you_mean(attribute, sorted(known)))
 
-    def _lifecycle(self) -> LifecycleSettings:
+    def _lifecycle(self, compiler: Compiler) -> LifecycleSettings:
         given = [file for file in self._files if file.content.lifecycle is not None]
         for file in given[1:]:
             self._note(file, ("lifecycle",), "lifecycle stands in two files", key=True)
         settings = given[0].content.lifecycle if given else None
-        return LifecycleSettings(**settings.model_dump()) if settings else LifecycleSettings()
+        if settings is None:
+            return LifecycleSettings()
+        days = settings.model_dump(exclude={"deactivation"})
+        return LifecycleSettings(**days, deactivation=self._deactivation(given[0], settings.deactivation, compiler))
+
+    def _deactivation(
+        self, file: _File, given: Mapping[str, DeactivationEntry], compiler: Compiler
+    ) -> dict[str, Deactivation]:
+        found: dict[str, Deactivation] = {}
+        for target, recipe in given.items():
+            path = ("lifecycle", "deactivation", target)
+            if target not in self._vocabulary.targets:
+                self._note(
+                    file,
+                    path,
+                    f"unknown target '{target}'",
+                    hint=did_you_mean(target, self._vocabulary.targets),
+                    key=True,
+                )
+                continue
+            entry = Entry(file.document, path, f"{file.content.ruleset}/deactivation of {target}")
+            if compiled := compiler.deactivation(entry, target, recipe):
+                found[target] = compiled
+            if recipe.container is not None:
+                self._refuse_unreturnable(file, target)
+        return found
+
+    def _refuse_unreturnable(self, file: _File, target: str) -> None:
+        """Who is moved away at deactivation is moved back at return: every account needs a place of its own."""
+        name = self._vocabulary.targets[target].account_name
+        for other in self._files:
+            for rule in other.content.accounts:
+                shapes = rule.target == target and (name is None or name in rule.attributes)
+                if shapes and rule.container is None:
+                    message = f"the rule '{other.content.ruleset}/{rule.rule}' gives no container to return to"
+                    self._note(file, ("lifecycle", "deactivation", target, "container"), message)
 
     def _order(self) -> tuple[str, ...]:
         given = [file for file in self._files if file.content.affiliation_order]
@@ -377,7 +413,6 @@ class _Loader:
         self, file: _File, path: tuple[str | int, ...], message: str, *, hint: str | None = None, key: bool = False
     ) -> None:
         self._problems.append(file.document.problem(path, message, hint=hint, key=key))
-
 
     def _note_rule(self, rule: Rule, message: str, hint: str) -> None:
         """Notes a problem at the line where a rule begins."""

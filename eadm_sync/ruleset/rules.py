@@ -219,6 +219,29 @@ class IdentifierRule:
     forms: tuple[Form, ...] = ()
 
 
+DeactivationMaker = Callable[[Person, date, date], tuple[str | None, dict[str, Value]]]
+"""(person, day of the deactivation, day of the deletion) -> container and attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deactivation:
+    """What becomes of accounts of one target that nothing gives any more, besides being disabled.
+
+    Attributes:
+        removes_groups: Whether they are taken out of groups.
+        removes_licences: Whether licences are taken away.
+        revokes_sessions: Whether who is signed in is signed out.
+        content: All that it says, as `Part.content`.
+        make: Renders container and attributes.
+    """
+
+    removes_groups: bool = True
+    removes_licences: bool = True
+    revokes_sessions: bool = True
+    content: object = field(default=None, repr=False)
+    make: DeactivationMaker = field(default=lambda _person, _deactivated_on, _delete_on: (None, {}), compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class LifecycleSettings:
     """How long accounts live around an affiliation; all in days.
@@ -229,6 +252,7 @@ class LifecycleSettings:
         grace_days: Accounts stay enabled so long after the last day.
         retention_days: A disabled account is deleted after so long.
         purge_days: Personal data goes so long after the last deletion.
+        deactivation: What becomes of deactivated accounts, by target; in others they are disabled and stripped.
     """
 
     create_days_before_start: int = 14
@@ -236,6 +260,7 @@ class LifecycleSettings:
     grace_days: int = 0
     retention_days: int = 365
     purge_days: int = 365
+    deactivation: Mapping[str, Deactivation] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

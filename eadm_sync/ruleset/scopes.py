@@ -84,6 +84,13 @@ def candidate_scope(words: Words) -> Scope:
     return Scope((*BASE, "n"), {**_common(words), "n": Variable(TEXT, parameter("n"))}, fold=words.fold)
 
 
+def deactivation_scope(words: Words, target: TargetWords) -> Scope:
+    """What the templates of a deactivated account can read: no affiliation counts any more, and names stay."""
+    days = {word: Variable(DATE, parameter(word)) for word in ("deactivated_on", "delete_on")}
+    common = {word: variable for word, variable in _common(words).items() if word != "affiliation"}
+    return Scope(("person", *days), {**common, **days, "target": _target(target)}, fold=words.fold)
+
+
 def _common(words: Words) -> dict[str, Variable]:
     vocabulary = words.vocabulary
     unit = _unit_type(vocabulary.unit_extra)

@@ -43,6 +43,10 @@ class TargetWords:
         for name in self.required:
             if attributes.get(name) in (None, ""):
                 return f"'{name}' would be empty"
+        return self.too_long(attributes)
+
+    def too_long(self, attributes: Mapping[str, Value]) -> str | None:
+        """Which of these attributes is longer than possible, in words; None where none is."""
         for name, most in self.max_lengths.items():
             value = attributes.get(name)
             if isinstance(value, str) and len(value) > most:
