@@ -116,7 +116,9 @@ def missed(connection: Connection, schedule: Mapping[str, JobSettings], context:
     rows = connection.execute(select(columns.name, columns.due_at))
     handled = {name: due for name, due in rows}  # noqa: C416 - rows are no pairs to mypy
     latest = {name: job.times.latest(now, zone) for name, job in schedule.items() if job.times is not None}
-    return {name: moment for name, moment in latest.items() if (handled.get(name) or "9") < iso(moment)}
+    return {
+        name: moment for name, moment in latest.items() if (due := handled.get(name)) is not None and due < iso(moment)
+    }
 
 
 def claim(connection: Connection, name: str, moment: datetime, now: datetime) -> bool:

@@ -22,7 +22,7 @@ from eadm_sync.app.naming import known_name
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.runs import recorded
 from eadm_sync.model import Sealed
-from eadm_sync.plan.change import account_key, group_key, licence_key, membership_key
+from eadm_sync.plan.change import account_key, group_key, licence_key, membership_key, nesting_key
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 from eadm_sync.state.known import Attributes
@@ -46,7 +46,7 @@ class Drift(msgspec.Struct, frozen=True, omit_defaults=True):
     """One object that is not as it was left.
 
     Attributes:
-        kind: Account, group, membership or licence.
+        kind: Account, group, membership, nesting or licence.
         object: Its key, as the export queue has it.
         what: missing; unexpected (it is about objects of ours, and nobody here gave it); enabled, disabled (by somebody
             else); attributes; container; role.
@@ -64,7 +64,7 @@ class TargetDrift(msgspec.Struct, frozen=True):
 
     Attributes:
         target: Its name.
-        compared: Objects of ours, and memberships and licences of theirs, that were looked at.
+        compared: Objects of ours that were looked at, and what hangs on them.
         counts: How often each kind of drift was found, by "<kind>.<what>".
         drifts: The first of them.
         error: Why the target could not be read (to the end), or None.
@@ -134,7 +134,7 @@ def _compared(context: Context, database: Database, name: str, progress: Progres
 
 def _objects(target: Target) -> Iterator[RemoteObject]:
     """Everything of the kinds that are compared."""
-    for kind in (Kind.ACCOUNT, Kind.GROUP, Kind.MEMBERSHIP, Kind.LICENCE):
+    for kind in (Kind.ACCOUNT, Kind.GROUP, Kind.MEMBERSHIP, Kind.NESTING, Kind.LICENCE):
         if kind in target.capabilities.kinds:
             yield from (one for one in target.read(kind) if isinstance(one, RemoteObject) and not one.deleted)
 
@@ -158,6 +158,7 @@ class _Known:
         accounts: By anchor.
         groups: By anchor.
         memberships: (anchor of the group, anchor of the account) → (key, role).
+        nestings: (anchor of the outer group, anchor of the inner one) → key.
         licences: (anchor of the account, sku) → key.
     """
 
@@ -184,6 +185,11 @@ class _Known:
             )
             for row in rows(tables.known_memberships)
             if row.group_key in group_anchors and row.person_id in person_anchors
+        }
+        self.nestings = {
+            (group_anchors[row.group_key], group_anchors[row.member_key]): nesting_key(row.member_key, row.group_key)
+            for row in rows(tables.known_nestings)
+            if row.group_key in group_anchors and row.member_key in group_anchors
         }
         self.licences = {
             (person_anchors[row.person_id], row.sku): licence_key(row.person_id, row.sku)
@@ -225,11 +231,13 @@ class _Comparison:
                 self._look_at_object(one, self.known.groups.get(one.anchor))
             case Kind.MEMBERSHIP:
                 self._look_at_membership(one)
+            case Kind.NESTING:
+                self._look_at_nesting(one)
             case Kind.LICENCE:
                 self._look_at_licence(one)
 
     def missing(self) -> Iterator[Drift]:
-        """What is known and was not met; of what is gone itself, its memberships and licences go without saying."""
+        """What is known and was not met; what hangs on an object that is gone itself goes without saying."""
         known = self.known
         gone: set[str] = set()
         for kind, objects in ((Kind.ACCOUNT, known.accounts), (Kind.GROUP, known.groups)):
@@ -238,8 +246,11 @@ class _Comparison:
                     gone.add(anchor)
                     yield Drift(kind, one.key, "missing")
         for (group, account), (key, _) in known.memberships.items():
-            if key not in self._met and not {group, account} & gone:
+            if key not in self._met and group not in gone and account not in gone:
                 yield Drift(Kind.MEMBERSHIP, key, "missing")
+        for places, key in known.nestings.items():
+            if key not in self._met and gone.isdisjoint(places):
+                yield Drift(Kind.NESTING, key, "missing")
         for (account, _), key in known.licences.items():
             if key not in self._met and account not in gone:
                 yield Drift(Kind.LICENCE, key, "missing")
@@ -280,6 +291,15 @@ class _Comparison:
         group, account = self.known.groups.get(one.group or ""), self.known.accounts.get(one.account or "")
         if group is not None and account is not None:
             self._unexpected(one.kind, membership_key(_name(account), _name(group)))
+
+    def _look_at_nesting(self, one: RemoteObject) -> None:
+        key = self.known.nestings.get((one.group or "", one.member or ""))
+        if key is not None:
+            self._meet(key)
+            return
+        group, member = self.known.groups.get(one.group or ""), self.known.groups.get(one.member or "")
+        if group is not None and member is not None:
+            self._unexpected(one.kind, nesting_key(_name(member), _name(group)))
 
     def _look_at_licence(self, one: RemoteObject) -> None:
         key = self.known.licences.get((one.account or "", one.sku or ""))

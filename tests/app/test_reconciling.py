@@ -95,6 +95,21 @@ def test_a_member_that_nobody_here_gave_is_found(place: Any):
     )
 
 
+def test_a_group_that_nobody_here_put_into_another_is_found(place: Any):
+    """And one that was put there by us and is not there any more."""
+    outer, inner, third = rows(place, tables.known_groups)[:3]
+    names = {"target": "ad", "rule": "r", "ruleset_version": "v"}
+    with place.context.writing() as database, database.write() as connection:
+        nesting = {"group_key": outer.key, "member_key": third.key, **names}
+        connection.execute(tables.known_nestings.insert().values(**nesting))
+    in_ad(place, Operation("1", Kind.NESTING, Action.CREATE, anchor=outer.anchor, member=inner.anchor))
+
+    assert set(compared(place).drifts) == {
+        Drift(Kind.NESTING, f"nesting:{inner.key}:{outer.key}", "unexpected"),
+        Drift(Kind.NESTING, f"nesting:{third.key}:{outer.key}", "missing"),
+    }
+
+
 def test_objects_of_others_are_not_our_business(place: Any):
     """An account that was there before, or made by hand, is neither missing nor unexpected."""
     attributes = {"sAMAccountName": "service", "userPrincipalName": "service@x", "displayName": "Service"}
