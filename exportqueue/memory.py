@@ -226,6 +226,14 @@ class MemoryQueue:
             ahead = {needed for item in waiting for needed in self._needs[item]} - seen
         return [item for i in sorted(seen) if (item := self._items.get(i)) and item.state is State.DEAD]
 
+    def behind(self, conn: Any, ids: Collection[int]) -> Sequence[int]:
+        """As `Queue.behind`."""
+        found: set[int] = set()
+        for item_id, item in sorted(self._items.items()):  # prerequisites have lower ids
+            if item.state is State.WAITING and self._needs[item_id] & {*ids, *found}:
+                found.add(item_id)
+        return sorted(found)
+
     def resurrect(self, conn: Any, ids: Collection[int]) -> frozenset[int]:
         """As `Queue.resurrect`."""
         dead = [self._items[i] for i in ids if i in self._items and self._items[i].state is State.DEAD]

@@ -141,6 +141,13 @@ def held_by(conn: sa.Connection, tables: QueueTables, item_id: int) -> list[Item
     return [to_item(row) for row in conn.execute(query)]
 
 
+def behind(conn: sa.Connection, tables: QueueTables, ids: Collection[int]) -> list[int]:
+    """What waits for some items, directly or through others; by id."""
+    database, downstream = database_of(conn), _downstream(tables, database_of(conn).among(tables.items.c.id, "ids"))
+    query = sa.select(downstream.c.id).distinct().order_by(downstream.c.id)
+    return list(conn.execute(query, {"ids": database.pack(sorted(ids))}).scalars())
+
+
 def stats(conn: sa.Connection, tables: QueueTables, now: datetime, *, finished: bool = True) -> list[TargetStats]:
     """Every target that has unfinished items, a pause, an absence or, if `finished`, items done lately; by name."""
     counted: dict[str, dict[str, Any]] = {}
@@ -196,14 +203,19 @@ def _held_by_target(tables: QueueTables) -> sa.Select[Any]:
 
 def _held(tables: QueueTables) -> sa.CTE:
     """What is downstream of dead items, with its target: the cost grows with those alone."""
+    return _downstream(tables, IS_DEAD)
+
+
+def _downstream(tables: QueueTables, which: sa.TextClause | sa.ColumnElement[bool]) -> sa.CTE:
+    """What waits, directly or through others, for the items of which something holds."""
     items, edges = tables.items, tables.prerequisites
     waiting = items.alias("waiting")
     is_waiting = waiting.c.state == sa.literal_column("'waiting'", sa.Text)
-    dead = sa.select(items.c.id).where(IS_DEAD)
+    some = sa.select(items.c.id).where(which)
     held = (
         sa.select(waiting.c.id, waiting.c.target)
         .join(edges, edges.c.item_id == waiting.c.id)
-        .where(edges.c.needs_id.in_(dead), is_waiting)
+        .where(edges.c.needs_id.in_(some), is_waiting)
         .cte("held", recursive=True)
     )
     return held.union(

@@ -89,6 +89,18 @@ def test_items_are_found_by_what_they_are(queue: Any, wanted: Wanted, found: lis
         assert [item.object_key for item in queue.queue.select(conn, wanted)] == found
 
 
+@pytest.mark.parametrize(
+    ("key", "behind"),
+    [("dead", ["held", "held too"]), ("held", ["held too"]), ("running", ["waiting"]), ("ready", [])],
+)
+def test_what_waits_for_an_item_is_found(queue: Any, key: str, behind: list[str]) -> None:
+    """Directly or through others."""
+    with queue.begin() as conn:
+        (item,) = queue.queue.select(conn, Wanted(object_key=key))
+
+        assert [queue.queue.get(conn, found).object_key for found in queue.queue.behind(conn, [item.id])] == behind
+
+
 def test_no_more_are_found_than_asked_for(queue: Any) -> None:
     """The first ones; all are counted."""
     with queue.begin() as conn:
