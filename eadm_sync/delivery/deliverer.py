@@ -23,6 +23,7 @@ from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import StateError
 from eadm_sync.lifecycle import Settings, delete_on
 from eadm_sync.model import Sealed
+from eadm_sync.plan.audited import WARN, Image, audited, encode
 from eadm_sync.plan.change import Change, Value
 from eadm_sync.plan.plan import Basis
 from eadm_sync.state import tables
@@ -34,11 +35,6 @@ from eadm_sync.state.outcomes import Confirmations, confirm, count_confirmed, ma
 from exportqueue import Item, Result, State
 
 log = structlog.get_logger()
-
-WARN = "warn"
-"""The audit's word for what a target had to say to a change that it carried out, in place of the action."""
-
-_encode = msgspec.msgpack.Encoder().encode
 
 Seal = Callable[[str, str], Sealed]
 """(plain value, attribute) → sealed value."""
@@ -57,6 +53,10 @@ class Delivered:
     anchor: str | None
     stored: Mapping[str, PlainValue] = field(default_factory=dict)
     warning: str | None = None
+
+
+Known = tuple[Delivered, Image]
+"""What was delivered, with the account or group as it is known from now on."""
 
 
 @dataclass
@@ -125,15 +125,16 @@ class Deliverer:
             return
         now = self.clock.now().isoformat()
         day = today(self.clock, self.time_zone)
-        by_version: dict[str, list[Delivered]] = {}
-        for one in delivered:
-            by_version.setdefault(self._ruleset_version(connection, one.item.plan_id), []).append(one)
+        by_version: dict[str, list[Known]] = {}
+        known = [(one, _after(one, self.name, day, self.vault.seal)) for one in delivered]
+        for one, after in known:
+            by_version.setdefault(self._ruleset_version(connection, one.item.plan_id), []).append((one, after))
         for version, portion in by_version.items():
-            confirmed = _confirmations(portion, self.name, day, self.vault.seal)
+            confirmed = _confirmations(portion)
             confirm(connection, self.name, confirmed, version)
             self._await_retention(connection, confirmed)
         warnings = (self._warning(one, now) for one in delivered if one.warning is not None)
-        append_audit(connection, self.vault, chain((self._audit_entry(one, now) for one in delivered), warnings))
+        append_audit(connection, self.vault, chain((self._audit_entry(*one, now) for one in known), warnings))
         mark_confirmed(connection, self.name)
 
     def _unpack(self, items: Sequence[Item]) -> tuple[dict[int, Change], list[Result]]:
@@ -222,15 +223,10 @@ class Deliverer:
 
     def _warning(self, one: Delivered, now: str) -> AuditEntry:
         """What a target had to say to a change that it carried out."""
-        return msgspec.structs.replace(
-            self._audit_entry(one, now),
-            action=WARN,
-            detail=_encode(
-                msgspec.structs.replace(one.change, attributes={}, container=None, reason=one.warning or "")
-            ),
-        )
+        told = msgspec.structs.replace(one.change, attributes={}, container=None, reason=one.warning or "")
+        return msgspec.structs.replace(self._audit_entry(one, None, now), action=WARN, detail=encode(told))
 
-    def _audit_entry(self, one: Delivered, now: str) -> AuditEntry:
+    def _audit_entry(self, one: Delivered, after: Image, now: str) -> AuditEntry:
         change = one.change
         return AuditEntry(
             at=now,
@@ -241,7 +237,7 @@ class Deliverer:
             action=change.action,
             object=change.object_key,
             person_id=change.person,
-            detail=_encode(change),
+            detail=encode(audited(change, one.before, after)),
         )
 
 
@@ -250,29 +246,21 @@ def _operation_id(item: Item) -> str:
     return f"{item.run_id or ''}/{item.id}"
 
 
-def _confirmations(delivered: Sequence[Delivered], target: str, day: date, seal: Seal) -> Confirmations:
-    """What a batch says the target now holds."""
-    confirmed = Confirmations()
-    for one in delivered:
-        match one.change.kind:
-            case Kind.ACCOUNT:
-                _confirm_account(confirmed, one, target, day, seal)
-            case Kind.GROUP:
-                _confirm_group(confirmed, one, target, seal)
-            case Kind.MEMBERSHIP:
-                _confirm_membership(confirmed, one.change)
-            case Kind.NESTING:
-                _confirm_nesting(confirmed, one.change)
-            case Kind.LICENCE:
-                _confirm_licence(confirmed, one.change)
-    return confirmed
+def _after(one: Delivered, target: str, day: date, seal: Seal) -> Image:
+    """The account or group as it now is; None where it is gone, and for everything else."""
+    if one.change.action is Action.DELETE:
+        return None
+    match one.change.kind:
+        case Kind.ACCOUNT:
+            return _account_after(one, target, day, seal)
+        case Kind.GROUP:
+            return _group_after(one, target, seal)
+        case _:
+            return None
 
 
-def _confirm_account(confirmed: Confirmations, one: Delivered, target: str, day: date, seal: Seal) -> None:
-    change, person_id = one.change, one.change.person or ""
-    if change.action is Action.DELETE:
-        confirmed.accounts_gone.append(person_id)
-        return
+def _account_after(one: Delivered, target: str, day: date, seal: Seal) -> KnownAccount:
+    change = one.change
     before = one.before if isinstance(one.before, KnownAccount) else None
     enabled = change.enabled if change.action is Action.CREATE else (before.enabled if before else False)
     deactivated_on = before.deactivated_on if before else None
@@ -280,7 +268,7 @@ def _confirm_account(confirmed: Confirmations, one: Delivered, target: str, day:
         enabled, deactivated_on = True, None
     elif change.action is Action.DISABLE:
         enabled, deactivated_on = False, day if change.deactivates else None
-    account = KnownAccount(
+    return KnownAccount(
         target=target,
         anchor=one.anchor or (before.anchor if before else ""),
         container=_container(change, before),
@@ -289,24 +277,41 @@ def _confirm_account(confirmed: Confirmations, one: Delivered, target: str, day:
         rule=change.rule,
         deactivated_on=deactivated_on,
     )
-    confirmed.accounts.append((person_id, account))
 
 
-def _confirm_group(confirmed: Confirmations, one: Delivered, target: str, seal: Seal) -> None:
-    if one.change.action is Action.DELETE:
-        confirmed.groups_gone.append(one.change.group or "")
-        return
+def _group_after(one: Delivered, target: str, seal: Seal) -> KnownGroup:
     before = one.before if isinstance(one.before, KnownGroup) else None
-    confirmed.groups.append(
-        KnownGroup(
-            target=target,
-            key=one.change.group or "",
-            anchor=one.anchor or (before.anchor if before else ""),
-            container=_container(one.change, before),
-            attributes=_attributes(one, before, seal),
-            rule=one.change.rule,
-        )
+    return KnownGroup(
+        target=target,
+        key=one.change.group or "",
+        anchor=one.anchor or (before.anchor if before else ""),
+        container=_container(one.change, before),
+        attributes=_attributes(one, before, seal),
+        rule=one.change.rule,
     )
+
+
+def _confirmations(known: Sequence[Known]) -> Confirmations:
+    """What a batch says the target now holds."""
+    confirmed = Confirmations()
+    for one, after in known:
+        change = one.change
+        match change.kind:
+            case Kind.ACCOUNT if isinstance(after, KnownAccount):
+                confirmed.accounts.append((change.person or "", after))
+            case Kind.ACCOUNT:
+                confirmed.accounts_gone.append(change.person or "")
+            case Kind.GROUP if isinstance(after, KnownGroup):
+                confirmed.groups.append(after)
+            case Kind.GROUP:
+                confirmed.groups_gone.append(change.group or "")
+            case Kind.MEMBERSHIP:
+                _confirm_membership(confirmed, change)
+            case Kind.NESTING:
+                _confirm_nesting(confirmed, change)
+            case Kind.LICENCE:
+                _confirm_licence(confirmed, change)
+    return confirmed
 
 
 def _confirm_membership(confirmed: Confirmations, change: Change) -> None:

@@ -1,0 +1,75 @@
+"""What the audit keeps of a change that a target carried out: with what was known before, and is known now."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from connectors.contract import Action, Kind
+from eadm_sync.plan.change import Change, Value
+from eadm_sync.state.known import KnownAccount, KnownGroup
+
+Image = KnownAccount | KnownGroup | None
+"""An account or group as it is known; None where there is none, and for everything else."""
+
+WARN = "warn"
+"""The audit's word for what a target had to say to a change that it carried out, in place of the action."""
+
+ADOPT = "adopt"
+"""The audit's word for an account or group that was in the target before, in place of `create`."""
+
+
+class Audited(Change, frozen=True, omit_defaults=True):
+    """A change as it came out.
+
+    `attributes` and `container` hold what was known before and what the target stored, of a deleted object all that it
+    had: lines put together in their order make known state, and read backwards they undo it.
+
+    Attributes:
+        anchor: The target's own immutable id, for accounts and groups.
+        deactivated_on: For DISABLE, the day on which retention began, or None.
+    """
+
+    anchor: str | None = None
+    deactivated_on: date | None = None
+
+
+def audited(change: Change, before: Image, after: Image) -> Audited:
+    """What is kept of a change to an object that was known as `before` and now is as `after`.
+
+    An account or group that is not there any more has no `after`, one that is new no `before`.
+    """
+    fields = {name: getattr(change, name) for name in Change.__struct_fields__}
+    if change.kind in _OBJECTS:
+        known = after or before
+        fields["attributes"] = _differences(before, after)
+        fields["container"] = _move(before, after)
+        fields["anchor"] = known.anchor if known else None
+    if change.action is Action.DISABLE and isinstance(after, KnownAccount):
+        fields["deactivated_on"] = after.deactivated_on
+    return Audited(**fields)
+
+
+_OBJECTS = (Kind.ACCOUNT, Kind.GROUP)
+
+
+def _differences(before: Image, after: Image) -> dict[str, tuple[Value, Value]]:
+    old = before.attributes if before else {}
+    new = after.attributes if after else {}
+    return {
+        name: (old.get(name), new.get(name)) for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)
+    }
+
+
+def _move(before: Image, after: Image) -> tuple[str | None, str | None] | None:
+    old = before.container if before else None
+    new = after.container if after else None
+    return None if old == new else (old, new)
+
+
+encode = msgspec.msgpack.Encoder().encode
+"""A detail as it is stored."""
+
+decode = msgspec.msgpack.Decoder(Audited).decode
+"""A stored detail; those of older programs have no anchor, and as new values what was asked for."""
