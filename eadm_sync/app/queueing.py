@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from heapq import merge
-from itertools import islice
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, MetaData, select
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
+from eadm_sync.app.triggering import daemons
 from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import NotFound, StateError
 from eadm_sync.plan.change import Change, group_key
 from eadm_sync.state.auditing import AuditEntry, append_audit
-from exportqueue import Item, OpenCircuit, State, TargetStats, UnknownItem
+from exportqueue import Item, OpenCircuit, Phase, State, TargetStats, UnknownItem, Wanted, define
+from exportqueue.item import UNFINISHED, from_micros
+from exportqueue.tables import IS_DEAD, IS_UNFINISHED
 
-_UNFINISHED = (State.WAITING, State.READY, State.RUNNING, State.DEAD)
+_AT_ONCE = 500
+"""Ids in one statement."""
+
 _encode = msgspec.msgpack.Encoder().encode
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """Whether a target gets its changes.
+
+    Attributes:
+        target: Its name.
+        paused: Why it is paused, or None.
+        paused_at: Since when, or None.
+        away: How it is away, or None.
+        is_orphan: Whether no target is configured under this name any more.
+        has_daemon: Whether a daemon or worker is there that delivers what is due.
+    """
+
+    target: str
+    paused: str | None
+    paused_at: datetime | None
+    away: OpenCircuit | None
+    is_orphan: bool
+    has_daemon: bool
 
 
 class QueuedChange(msgspec.Struct, frozen=True):
@@ -27,66 +51,116 @@ class QueuedChange(msgspec.Struct, frozen=True):
 
     Attributes:
         item: As the queue holds it.
+        phase: Where it is.
         change: What it is to do; sensitive values are sealed. None where it cannot be read.
         unreadable: Why not, or None.
         waits_for: Its unfinished prerequisites.
         held_by: Dead items that it waits for, directly or through others.
-        paused: Why its target is paused, or None.
-        away: How its target is away, or None.
-        is_orphan: Whether no target is configured under this name any more.
+        behind: Ids of what waits for it, directly or through others.
+        lane: Whether its target gets its changes.
     """
 
     item: Item
+    phase: Phase
     change: Change | None
     unreadable: str | None
     waits_for: tuple[Item, ...]
     held_by: tuple[Item, ...]
-    paused: str | None
-    away: OpenCircuit | None
-    is_orphan: bool
+    behind: tuple[int, ...]
+    lane: Lane
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """The first items that were looked for.
+
+    Attributes:
+        items: In order of id.
+        phases: Where each of them is, by id.
+        total: How many there are in all.
+    """
+
+    items: tuple[Item, ...]
+    phases: dict[int, Phase]
+    total: int
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """An item that is to be retried or dropped, as short as that needs it."""
+
+    id: int
+    target: str
+    operation: str
+    object_key: str
+    subject: str
+    last_error: str | None
 
 
 class Done(msgspec.Struct, frozen=True):
-    """Ids of items that were retried or dropped, and of those that could not be: they are in another state."""
+    """What became of items.
 
-    done: tuple[int, ...]
+    Attributes:
+        done: Those that were retried or dropped.
+        left: Ids of those that could not be: they are in another state.
+        going_on: What waited for dropped ones, directly or through others, and was not dropped.
+    """
+
+    done: tuple[Chosen, ...]
     left: tuple[int, ...]
+    going_on: tuple[Chosen, ...] = ()
+
+
+# ---------------------------------------------------------------- looking
 
 
 def stats(context: Context) -> tuple[TargetStats, ...]:
-    """The queue by target."""
+    """The queue by target: those of the configuration in its order, then others that something is queued for."""
     with context.reading() as database, database.read() as connection:
-        return tuple(context.queue.stats(connection))
+        found = {one.target: one for one in context.queue.stats(connection)}
+    others = (name for name, one in found.items() if one.oldest is not None)
+    names = dict.fromkeys((*context.loaded.settings.targets, *others))
+    return tuple(found.get(name, TargetStats(name)) for name in names)
 
 
-def items(
+def remaining_seconds(target: TargetStats) -> float | None:
+    """How long a target takes for what is on its way, if it goes on as lately; None where nobody can tell."""
+    under_way = target.ready + target.waiting + target.running + target.retrying
+    if not under_way or not target.rate_per_second or target.paused is not None or target.circuit is not None:
+        return None
+    return under_way / target.rate_per_second
+
+
+def listed(
     context: Context,
     *,
     target: str | None = None,
-    state: str | None = None,
+    phase: str | None = None,
     subject: str | None = None,
+    object_key: str | None = None,
     limit: int = 100,
-) -> tuple[Item, ...]:
-    """Up to `limit` items in order of id: those in one state, or else all that are not finished.
+) -> Listed:
+    """The first items that fulfil all conditions given.
 
     Args:
         context: The installation.
         target: Only of this target.
-        state: Only in this state, one of `exportqueue.State`'s words.
+        phase: Only there, one of `exportqueue.Phase`'s words. None: all that are unfinished.
         subject: Only of this person, by any of their names, or of this group ("group:<key>").
+        object_key: Only about this object.
         limit: The most there are to be.
 
     Raises:
         NotFound, AmbiguousName: Target or person are not known so.
     """
-    if target is not None:
-        known_name("target", target, context.loaded.settings.targets)
+    queue = context.queue
     with context.reading() as database, database.read() as connection:
+        if target is not None:
+            _known_target(context, connection, target)
         if subject is not None and not subject.startswith(group_key("")):
             subject = find_person(connection, subject)
-        states = _UNFINISHED if state is None else (State(state),)
-        found = [context.queue.list(connection, target, each, subject, limit) for each in states]
-        return tuple(islice(merge(*found, key=lambda item: item.id), limit))
+        wanted = Wanted(target, None if phase is None else Phase(phase), subject, object_key)
+        items = tuple(queue.select(connection, wanted, limit))
+        total = len(items) if len(items) < limit else queue.count(connection, wanted)
+        return Listed(items, queue.phases(connection, items), total)
 
 
 def item(context: Context, item_id: int) -> QueuedChange:
@@ -97,23 +171,58 @@ def item(context: Context, item_id: int) -> QueuedChange:
     """
     queue = context.queue
     with context.reading() as database, database.read() as connection:
-        found = _get(context, connection, item_id)
-        stats = (one for one in queue.stats(connection, finished=False) if one.target == found.target)
-        target = next(stats, TargetStats(found.target))
+        try:
+            found = queue.get(connection, item_id)
+        except UnknownItem as error:
+            raise NotFound("queued change", str(item_id)) from error
         change, unreadable = _read(context, found)
         is_waiting = found.state is State.WAITING
+        needed = queue.prerequisites(connection, item_id) if is_waiting else ()
         return QueuedChange(
             item=found,
+            phase=queue.phases(connection, [found])[item_id],
             change=change,
             unreadable=unreadable,
-            waits_for=tuple(
-                one for one in queue.prerequisites(connection, item_id) if is_waiting and one.state in _UNFINISHED
-            ),
+            waits_for=tuple(one for one in needed if one.state in UNFINISHED),
             held_by=tuple(queue.held_by(connection, item_id)) if is_waiting else (),
-            paused=target.paused,
-            away=target.circuit,
-            is_orphan=found.target not in context.loaded.settings.targets,
+            behind=tuple(queue.behind(connection, [item_id])) if found.state in UNFINISHED else (),
+            lane=_lane(context, connection, found.target),
         )
+
+
+def lanes(context: Context, targets: Collection[str]) -> tuple[Lane, ...]:
+    """Whether some targets get their changes, by name."""
+    with context.reading() as database, database.read() as connection:
+        return tuple(_lane(context, connection, target) for target in sorted(set(targets)))
+
+
+def chosen(context: Context, ids: Collection[int]) -> tuple[Chosen, ...]:
+    """Items by their ids.
+
+    Raises:
+        NotFound: One of the ids does not exist.
+    """
+    with context.reading() as database, database.read() as connection:
+        return _chosen(connection, ids)
+
+
+def all_dead(context: Context, target: str, *, orphans: bool = False) -> tuple[Chosen, ...]:
+    """Every dead item of a target; with `orphans`, of one that is not configured any more all that is unfinished.
+
+    Raises:
+        NotFound: No target is called so, in the configuration or in the queue.
+    """
+    items = define(MetaData()).items.c
+    with context.reading() as database, database.read() as connection:
+        _known_target(context, connection, target)
+        is_orphan = target not in context.loaded.settings.targets
+        which = IS_UNFINISHED if orphans and is_orphan else IS_DEAD
+        columns = (items[name] for name in Chosen.__struct_fields__)
+        query = select(*columns).where(which, items.target == target).order_by(items.id)
+        return tuple(Chosen(*row) for row in connection.execute(query))
+
+
+# ---------------------------------------------------------------- acting
 
 
 def retry(context: Context, ids: Collection[int]) -> Done:
@@ -122,24 +231,36 @@ def retry(context: Context, ids: Collection[int]) -> Done:
     Raises:
         NotFound: One of the ids does not exist; nothing was done.
     """
-    return _change(context, ids, "retry", None, context.queue.resurrect)
+    with context.writing() as database, database.write() as connection:
+        return _change(context, connection, _chosen(connection, ids), "retry", None, context.queue.resurrect)
 
 
-def drop(context: Context, ids: Collection[int], reason: str) -> Done:
-    """Drops unstarted items for good. The next run looks at their people anew: what they still lack is planned again.
+def drop(context: Context, ids: Collection[int], reason: str, *, with_waiting: bool = False) -> Done:
+    """Drops unstarted items for good; what waited for them goes on, or is dropped too if `with_waiting`.
+
+    The next run looks at the people of both anew: what they still lack is planned again.
 
     Raises:
         NotFound: One of the ids does not exist; nothing was done.
     """
+    queue = context.queue
 
-    def dropped(connection: Connection, chosen: Collection[int]) -> frozenset[int]:
-        return context.queue.drop(connection, chosen, reason)
+    def act(connection: Connection, some: Collection[int]) -> frozenset[int]:
+        return queue.drop(connection, some, reason)
 
-    return _change(context, ids, "drop", reason, dropped)
+    with context.writing() as database, database.write() as connection:
+        queue.hold_up(connection)  # what waits must not begin meanwhile
+        asked = _chosen(connection, ids)
+        behind = set(queue.behind(connection, [one.id for one in asked])) - {one.id for one in asked}
+        done = _change(context, connection, asked, "drop", reason, act)
+        waited = _chosen(connection, behind - set(queue.behind(connection, done.left)))
+        also = _change(context, connection, waited if with_waiting else (), "drop", reason, act)
+        look_again(connection, {one.subject for one in (*done.done, *waited)})
+    return Done(done.done + also.done, done.left + also.left, () if with_waiting else waited)
 
 
 def pause(context: Context, target: str, reason: str) -> None:
-    """Lets nothing more be delivered to a target; what is under way goes on.
+    """Lets nothing more be delivered to a target; what is under way goes on. A second pause replaces the reason.
 
     Raises:
         NotFound: No target is called so.
@@ -150,45 +271,73 @@ def pause(context: Context, target: str, reason: str) -> None:
         append_audit(connection, context.vault, [_entry(context, "pause", target, target, None, {"reason": reason})])
 
 
-def resume(context: Context, target: str) -> bool:
+def resume(context: Context, target: str, reason: str | None = None) -> bool:
     """Ends a pause; returns whether there was one.
 
     Raises:
         NotFound: No target is called so, in the configuration or in the queue.
     """
     with context.writing() as database, database.write() as connection:
-        paused = {one.target: one.paused for one in context.queue.stats(connection)}
-        known_name("target", target, {*context.loaded.settings.targets, *paused})
-        if paused.get(target) is None:
+        _known_target(context, connection, target)
+        if _lane(context, connection, target).paused is None:
             return False
         context.queue.resume(connection, target)
-        append_audit(connection, context.vault, [_entry(context, "resume", target, target, None, {})])
+        detail = {} if reason is None else {"reason": reason}
+        append_audit(connection, context.vault, [_entry(context, "resume", target, target, None, detail)])
         return True
 
 
 def _change(
     context: Context,
-    ids: Collection[int],
+    connection: Connection,
+    items: Sequence[Chosen],
     action: str,
     reason: str | None,
     act: Callable[[Connection, Collection[int]], frozenset[int]],
 ) -> Done:
     """Acts on items and audits it, in one transaction."""
-    with context.writing() as database, database.write() as connection:
-        chosen = {item_id: _get(context, connection, item_id) for item_id in sorted(set(ids))}
-        done = act(connection, chosen)
-        changed = [chosen[item_id] for item_id in sorted(done)]
-        if action == "drop":
-            look_again(connection, {one.subject for one in changed})
-        append_audit(connection, context.vault, (_entry_of(context, action, one, reason) for one in changed))
-    return Done(tuple(sorted(done)), tuple(item_id for item_id in chosen if item_id not in done))
+    changed = act(connection, [one.id for one in items])
+    done = tuple(one for one in items if one.id in changed)
+    append_audit(connection, context.vault, (_entry_of(context, action, one, reason) for one in done))
+    return Done(done, tuple(one.id for one in items if one.id not in changed))
 
 
-def _get(context: Context, connection: Connection, item_id: int) -> Item:
-    try:
-        return context.queue.get(connection, item_id)
-    except UnknownItem as error:
-        raise NotFound("queued change", str(item_id)) from error
+# ---------------------------------------------------------------- within
+
+
+def _lane(context: Context, connection: Connection, target: str) -> Lane:
+    pauses = define(MetaData()).pauses.c
+    pause_ = connection.execute(select(pauses.reason, pauses.paused_at).where(pauses.target == target)).first()
+    return Lane(
+        target=target,
+        paused=None if pause_ is None else pause_.reason,
+        paused_at=None if pause_ is None else from_micros(pause_.paused_at),
+        away=context.queue.open_circuit(connection, target),
+        is_orphan=target not in context.loaded.settings.targets,
+        has_daemon=any(one.is_alive for one in daemons(connection, context.clock.now())),
+    )
+
+
+def _known_target(context: Context, connection: Connection, target: str) -> None:
+    """Refuses a name that neither the configuration nor the queue knows."""
+    known = context.loaded.settings.targets
+    if target not in known:
+        queued = (one.target for one in context.queue.stats(connection, finished=False))
+        known_name("target", target, {*known, *queued})
+
+
+def _chosen(connection: Connection, ids: Collection[int]) -> tuple[Chosen, ...]:
+    ordered = sorted(set(ids))
+    items = define(MetaData()).items.c
+    columns = [items[name] for name in Chosen.__struct_fields__]
+    found: list[Chosen] = []
+    for begin in range(0, len(ordered), _AT_ONCE):
+        query = select(*columns).where(items.id.in_(ordered[begin : begin + _AT_ONCE])).order_by(items.id)
+        found += (Chosen(*row) for row in connection.execute(query))
+    missing = sorted(set(ordered) - {one.id for one in found})
+    if missing:
+        raise NotFound("queued change", ", ".join(map(str, missing)))
+    return tuple(found)
 
 
 def _read(context: Context, found: Item) -> tuple[Change | None, str | None]:
@@ -198,7 +347,7 @@ def _read(context: Context, found: Item) -> tuple[Change | None, str | None]:
         return None, str(error)
 
 
-def _entry_of(context: Context, action: str, one: Item, reason: str | None) -> AuditEntry:
+def _entry_of(context: Context, action: str, one: Chosen, reason: str | None) -> AuditEntry:
     detail = {"item": one.id, "operation": one.operation, **({} if reason is None else {"reason": reason})}
     person = None if one.subject.startswith(group_key("")) else one.subject
     return _entry(context, action, one.target, one.object_key, person, detail)

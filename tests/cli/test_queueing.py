@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from eadm_sync.app.syncing import sync
 from eadm_sync.cli.commands import queueing
 from eadm_sync.clock import SystemClock
 from eadm_sync.state import tables
-from exportqueue import OpenCircuit, State, define
+from exportqueue import OpenCircuit, Phase, define
 
 if TYPE_CHECKING:
     from .conftest import Shell
@@ -37,16 +38,18 @@ def ids(shell: Shell, state: str) -> list[int]:
 
 def test_states_of_the_option_are_those_of_the_queue() -> None:
     """The copy that keeps --help quick is true."""
-    assert {state.value for state in queueing.State} == {state.value for state in State}
+    assert {state.value for state in queueing.State} == {phase.value for phase in Phase}
 
 
 @pytest.mark.usefixtures("refused")
 def test_the_list_holds_what_is_unfinished(shell: Shell) -> None:
     """The refused account and what it holds; done ones only where they are asked for."""
-    assert [row[4] for row in shell("queue", "list").rows] == ["dead", "waiting"]
+    assert [row[4] for row in shell("queue", "list").rows] == ["dead", "held"]
     assert len(ids(shell, "done")) > 6
     assert shell("queue", "list", "--person", "hr:1001", "--target", "directory").rows == shell("queue", "list").rows
-    assert "--limit" in shell("queue", "list", "--limit", 1).err
+    assert "the first 1 of 2; --limit" in shell("queue", "list", "--limit", 1).err
+    assert [row[4] for row in shell("queue", "list", "--object", "account:hr:1001").rows] == ["dead"]
+    assert "none" in shell("queue", "list", "--state", "retrying").err
     stats = shell("queue", "stats", "-f", "json").json
     assert [(one["target"], one["dead"], one["held"]) for one in stats] == [("directory", 1, 1)]
 
@@ -54,7 +57,7 @@ def test_the_list_holds_what_is_unfinished(shell: Shell) -> None:
 @pytest.mark.usefixtures("refused")
 def test_show_tells_what_it_is_to_do_and_why_it_waits(shell: Shell) -> None:
     """The dead one its error and values, the waiting one what holds it."""
-    (dead,), (waiting,) = ids(shell, "dead"), ids(shell, "waiting")
+    (dead,), (waiting,) = ids(shell, "dead"), ids(shell, "held")
 
     refused, held = shell("queue", "show", dead), shell("queue", "show", waiting)
 
@@ -67,7 +70,7 @@ def test_show_tells_what_it_is_to_do_and_why_it_waits(shell: Shell) -> None:
 @pytest.mark.usefixtures("refused")
 def test_retry_makes_dead_changes_ready_and_is_audited(shell: Shell) -> None:
     """What is not dead is left, and said so."""
-    (dead,), (waiting,) = ids(shell, "dead"), ids(shell, "waiting")
+    (dead,), (waiting,) = ids(shell, "dead"), ids(shell, "held")
 
     ended = shell("queue", "retry", dead, waiting)
 
@@ -91,7 +94,7 @@ def test_an_unknown_id_stops_all_of_it(shell: Shell) -> None:
 
 def test_what_was_dropped_is_planned_anew(shell: Shell, refused: Path) -> None:
     """The account that is still lacking comes with the next run, whatever HR says; the reason is in the audit."""
-    unfinished = [*ids(shell, "dead"), *ids(shell, "waiting")]
+    unfinished = [*ids(shell, "dead"), *ids(shell, "held")]
     assert shell("queue", "drop", *unfinished, "--reason", "later").code == 0
     assert [detail["reason"] for _, _, detail in audit()] == ["later", "later"]
     assert shell("queue", "list").rows == []
@@ -109,7 +112,7 @@ def test_a_paused_target_gets_nothing(shell: Shell) -> None:
     shell("queue", "retry", dead)
     assert shell("queue", "pause", "directory", "--reason", "moving house").code == 0
     assert "moving house" in shell("status").out
-    assert "paused: moving house" in shell("queue", "show", dead).out
+    assert "is paused since" in shell("queue", "show", dead).out
     shell("deliver")
     assert ids(shell, "ready") == [dead]
 
@@ -144,6 +147,109 @@ def test_changes_of_a_target_that_was_removed_are_told_of(shell: Shell, refused:
 
     for command in (("queue", "stats"), ("status",), ("queue", "show", dead)):
         assert "is not configured any more" in shell(*command).out
+
+
+@pytest.mark.usefixtures("refused")
+def test_stats_tell_the_pace_and_what_to_do(shell: Shell) -> None:
+    """Of what was just delivered, and about what was refused; programs get numbers."""
+    told = shell("queue", "stats")
+    (stats,) = shell("queue", "stats", "-f", "json").json
+
+    assert "queue retry --all --target directory" in told.out
+    assert float(told.rows[0][8]) > 0
+    assert stats["rate_per_second"] > 0
+    assert (stats["remaining_seconds"], stats["is_configured"]) == (None, True)
+
+
+@pytest.mark.usefixtures("refused")
+def test_all_of_a_target_are_retried_when_somebody_agrees(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they are is shown first; without a terminal it takes --yes, and no is an answer."""
+    command = ("queue", "retry", "--all", "--target", "directory")
+    (dead,) = ids(shell, "dead")
+    alone = shell(*command)
+    monkeypatch.setattr("eadm_sync.cli.commands.queueing.require_terminal", lambda _: None)
+    monkeypatch.setattr("sys.stdin", StringIO("n\n"))
+    declined = shell(*command)
+
+    assert (alone.code, declined.code) == (1, 4)
+    assert "--yes" in alone.err
+    assert declined.rows[0][:2] == ["1", "create account"]
+    assert ids(shell, "dead") == [dead]
+
+    monkeypatch.setattr("sys.stdin", StringIO("y\n"))
+    agreed = shell(*command)
+
+    assert agreed.code == 0
+    assert f"again: {dead}" in agreed.out
+    assert "eadm-sync deliver --target directory" in agreed.out
+    assert shell(*command).code == 0  # nothing is dead any more: nobody is asked
+
+
+@pytest.mark.usefixtures("refused")
+def test_programs_say_yes_and_get_json(shell: Shell) -> None:
+    """No table, no question."""
+    (dead,) = ids(shell, "dead")
+
+    ended = shell("queue", "retry", "--all", "--target", "directory", "--yes", "-f", "json")
+
+    assert [one["id"] for one in ended.json["done"]] == [dead]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("retry",),
+        ("retry", "--all"),
+        ("retry", "--target", "directory"),
+        ("retry", "--all", "--target", "directory", "1"),
+        ("drop", "1", "--reason", " "),
+        ("pause", "directory", "--reason", ""),
+        ("drain", "--limit", "soon"),
+    ],
+)
+@pytest.mark.usefixtures("refused")
+def test_half_a_command_is_refused(shell: Shell, words: tuple[str, ...]) -> None:
+    """Nothing is done and nothing audited."""
+    assert shell("queue", *words).code == 2
+    assert audit() == []
+
+
+@pytest.mark.usefixtures("refused")
+def test_drop_names_what_goes_on_and_what_comes_next(shell: Shell) -> None:
+    """The membership that waited for the account, and its person."""
+    (dead,), (held,) = ids(shell, "dead"), ids(shell, "held")
+
+    told = shell("queue", "drop", dead, "--reason", "made by hand").out
+
+    assert f"dropped: {dead}" in told
+    assert f"  {held}  create membership" in told
+    assert "The next run looks anew at hr:1001" in told
+    assert ids(shell, "ready") == [held]
+
+
+@pytest.mark.usefixtures("refused")
+def test_drop_takes_what_waits_where_it_is_told_to(shell: Shell) -> None:
+    """Both are in the audit."""
+    unfinished = [*ids(shell, "dead"), *ids(shell, "held")]
+
+    assert shell("queue", "drop", unfinished[0], "--with-waiting", "--reason", "x").code == 0
+
+    assert sorted(detail["item"] for _, _, detail in audit()) == unfinished
+    assert shell("queue", "list").rows == []
+
+
+@pytest.mark.usefixtures("refused")
+def test_drain_delivers_what_can_be_delivered(shell: Shell) -> None:
+    """What needs somebody is left, and the exit code says so; retried, it goes out."""
+    (dead,) = ids(shell, "dead")
+    assert shell("queue", "drain").code == 1
+
+    shell("queue", "retry", dead)
+    drained = shell("queue", "drain", "-f", "json")
+
+    assert drained.code == 0
+    assert (drained.json["complete"], drained.json["targets"][0]["done"]) == (True, 2)
+    assert shell("queue", "drain", "--target", "nowhere").code == 1
 
 
 @pytest.mark.usefixtures("settled")

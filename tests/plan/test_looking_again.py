@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 from connectors.contract import Kind
 from eadm_sync.app.context import Context, open_context
 from eadm_sync.app.planning import Planned, planned
-from eadm_sync.app.queueing import drop, items
+from eadm_sync.app.queueing import drop, listed
 from eadm_sync.app.syncing import apply_saved, sync
 from eadm_sync.errors import PlanOutdated
 from eadm_sync.plan.saved import write
 from eadm_sync.state.outcomes import count_confirmed
-from exportqueue import Queue, State
+from exportqueue import Phase, Queue
 
 from .conftest import FIRST_DAY, Office
 
@@ -158,7 +158,7 @@ def test_who_drops_a_change_of_a_group_sees_it_planned_again(office: Office):
     units = office.folder / "units.csv"
     units.write_text(units.read_text(encoding="utf-8").replace("Skole", "Skolen"), encoding="utf-8")
     office.sync(deliver=False)
-    (item,) = items(context_of(office), state=State.READY)
+    (item,) = listed(context_of(office), phase=Phase.READY).items
     drop(context_of(office), [item.id], "a test")
 
     office.sync()

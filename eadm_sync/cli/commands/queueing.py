@@ -1,63 +1,71 @@
-"""The export queue: list, show, stats, retry, drop, pause, resume."""
+"""The export queue: look, retry, drop, pause, resume, drain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eadm_sync.cli.commands.standing import ORPHANS, absence, queue_rows
-from eadm_sync.cli.exits import DONE, FAILED
+from eadm_sync.cli.asking import ask, require_terminal
+from eadm_sync.cli.exits import DECLINED, DONE, FAILED
 from eadm_sync.cli.installation import installation
 from eadm_sync.cli.options import CONFIG, As, Config, Format
-from eadm_sync.cli.output import clean, json_document, json_list, line, many, note, pairs, section, styled, table
+from eadm_sync.cli.output import clean, json_document, json_list, line, note, plain
 
 if TYPE_CHECKING:
-    from eadm_sync.app.queueing import Done, QueuedChange
-    from eadm_sync.plan.change import Change
+    from eadm_sync.app.context import Context
+    from eadm_sync.app.queueing import Chosen, Done
 
 queue = typer.Typer(help="The export queue: changes on their way to targets.", no_args_is_help=True)
 
 
 class State(StrEnum):
-    """States of an item (`exportqueue.State`, which is too much to load for --help; a test compares them)."""
+    """Where an item is (`exportqueue.Phase`, which is too much to load for --help; a test compares them)."""
 
-    WAITING = "waiting"
     READY = "ready"
+    WAITING = "waiting"
     RUNNING = "running"
-    DONE = "done"
+    RETRYING = "retrying"
     DEAD = "dead"
+    HELD = "held"
+    DONE = "done"
     DROPPED = "dropped"
 
 
-Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="As `queue list` tells them.")]
+Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID...]", help="As `queue list` tells them.")]
 Target = Annotated[str, typer.Argument(metavar="TARGET", help="Name of the target.")]
+OfTarget = Annotated[str | None, typer.Option("--target", metavar="TARGET", help="With --all: of this target.")]
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @queue.command("stats")
 def queue_stats(config: Config = CONFIG, as_: As = Format.TABLE) -> int:
-    """Show how much is queued for each target, and in which state.
+    """Show how much is queued for each target, how fast it goes, and what keeps it from going.
 
     Example: eadm-sync queue stats
+
+    *ready* could go out now, *waiting* waits for another change, *retrying* failed and is tried again by itself, *dead*
+    was refused for good, *held* waits for what is dead. The pace is that of the last five minutes.
 
     Exit codes: 0 shown, 1 error.
     """
     from eadm_sync.app import queueing
+    from eadm_sync.cli.showing.queue import show_stats
 
     context = installation(config)
-    found = queueing.stats(context)
+    found = [(one, queueing.remaining_seconds(one)) for one in queueing.stats(context)]
     if as_ is Format.JSON:
-        json_list(found)
-        return DONE
-    table(*queue_rows(found))
-    for one in found:
-        if one.circuit is not None:
-            line(styled(f"{clean(one.target)} {absence(one.circuit)}", "yellow"))
-        if one.target not in context.loaded.settings.targets:
-            line(styled(f"{clean(one.target)} is not configured any more: {ORPHANS}", "yellow"))
+        known = context.loaded.settings.targets
+        more = ({"remaining_seconds": left, "is_configured": one.target in known} for one, left in found)
+        json_list({**plain(one), **each} for (one, _), each in zip(found, more, strict=True))
+    else:
+        show_stats(found, queueing.lanes(context, [one.target for one, _ in found]), _option(config))
     return DONE
 
 
@@ -68,32 +76,36 @@ def queue_list(
     person: Annotated[
         str | None, typer.Option(metavar="PERSON", help="Only for this person, or a group as 'group:KEY'.")
     ] = None,
+    object_: Annotated[
+        str | None, typer.Option("--object", metavar="OBJECT", help="Only for this object, as the list writes it.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="The most to list.")] = 100,
     config: Config = CONFIG,
     as_: As = Format.TABLE,
 ) -> int:
-    """List queued changes in their order.
+    """List queued changes in the order in which they were queued. States are those of `queue stats`.
 
-    Example: eadm-sync queue list --target ad --state dead
+    \b
+    eadm-sync queue list --target ad --state dead
+    eadm-sync queue list --person hr:1001
+    eadm-sync queue list --object account:hr:1001 --state done
 
-    Exit codes: 0 listed (also if there are none), 1 error.
-    """
+    Exit codes: 0 listed (also if there are none), 1 there is no such target or person.
+    """  # noqa: D301 - click reads the backslash
     from eadm_sync.app import queueing
+    from eadm_sync.cli.showing.queue import show_list
 
-    found = queueing.items(installation(config), target=target, state=state, subject=person, limit=limit)
+    found = queueing.listed(
+        installation(config), target=target, phase=state, subject=person, object_key=object_, limit=limit
+    )
     if as_ is Format.JSON:
-        json_list(found)
+        json_list({**plain(one), "state": found.phases[one.id]} for one in found.items)
     else:
-        table(
-            ("id", "target", "what", "object", "state", "attempts", "not before", "last error"),
-            (
-                (one.id, one.target, one.operation, one.object_key, one.state, one.attempts, one.not_before, error)
-                for one in found
-                for error in (one.last_error or one.reason,)
-            ),
-        )
-    if len(found) == limit:
-        note(f"the first {limit}; --limit shows more")
+        show_list(found)
+    if len(found.items) < found.total:
+        note(f"the first {len(found.items)} of {found.total}; --limit shows more")
+    elif not found.items:
+        note("there is none" if state else "there is none; what is finished is listed with --state done")
     return DONE
 
 
@@ -110,123 +122,90 @@ def queue_show(
     Exit codes: 0 shown, 1 there is none with this id.
     """
     from eadm_sync.app import queueing
+    from eadm_sync.cli.showing.queue import show_item
 
     found = queueing.item(installation(config), item_id)
     if as_ is Format.JSON:
         json_document(found)
     else:
-        _show(found)
+        show_item(found, _option(config))
     return DONE
 
 
-def _show(found: QueuedChange) -> None:
-    item = found.item
-    title = f"{item.id}: {clean(item.operation)} in {clean(item.target)}, {item.state}"
-    line(styled(title, "bold"))
-    pairs(
-        {
-            "object": item.object_key,
-            "run": item.run_id,
-            "enqueued": item.created_at,
-            "last tried": item.started_at,
-            "finished": item.finished_at,
-            "failed attempts": item.attempts or None,
-            "last error": item.last_error,
-            "dropped because": item.reason,
-        }
-    )
-    for why in _why_it_waits(found):
-        line(styled(f"  {why}", "yellow"))
-    if found.change is None:
-        line(f"  what it is to do cannot be read: {clean(found.unreadable)}")
-    else:
-        _show_change(found.change)
-    headings = ("id", "what", "object", "state", "last error")
-    for name, items in (("Held by", found.held_by), ("Waits for", found.waits_for)):
-        section(name, headings, [(one.id, one.operation, one.object_key, one.state, one.last_error) for one in items])
-
-
-def _why_it_waits(found: QueuedChange) -> Iterator[str]:
-    item = found.item
-    if found.held_by:
-        dead = ", ".join(str(one.id) for one in found.held_by)
-        yield f"it is held until somebody retries or drops what was refused: {dead}"
-    elif found.waits_for:
-        yield f"it waits for {many(len(found.waits_for), 'other change')}"
-    if item.finished_at is not None:
-        return
-    if item.not_before is not None:
-        yield f"it is not tried again before {clean(item.not_before)}"
-    if found.paused is not None:
-        yield f"its target is paused: {clean(found.paused)}"
-    if found.away is not None:
-        yield f"its target {absence(found.away)}"
-    if found.is_orphan:
-        yield f"its target is not configured any more: {ORPHANS}"
-
-
-def _show_change(change: Change) -> None:
-    pairs(
-        {
-            "person": change.person,
-            "group": change.group,
-            "licence": change.sku,
-            "role": change.role if change.group is not None and change.person is not None else None,
-            "container": None if change.container is None else _moved(change.container),
-            "enabled": change.enabled,
-            "rule": change.rule or None,
-            "because": change.reason or None,
-        }
-    )
-    section(
-        "Attributes",
-        ("attribute", "old", "new"),
-        [(name, old, new) for name, (old, new) in sorted(change.attributes.items())],
-    )
-
-
-def _moved(container: tuple[Any, Any]) -> str:
-    old, new = container
-    return clean(new) if old is None else f"{clean(old)} → {clean(new)}"
-
-
 @queue.command("retry")
-def queue_retry(ids: Ids, config: Config = CONFIG) -> int:
+def queue_retry(
+    ids: Ids = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All that a target refused; shown first, and asked.")
+    ] = False,
+    target: OfTarget = None,
+    yes: Yes = False,
+    config: Config = CONFIG,
+    as_: As = Format.TABLE,
+) -> int:
     """Try changes again that were refused for good. What they hold goes on behind them. Audited.
 
-    They are delivered by the next `eadm-sync deliver` or `sync`.
+    They are delivered by a daemon, or by the next `eadm-sync deliver` or `sync`.
 
-    Example: eadm-sync queue retry 17 18
+    \b
+    eadm-sync queue retry 17 18
+    eadm-sync queue retry --all --target ad
 
-    Exit codes: 0 all of them will be tried, 1 one does not exist (nothing was done) or is not dead (it was left).
-    """
+    Exit codes: 0 all of them will be tried, 1 one does not exist (nothing was done) or is not dead (it was left), 4
+    you said no.
+    """  # noqa: D301 - click reads the backslash
     from eadm_sync.app import queueing
+    from eadm_sync.cli.showing.queue import show_retried
 
-    return _tell(queueing.retry(installation(config), ids), "will be tried again", "only what is dead can be retried")
+    context = installation(config)
+    chosen = _Wanted(ids or [], everything, target).chosen(context, orphans=False)
+    if everything and not _agreed(chosen, as_, "Try them again? [y/N] ", yes=yes):
+        return DECLINED
+    done = queueing.retry(context, [one.id for one in chosen])
+    if as_ is Format.TABLE:
+        show_retried(done, queueing.lanes(context, {one.target for one in done.done}), _option(config))
+    return _tell(done, as_, "only what is dead can be retried")
 
 
 @queue.command("drop")
-def queue_drop(ids: Ids, reason: Why, config: Config = CONFIG) -> int:
-    """Drop changes for good. What waited for them goes on. Audited.
+def queue_drop(
+    reason: Why,
+    ids: Ids = None,
+    with_waiting: Annotated[bool, typer.Option("--with-waiting", help="Also what waits for them.")] = False,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="All that a target refused; of one that is not configured any more, all that is queued."
+        ),
+    ] = False,
+    target: OfTarget = None,
+    yes: Yes = False,
+    config: Config = CONFIG,
+    as_: As = Format.TABLE,
+) -> int:
+    """Drop changes for good. What waited for them goes on, and is named. Audited.
 
-    The next `plan` looks at their people anew: what the rules still give them is planned again.
+    The next run looks at their people anew: what the rules still give them is planned again.
 
-    Example: eadm-sync queue drop 17 --reason "made by hand"
+    \b
+    eadm-sync queue drop 17 --reason "made by hand"
+    eadm-sync queue drop --all --target old-ad --reason "taken out of service"
 
-    Exit codes: 0 all were dropped, 1 one does not exist (nothing was done) or is under way or finished (it was left).
-    """
+    Exit codes: 0 all were dropped, 1 one does not exist (nothing was done) or is under way or finished (it was left), 4
+    you said no.
+    """  # noqa: D301 - click reads the backslash
     from eadm_sync.app import queueing
+    from eadm_sync.cli.showing.queue import show_dropped
 
-    done = queueing.drop(installation(config), ids, reason)
-    return _tell(done, "dropped", "what is under way or finished cannot be dropped")
-
-
-def _tell(done: Done, what: str, why_not: str) -> int:
-    if done.done:
-        line(f"{what}: {', '.join(map(str, done.done))}")
-    if done.left:
-        note(f"left as they are: {', '.join(map(str, done.left))}; {why_not}")
-    return FAILED if done.left else DONE
+    _require_reason(reason)
+    context = installation(config)
+    chosen = _Wanted(ids or [], everything, target).chosen(context, orphans=True)
+    if everything and not _agreed(chosen, as_, "Drop them? [y/N] ", yes=yes):
+        return DECLINED
+    done = queueing.drop(context, [one.id for one in chosen], reason, with_waiting=with_waiting)
+    if as_ is Format.TABLE:
+        show_dropped(done)
+    return _tell(done, as_, "what is under way or finished cannot be dropped")
 
 
 @queue.command("pause")
@@ -239,13 +218,18 @@ def queue_pause(target: Target, reason: Why, config: Config = CONFIG) -> int:
     """
     from eadm_sync.app import queueing
 
+    _require_reason(reason)
     queueing.pause(installation(config), target, reason)
-    line(f"{clean(target)} is paused; 'eadm-sync queue resume {clean(target)}' ends it")
+    line(f"{clean(target)} is paused; 'eadm-sync queue resume{_option(config)} {clean(target)}' ends it")
     return DONE
 
 
 @queue.command("resume")
-def queue_resume(target: Target, config: Config = CONFIG) -> int:
+def queue_resume(
+    target: Target,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; kept in the audit.")] = None,
+    config: Config = CONFIG,
+) -> int:
     """End a pause. Audited.
 
     Example: eadm-sync queue resume ad
@@ -254,9 +238,116 @@ def queue_resume(target: Target, config: Config = CONFIG) -> int:
     """
     from eadm_sync.app import queueing
 
-    was_paused = queueing.resume(installation(config), target)
+    context = installation(config)
+    was_paused = queueing.resume(context, target, reason)
     line(f"{clean(target)} {'is not paused any more' if was_paused else 'was not paused'}")
+    if was_paused and not any(lane.has_daemon for lane in queueing.lanes(context, [target])):
+        line(f"No daemon runs; deliver what waits with: eadm-sync deliver{_option(config)} --target {clean(target)}")
     return DONE
+
+
+@queue.command("drain")
+def queue_drain(
+    target: Annotated[str | None, typer.Option(metavar="TARGET", help="Only to this target.")] = None,
+    limit: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long to wait for retries and absent targets: 30s, 15m, 2h.")
+    ] = "1h",
+    config: Config = CONFIG,
+    as_: As = Format.TABLE,
+) -> int:
+    """Deliver until the queue is empty: before a maintenance, an upgrade, or a change of targets.
+
+    \b
+    eadm-sync queue drain
+    eadm-sync queue drain --target ad --limit 15m
+
+    `deliver` goes through the queue once and leaves what is to be tried again; `drain` stays, waits for retries and for
+    targets that are away, and lets nobody plan anything new meanwhile: a daemon's jobs wait, and are missed if it takes
+    longer than they have patience for. It does not wait for what needs you: what is dead, held or paused.
+
+    Exit codes: 0 empty, 1 something is left, or another run is at work.
+    """  # noqa: D301 - click reads the backslash
+    from eadm_sync.app.draining import drain
+    from eadm_sync.cli.showing.text import show_delivery
+    from eadm_sync.cli.showing.waiting import Bars
+    from eadm_sync.config.cron import seconds_of
+
+    try:
+        limit_seconds = seconds_of(limit)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--limit") from error
+    with Bars() as bars:
+        reports = drain(installation(config), only=target, limit_seconds=limit_seconds, progress=bars)
+    is_complete = all(report.is_complete for report in reports)
+    if as_ is Format.JSON:
+        json_document({"complete": is_complete, "targets": reports})
+    else:
+        show_delivery(reports, _option(config))
+    return DONE if is_complete else FAILED
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which items are to be retried or dropped: those of some ids, or all that a target refused."""
+
+    ids: list[int]
+    everything: bool
+    target: str | None
+
+    def chosen(self, context: Context, *, orphans: bool) -> tuple[Chosen, ...]:
+        """The items; with `orphans`, all that is queued for a target that is not configured any more.
+
+        Raises:
+            typer.BadParameter: It was said in no way, or in two.
+            NotFound: There is no such item or target.
+        """
+        from eadm_sync.app import queueing
+
+        if self.everything != (self.target is not None):
+            raise typer.BadParameter("go together: all that this target refused", param_hint="--all and --target")
+        if self.everything == bool(self.ids):
+            raise typer.BadParameter("give either ids, or --all with --target", param_hint="ID...")
+        if self.target is None:
+            return queueing.chosen(context, self.ids)
+        return queueing.all_dead(context, self.target, orphans=orphans)
+
+
+def _option(config: Path) -> str:
+    """What a command to copy needs to speak of this installation."""
+    from eadm_sync.cli.showing.preview import config_option
+
+    return config_option(config)
+
+
+def _agreed(items: Sequence[Chosen], as_: Format, question: str, *, yes: bool) -> bool:
+    """Shows what was chosen by `--all`, and asks; nothing need be asked where there is nothing.
+
+    Raises:
+        typer.Exit: Nobody can be asked.
+    """
+    from eadm_sync.cli.showing.queue import show_choice
+
+    if as_ is Format.TABLE:
+        show_choice(items)
+        sys.stdout.flush()
+    if yes or not items:
+        return True
+    require_terminal("look at `queue list` first, then give --yes")
+    return ask(question)
+
+
+def _tell(done: Done, as_: Format, why_not: str) -> int:
+    """Says what was left as it is, and gives the exit code."""
+    if as_ is Format.JSON:
+        json_document(done)
+    if done.left:
+        note(f"left as they are: {', '.join(map(str, done.left))}; {why_not}")
+    return FAILED if done.left else DONE
+
+
+def _require_reason(reason: str) -> None:
+    if not reason.strip():
+        raise typer.BadParameter("must say why: it is kept in the audit", param_hint="--reason")
 
 
 def register(program: typer.Typer) -> None:
