@@ -32,8 +32,11 @@ class Database(Protocol):
         """`wanted` of all rows whose `column` is in the array parameter `name`, by an index look-up for each value."""
         ...
 
-    def locked(self, key: sa.Column[Any], few: sa.Select[Any], condition: sa.TextClause) -> sa.Select[Any]:
-        """The keys in an ordered subquery whose rows fulfil a condition, each locked before the next is looked up."""
+    def locked(self, key: sa.Column[Any], few: sa.Select[Any], condition: sa.TextClause) -> sa.Select[Any] | None:
+        """The keys in an ordered subquery whose rows fulfil a condition, each locked before the next is looked up.
+
+        None: there is nothing to lock, because a transaction that writes is the only one that does.
+        """
         ...
 
     def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
@@ -78,10 +81,8 @@ class _Sqlite:
     def matching(self, wanted: sa.Column[Any], column: sa.Column[Any], name: str) -> sa.Select[Any]:
         return sa.select(wanted).where(self.among(column, name))
 
-    def locked(self, key: sa.Column[Any], few: sa.Select[Any], condition: sa.TextClause) -> sa.Select[Any]:
-        """As it is: a transaction that writes is the only one that does, and whoever writes tests the condition."""
-        del key, condition
-        return few
+    def locked(self, key: sa.Column[Any], few: sa.Select[Any], condition: sa.TextClause) -> None:
+        """Nothing to lock."""
 
     def within(self, column: sa.ColumnElement[Any], few: sa.Select[Any]) -> sa.ColumnElement[bool]:
         return column.in_(few)

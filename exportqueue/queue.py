@@ -168,7 +168,7 @@ class Queue:
         if not items:
             return frozenset()
         finished = self._fenced(conn, self._for(conn).finish, items, now=self._micros())
-        self._release(conn, self._dependents(conn, finished))
+        self._release(conn, finished)
         return finished
 
     def retry(self, conn: sa.Connection, item: Item, error: BaseException, not_before: datetime) -> None:
@@ -378,26 +378,25 @@ class Queue:
         if item.id not in kept:
             raise LeaseLost(item.id)
 
-    def _dependents(self, conn: sa.Connection, ids: Collection[int]) -> Sequence[int]:
-        """What waits for some items, in order of id; locked until the transaction ends."""
-        if not ids:
-            return ()
-        packed = database_of(conn).pack(sorted(ids))
-        return conn.execute(self._for(conn).dependents, {"ids": packed}).scalars().all()
+    def _release(self, conn: sa.Connection, settled: Collection[int]) -> None:
+        """Makes ready what waited for these items, and waits for nothing any more.
 
-    def _release(self, conn: sa.Connection, dependents: Collection[int]) -> None:
-        """Makes ready what waits for nothing any more."""
-        database, statement = database_of(conn), self._for(conn).release
-        for chunk in _chunks(dependents):
-            conn.execute(statement, {"ids": database.pack(chunk)})
+        On PostgreSQL it is locked first: of two workers that finish the last two prerequisites of an item, the second
+        then sees what the first has done; and as both lock in the same order, they cannot deadlock.
+        """
+        if not settled:
+            return
+        statements, packed = self._for(conn), {"ids": database_of(conn).pack(sorted(settled))}
+        if statements.lock is None or conn.execute(statements.lock, packed).first() is not None:
+            conn.execute(statements.release, packed)
 
     def _relink(self, conn: sa.Connection, dropped: Sequence[int]) -> None:
         """Lets what waited for dropped items wait for what those were waiting for; releases what waits for nothing."""
-        database, statement = database_of(conn), self._for(conn).relink
-        dependents = self._dependents(conn, dropped)
+        database, statements = database_of(conn), self._for(conn)
+        dependents = conn.execute(statements.dependents, {"ids": database.pack(sorted(dropped))}).scalars().all()
         for chunk in _chunks(dependents):
-            conn.execute(statement, {"ids": database.pack(chunk)})
-        self._release(conn, dependents)
+            conn.execute(statements.relink, {"ids": database.pack(chunk)})
+        self._release(conn, dropped)
 
 
 def _new_row(item_id: int, item: NewItem, state: str, common: tuple[object, ...]) -> Row:

@@ -37,6 +37,7 @@ class Statements:
     running: sa.Select[Any]
     recover: sa.UpdateBase
     dependents: sa.Select[Any]
+    lock: sa.Select[Any] | None
     release: sa.UpdateBase
     supersede: sa.UpdateBase
     running_subjects: sa.Select[Any]
@@ -88,6 +89,7 @@ def build(tables: QueueTables, database: Database) -> Statements:
         .where(IS_RUNNING, database.among(items.id, "ids"))
         .values(state="ready", lease_until=None),
         dependents=_dependents(tables, database),
+        lock=database.locked(tables.items.c.id, _dependents(tables, database), IS_WAITING),
         release=_release(tables, database),
         supersede=_drop(tables, database.among(items.subject, "subjects")),
         running_subjects=sa.select(items.subject)
@@ -167,20 +169,17 @@ def _fenced(tables: QueueTables, database: Database, **values: Any) -> sa.Update
 
 
 def _dependents(tables: QueueTables, database: Database) -> sa.Select[Any]:
-    """What waits for some items, in order of id, and locked.
-
-    Of two workers that finish the last two prerequisites of an item, the second then sees what the first has done; and
-    as both lock in the same order, they cannot deadlock.
-    """
+    """What waits, or waited, for some items, in order of id."""
     edges = tables.prerequisites.c
     dependents = database.matching(edges.item_id, edges.needs_id, "ids").distinct()
-    return database.locked(tables.items.c.id, dependents.order_by(*dependents.selected_columns), IS_WAITING)
+    return dependents.order_by(*dependents.selected_columns)
 
 
 def _release(tables: QueueTables, database: Database) -> sa.UpdateBase:
-    """Makes those among some waiting items ready that have no unfinished prerequisite left."""
+    """Makes ready what waits for some items, and has no unfinished prerequisite left."""
     items, edges = tables.items, tables.prerequisites
     needed = items.alias("needed")
+    dependents = database.matching(edges.c.item_id, edges.c.needs_id, "ids")
     # A look-up for each edge, and no LIMIT: PostgreSQL would hash, or scan for an early hit, before its first ANALYZE.
     unfinished = (
         sa.select(needed.c.id)
@@ -197,7 +196,7 @@ def _release(tables: QueueTables, database: Database) -> sa.UpdateBase:
     )
     return (
         sa.update(items)
-        .where(database.among(items.c.id, "ids"), IS_WAITING, unmet == 0)
+        .where(database.within(items.c.id, dependents), IS_WAITING, unmet == 0)
         .values(state=sa.literal_column("'ready'", sa.Text))
     )
 
