@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eadm_sync.cli.asking import ask, require_terminal
 from eadm_sync.cli.exits import DECLINED, DONE, FAILED, HELD
 from eadm_sync.cli.installation import installation
 from eadm_sync.cli.options import CONFIG, As, Config, Format, Reason, Release
@@ -373,7 +374,7 @@ def _run(
             show_summary(preview)
         _say_what_failed(preview)
         sys.stdout.flush()
-        return yes or not made.plan.changes or _ask("Do this? [y/N] ")
+        return yes or not made.plan.changes or ask("Do this? [y/N] ")
 
     with Bars() as bars:
         report = run(confirm, bars)
@@ -392,22 +393,14 @@ def _run(
     return HELD if is_held else DONE
 
 
-def _ask(question: str) -> bool:
-    """Asks on standard error, so that a redirected report does not swallow the question; anything but yes is no."""
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().casefold() in {"y", "yes", "j", "ja"}
-
-
 def _require_answer(form: Format, *, yes: bool) -> None:
     if form is Format.JSON and not yes:
         note(
             "error: --format json shows nothing to say yes to; look at `plan` first, then give --yes. Nothing was done."
         )
         raise typer.Exit(FAILED)
-    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        note("error: there is no terminal to ask on; look at `plan` first, then give --yes. Nothing was done.")
-        raise typer.Exit(FAILED)
+    if not yes:
+        require_terminal("look at `plan` first, then give --yes")
 
 
 def _require_reason(released: list[str], reason: str | None) -> None:
