@@ -62,7 +62,7 @@ def _show_status(found: Status, advice: list[Advice]) -> None:
         ("target", "enabled", "disabled"),
         [(one.target, one.enabled, one.disabled) for one in found.accounts],
     )
-    section("Export queue", *queue_rows(found.queue, finished=False), empty="empty")
+    section("Export queue", *queue_rows(found.queue), empty="empty")
     section(
         "Jobs",
         ("job", "last", "result", "last success", "next"),
@@ -81,14 +81,13 @@ def _show_status(found: Status, advice: list[Advice]) -> None:
         line(styled("all is well", "green"))
 
 
-def queue_rows(stats: Iterable[Any], *, finished: bool = True) -> tuple[tuple[str, ...], list[list[object]]]:
+def queue_rows(stats: Iterable[Any]) -> tuple[tuple[str, ...], list[list[object]]]:
     """Headings and rows that show the export queue by target."""
-    counts = ("ready", "waiting", "running", "retrying", "dead", "held", *(("rate_per_second",) if finished else ()))
-    fields = ("target", *counts, "oldest", "paused")
-    return tuple(name.replace("_", " ") for name in fields), [[getattr(one, name) for name in fields] for one in stats]
+    fields = ("target", "ready", "waiting", "running", "retrying", "dead", "held", "oldest", "paused")
+    return fields, [[getattr(one, name) for name in fields] for one in stats]
 
 
-ORPHANS = "nobody delivers them until it is configured again; 'eadm-sync queue drop' drops them"
+ORPHANS = "nobody delivers them until it is configured again; 'eadm-sync queue drop --all --target …' drops them"
 """What becomes of the changes of a target that is not there any more."""
 
 
