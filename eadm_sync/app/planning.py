@@ -164,7 +164,9 @@ def _plan(
 def possible_holds(context: Context) -> frozenset[str]:
     """The name of every hold that there can be in this installation."""
     settings = context.loaded.settings
-    imports = (f"{source}.{brake}" for source in settings.sources for brake in ("vanished", "incomplete", "units"))
+    imports = (
+        f"{source}.{brake}" for source in settings.sources for brake in ("vanished", "incomplete", "units", "reused")
+    )
     slices = (f"{target}.{kind}.{action}" for target in settings.targets for kind in Kind for action in Action)
     skus = (f"{rule.target}.licence.{rule.sku}" for rule in context.ruleset.licences)
     return frozenset((*imports, *slices, *skus))

@@ -79,6 +79,12 @@ class PeopleMap(Entry):
     family_name: Template | None = _field("Family name.")
     birth_date: Template | None = _field("Date of birth, in one of the source's date formats.")
     national_id: Template | None = _field("Norwegian national id or D-number; checked, and stored encrypted.")
+    former_key: Template | None = _field(
+        "The key that this source had for the same human being before, where it tells: the accounts are kept."
+    )
+    former_national_id: Template | None = _field(
+        "The D-number or national id that the person had before, where the source tells; used for the same."
+    )
     employee_number: Template | None = _field("Number in the HR system.")
     email: Template | None = _field("Address known to the source.")
     mobile: Template | None = _field("Mobile number.")

@@ -77,6 +77,8 @@ def readers(dates: tuple[str, ...]) -> dict[str, dict[str, Reader]]:
             "mobile": _mobile,
             "birth_date": day,
             "national_id": str.strip,
+            "former_national_id": str.strip,
+            "former_key": str.strip,
         },
         "affiliations": {
             "kind": read_word,

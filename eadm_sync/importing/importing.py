@@ -12,6 +12,7 @@ from connectors.contract import Source
 from connectors.errors import ConnectorError, Unreadable
 from eadm_sync.config.settings import Settings
 from eadm_sync.errors import ConfigError, SourceError
+from eadm_sync.importing import national_id
 from eadm_sync.importing import organisation as organising
 from eadm_sync.importing.brakes import judge_people, judge_units
 from eadm_sync.importing.imported import Imported, Outcome, SourceReport
@@ -21,6 +22,7 @@ from eadm_sync.importing.mapping import Locate, compile_mapping, nowhere
 from eadm_sync.importing.organisation import Organisation
 from eadm_sync.importing.reading import Former, Progress, Reading, SourceReader
 from eadm_sync.importing.records import Quarantined, SourcePerson, decode_person
+from eadm_sync.importing.sameness import is_reused
 from eadm_sync.importing.staging import Staged
 from eadm_sync.importing.store import ImportStore, chunks
 from eadm_sync.state.crypto import Vault
@@ -49,7 +51,8 @@ def read_import(  # noqa: PLR0913 - the use case's whole world, named at every c
         vault: Seals national ids and makes keyed hashes.
         now: The present moment, in UTC; what is new in quarantine is dated by it.
         today: The local date.
-        released: Brakes to let through ("hr.vanished", "hr.incomplete", "hr.units").
+        released: Brakes to let through ("hr.vanished", "hr.incomplete", "hr.units"), and "hr.reused" for keys that
+            seem to be used again for another human being, and are not.
         progress: Called now and then with a source's name and its rows read so far.
         locate: Where templates of a mapping are written: ("sources", name, "map", "people", 0, "given_name") → Origin.
     """
@@ -58,6 +61,12 @@ def read_import(  # noqa: PLR0913 - the use case's whole world, named at every c
         if name in sources:
             run.read(name, sources[name], progress, locate)
     return run.finish(now)
+
+
+_REUSED = (
+    "is used again for another human being, by all it says: whoever had it stays as they were, the other is left out; "
+    "if they are the same, let it through with '{}.reused'"
+)
 
 
 class _Run:
@@ -107,11 +116,15 @@ class _Run:
 
     def finish(self, now: datetime) -> Imported:
         """Links the records, judges the absences, and settles the organisation."""
+        for name, outcome in self._outcomes.items():
+            self._refuse_reused(name, outcome.reading)
         linker = Linker(
             {name: each.reading.staged for name, each in self._outcomes.items()},
             {name: each.reading.new for name, each in self._outcomes.items()},
             self._elsewhere,
             self._store,
+            self._born,
+            lambda source, key, field, reason: self._outcomes[source].reading.refuse(key, field, reason),
         )
         linker.link()
         for name, outcome in self._outcomes.items():
@@ -138,6 +151,29 @@ class _Run:
             sources=self._names,
             today=self._today,
         )
+
+    # ------------------------------------------------------------ other human beings
+
+    def _refuse_reused(self, name: str, reading: Reading) -> None:
+        """Leaves out known records that are about another human being now, so that nobody gets a stranger's accounts.
+
+        Whoever had the key stays exactly as they were, until the source has a key of its own for the other, or somebody
+        who has looked lets it through.
+        """
+        if f"{name}.reused" in self._released:
+            return
+        known = [key for key in reading.staged if key not in reading.new]
+        for chunk in chunks(known):
+            for key, former in self._store.people(name, chunk).items():
+                if is_reused(former, reading.staged.person(key), self._born):
+                    reading.refuse(key, "key", _REUSED.format(name))
+
+    def _born(self, record: SourcePerson) -> date | None:
+        """A record's date of birth, or that in its national id."""
+        if record.birth_date is not None or record.national_id is None:
+            return record.birth_date
+        parsed = national_id.parse(self._vault.open(record.national_id, "national_id"), today=self._today)
+        return parsed.birth_date if isinstance(parsed, national_id.NationalId) else None
 
     # ------------------------------------------------------------ absences
 

@@ -1,16 +1,18 @@
 """One human being across sources and keys: records that share an exact link belong to one person.
 
-Links are compared by keyed hash, in the configured order, and names never count. What two records cannot agree on is
-listed as a contradiction; nothing is merged by guess, and a record that is known keeps its person whatever happens.
+A source's own word on what its key or national id was before comes first. Links are compared by keyed hash, in the
+configured order, and names never make two records one. What two records cannot agree on is listed as a contradiction;
+nothing is merged by guess, and a record that is known keeps its person whatever happens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from eadm_sync.importing.merging import PersonRecord, contradictions
-from eadm_sync.importing.records import Quarantined, SourcePerson, decode_person
+from eadm_sync.importing.records import Quarantined, decode_person
+from eadm_sync.importing.sameness import Born, are_strangers, may_be_one
 from eadm_sync.importing.staging import Staged
 from eadm_sync.importing.store import Claim, StoredRecord, chunks
 
@@ -33,9 +35,20 @@ class LinkStore(Protocol):
         """All stored records of these people."""
         ...
 
+    def person_of(self, source: str, key: str) -> str | None:
+        """Id of the person of a stored record, None where there is no such record."""
+        ...
+
     def links_of(self, source: str, key: str) -> Sequence[tuple[str, bytes]]:
         """(kind, digest) of each link of a stored record."""
         ...
+
+
+Refuse = Callable[[str, str, str, str], None]
+"""(source, key, field, reason): leaves out a new record that can neither join a person nor bring one."""
+
+_BELIEVED = frozenset({"national_id", "former_key", "former_national_id"})
+"""What makes two records one unless name and date of birth both speak against it."""
 
 
 def own_id(source: str, key: str) -> str:
@@ -57,6 +70,8 @@ class Linker:
         new: Mapping[str, set[str]],
         elsewhere: Mapping[str, Mapping[str, str]],
         store: LinkStore,
+        born: Born,
+        refuse: Refuse,
     ) -> None:
         """Prepares linking; all mappings are by source, and `staged` is in the sources' precedence.
 
@@ -65,6 +80,8 @@ class Linker:
             new: Keys of those that were not known before.
             elsewhere: Key → person id, of stored records whose person is not named after them.
             store: The stored records.
+            born: Tells a record's date of birth.
+            refuse: Leaves out a new record.
         """
         self.joined: dict[str, list[Place]] = {}
         self.contradictions: list[Quarantined] = []
@@ -72,6 +89,8 @@ class Linker:
         self._new = new
         self._elsewhere = elsewhere
         self._store = store
+        self._born = born
+        self._refuse = refuse
         self._persons: dict[Place, str] = {}
         self._claims: dict[bytes, str] = {}
 
@@ -154,11 +173,16 @@ class Linker:
 
     def _place_new(self, source: str, key: str, links: list[tuple[str, bytes]]) -> None:
         """A new record joins the one person its links lead to, or brings a person of its own."""
-        matched = [(kind, self._claims[digest]) for kind, digest in links if digest in self._claims]
+        matched = [*self._formers(source, key)]
+        matched += [(kind, self._claims[digest]) for kind, digest in links if digest in self._claims]
         people = list(dict.fromkeys(person for _, person in matched))
         person = own_id(source, key)
         if len(people) > 1:
             self._contradict(source, key, matched[0][0], f"and its other links lead to {' and '.join(people)}")
+        elif people and self._is_a_stranger(source, key, people[0], {kind for kind, _ in matched}):
+            reason = f"is also that of {people[0]}, who has another name and another date of birth; left out"
+            self._refuse(source, key, matched[0][0], reason)
+            return
         elif people and self._plausible(source, key, people[0], {kind for kind, _ in matched}):
             person = people[0]
             self._persons[source, key] = person
@@ -170,22 +194,33 @@ class Linker:
             self._claims.setdefault(digest, person)
 
     def _plausible(self, source: str, key: str, person_id: str, kinds: set[str]) -> bool:
-        """Whether a link is to be believed. A national id is; other values are sometimes given to somebody else.
-
-        Numbers are reused and addresses shared, so dates of birth must not differ; and where national ids do (a
-        D-number that became a national id), the dates of birth must be known and equal.
-        """
-        if "national_id" in kinds:
+        """Whether a link is to be believed. A national id is; other values are sometimes given to somebody else."""
+        if kinds & _BELIEVED:
             return True
         record = self._staged[source].person(key)
         stored = self._store.records_of([person_id]).get(person_id, ())
-        return all(_may_be_one(record, other.record) for other in self._records(person_id, stored))
+        return all(may_be_one(record, other.record) for other in self._records(person_id, stored))
+
+    def _is_a_stranger(self, source: str, key: str, person_id: str, kinds: set[str]) -> bool:
+        """Whether a record bears what is believed, and yet cannot be about the same human being as the others."""
+        if not kinds & _BELIEVED:
+            return False
+        record = self._staged[source].person(key)
+        stored = self._store.records_of([person_id]).get(person_id, ())
+        others = self._records(person_id, stored)
+        return bool(others) and all(are_strangers(record, other.record, self._born) for other in others)
+
+    def _formers(self, source: str, key: str) -> Iterator[tuple[str, str]]:
+        """(field, person) of what the source itself says the record was known by before."""
+        former_key, former_digest = self._staged[source].former(key)
+        if former_key is not None and former_key != key:
+            known = self._persons.get((source, former_key)) or self._store.person_of(source, former_key)
+            if known is not None:
+                yield "former_key", known
+        if former_digest is not None:
+            holder = self.holder(former_digest)
+            if holder is not None:
+                yield "former_national_id", holder
 
     def _contradict(self, source: str, key: str, name: str, reason: str) -> None:
         self.contradictions.append(Quarantined(source, "contradiction", "", 0, key, name, reason))
-
-
-def _may_be_one(one: SourcePerson, other: SourcePerson) -> bool:
-    if one.birth_date and other.birth_date:
-        return one.birth_date == other.birth_date
-    return not (one.national_id and other.national_id) or one.national_id == other.national_id

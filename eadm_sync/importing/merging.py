@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from eadm_sync.expression.filters import make_slug
 from eadm_sync.importing.records import SourcePerson
+from eadm_sync.importing.sameness import name_words
 from eadm_sync.model import Affiliation, Person
 
 _FIELDS = (
@@ -93,16 +93,10 @@ def contradictions(records: Sequence[PersonRecord]) -> tuple[str, ...]:
     found = []
     if len({each.birth_date for each in present if each.birth_date}) > 1:
         found.append("birth_date")
-    names = list(filter(None, map(_name_words, present)))
+    names = list(filter(None, map(name_words, present)))
     if any(names[0].isdisjoint(words) for words in names[1:]):
         found.append("family_name")
     return tuple(found)
-
-
-def _name_words(record: SourcePerson) -> set[str]:
-    """The words of a name in plain letters; å and ø as their old spellings aa and oe are written, too."""
-    plain = make_slug({})(f"{record.given_name} {record.family_name}")
-    return set(plain.replace("aa", "a").replace("oe", "o").split("-")) - {""}
 
 
 def _affiliations(record: PersonRecord) -> Iterable[Affiliation]:

@@ -119,12 +119,18 @@ class PersonMapper:
         born = fields.get("birth_date")
         if born is not None and born > self._today:
             faults.append(Fault("birth_date", "is in the future"))
-        if text := fields.pop("national_id", None):
-            parsed = national_id.parse(text, today=self._today)
-            if isinstance(parsed, national_id.NationalId):
-                fields["national_id"] = self._vault.seal(parsed.number, "national_id")
-            else:
-                faults.append(Fault("national_id", parsed.value))
+        for name in ("national_id", "former_national_id"):
+            if text := fields.pop(name, None):
+                parsed = national_id.parse(text, today=self._today)
+                if isinstance(parsed, national_id.NationalId):
+                    fields[name] = self._vault.seal(parsed.number, "national_id")
+                else:
+                    faults.append(Fault(name, parsed.value))
+        if text := fields.pop("former_key", None):
+            try:
+                fields["former_key"] = self._mask(text)
+            except Unconvertible as error:
+                faults.append(Fault("former_key", error.reason))
         return faults
 
     def _affiliations(self, rows: Sequence[ChildRow], attempt: Attempt) -> None:

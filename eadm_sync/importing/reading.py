@@ -97,6 +97,17 @@ class Reading:
         if len(self.quarantined) < _MAX_LISTED:
             self.quarantined.append(Quarantined(self.source, "record", place.file, place.line, key, name, reason))
 
+    def refuse(self, key: str, name: str, reason: str) -> None:
+        """Leaves out a staged record; what is stored of it, if anything is, stays as it was."""
+        self.staged.drop(key)
+        self.unchanged += key not in self.new
+        self.new.discard(key)
+        self.returned.discard(key)
+        self.bare = [each for each in self.bare if each != key]
+        self.quarantined_count += 1
+        if len(self.quarantined) < _MAX_LISTED:
+            self.quarantined.append(Quarantined(self.source, "record", "", 0, key, name, reason))
+
     def distrust(self, place: Record | BadRecord, reason: str) -> None:
         """Notes that absences prove nothing, since nobody knows whose this row was; the first reason is kept."""
         if self.incomplete is None:

@@ -18,6 +18,8 @@ class SourcePerson(msgspec.Struct, frozen=True, omit_defaults=True):
         key: The source's own key; a keyed hash where that is a national id.
         given_name: As in Person, and so are the others.
         affiliations: Those of this source, sorted by id.
+        former_key: The key that the source had for the person before, as it says itself; masked as `key`.
+        former_national_id: The national id or D-number that the person had before, as the source says itself.
     """
 
     source: str
@@ -32,6 +34,8 @@ class SourcePerson(msgspec.Struct, frozen=True, omit_defaults=True):
     username: str | None = None
     affiliations: tuple[Affiliation, ...] = ()
     extra: dict[str, str] = {}
+    former_key: str | None = None
+    former_national_id: Sealed | None = None
 
 
 class Quarantined(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from eadm_sync.state.crypto import Vault
 HASH_BYTES = 16
 _DIGEST_BYTES = 16
 _NO_DIGEST = bytes(_DIGEST_BYTES)
+_NO_FORMER = (None, None)
 
 
 class Staged:
@@ -25,6 +26,7 @@ class Staged:
         self._vault = vault
         self._start = HASH_BYTES + _DIGEST_BYTES * len(self._links)
         self._pieces: dict[str, bytes] = {}
+        self._formers: dict[str, tuple[str | None, bytes | None]] = {}
 
     def __len__(self) -> int:
         return len(self._pieces)
@@ -39,6 +41,9 @@ class Staged:
         """Stages a record with the hash it is to be stored with."""
         digests = b"".join([self._digest(kind, person) for kind in self._links])
         self._pieces[person.key] = b"".join((hash_, digests, encode_person(person)))
+        if person.former_key or person.former_national_id:
+            former = person.former_national_id
+            self._formers[person.key] = (person.former_key, former.digest if former else None)
 
     def drop(self, key: str) -> None:
         """Forgets a record: what is stored of it stays."""
@@ -55,6 +60,10 @@ class Staged:
     def person(self, key: str) -> SourcePerson:
         """The record."""
         return decode_person(memoryview(self._pieces[key])[self._start :])
+
+    def former(self, key: str) -> tuple[str | None, bytes | None]:
+        """The key, and the digest of the national id, that the source itself says the person had before."""
+        return self._formers.get(key, _NO_FORMER)
 
     def links(self, key: str) -> list[tuple[str, bytes]]:
         """(kind, digest) of each link the record has, in the configured order."""

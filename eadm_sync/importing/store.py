@@ -129,6 +129,14 @@ class ImportStore:
             for row in self._connection.execute(query):
                 yield Claim(*row)
 
+    def person_of(self, source: str, key: str) -> str | None:
+        """Id of the person of a stored record, None where there is no such record."""
+        record = tables.source_records.c
+        found: str | None = self._connection.scalar(
+            select(record.person_id).where(record.source == source, record.key == key)
+        )
+        return found
+
     def links_of(self, source: str, key: str) -> list[tuple[str, bytes]]:
         """(kind, digest) of each link of a stored record."""
         link = tables.link_keys.c

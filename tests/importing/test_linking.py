@@ -157,7 +157,7 @@ def test_weaker_links_are_believed_only_if_nothing_speaks_against_them(
     two: Any, hr: Any, national_id: Any, born: str, number: str, joins: bool
 ):
     """An employee number makes two records one person unless date of birth or national id say otherwise."""
-    other = national_id(BORN, 700) if number else ""
+    other = national_id(BORN, 950) if number else ""
     in_hr = hr([("1", "Åse", "Ås", "1980-01-02" if born or not number else "", national_id(BORN, 100))])
 
     imported = two.sync(hr=in_hr, school=two.school(("u9", "Åse", "Ås", born, other, "1")))
@@ -289,3 +289,180 @@ def test_vanished_class_groups(two: Any):
     assert set(kept.class_groups) == {"5A"}
     assert set(gone.class_groups) == {"6A"}
     assert gone.organisation_changed == {"5A", "6A"}
+
+
+def fields_in_quarantine(imported: Imported) -> list[tuple[str, str | None, str | None]]:
+    """What was left out."""
+    return [(row.source, row.key, row.field) for row in imported.quarantined if row.kind == "record"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_national_id_joins_no_two_strangers(two: Any, hr: Any, national_id: Any, together: bool):
+    """Where neither the name nor the date of birth fits, one of the two bears the other's number: it is left out."""
+    number = national_id(BORN)
+    in_hr = hr([("1", "Kari", "Ås", "1980-01-02", number)])
+    in_school = two.school(("u9", "Omar", "Haddad", "1999-12-31", number))
+    if not together:
+        two.sync(hr=in_hr)
+
+    for _ in range(2):  # the second import finds the same, and keeps it listed
+        imported = two.sync(hr=in_hr, school=in_school)
+        (person,) = two.people().values()
+        assert (person.id, person.given_name, len(person.affiliations)) == ("hr:1", "Kari", 1)
+        assert fields_in_quarantine(imported) == [("school", "u9", "national_id")]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "born"),
+    [
+        ("Omar", "Haddad", "1980-01-02"),  # another name by marriage and by choice
+        ("Kari", "Dal", "1999-12-31"),  # a mistyped date of birth
+        ("Omar", "Haddad", ""),  # a date that is not known speaks against nothing
+    ],
+)
+def test_one_difference_keeps_nobody_apart(two: Any, hr: Any, national_id: Any, first: str, last: str, born: str):
+    """A national id is believed unless name and date of birth both speak against it."""
+    number = national_id(BORN)
+    two.sync(hr=hr([("1", "Kari", "Ås", "1980-01-02", number)]), school=two.school(("u9", first, last, born, number)))
+
+    assert list(two.people()) == ["hr:1"]
+
+
+def reused(national_id: Any) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """By case: a key of one human being, and the same key of another."""
+    one, other = national_id(BORN), national_id(date(1999, 12, 31))
+    return {
+        "numbers": (("1", "Kari", "Ås", "", one), ("1", "Omar", "Haddad", "", other)),
+        "namesakes": (("1", "Kari", "Ås", "", one), ("1", "Kari", "Ås", "", other)),
+        "twins": (("1", "Kari", "Ås", "", one), ("1", "Omar", "Haddad", "", national_id(BORN, 950))),
+        "no numbers": (("1", "Kari", "Ås", "1980-01-02", ""), ("1", "Omar", "Haddad", "1999-12-31", "")),
+        "one number": (("1", "Kari", "Ås", "1980-01-02", ""), ("1", "Omar", "Haddad", "", other)),
+    }
+
+
+@pytest.mark.parametrize("case", ["numbers", "namesakes", "twins", "no numbers", "one number"])
+@pytest.mark.parametrize("gone_before", [True, False])
+def test_a_key_that_is_used_again_takes_nothing_from_who_had_it(
+    two: Any, hr: Any, national_id: Any, case: str, gone_before: bool
+):
+    """The former stays exactly as they were, present or absent; the other is left out until it has a key of its own."""
+    former, other = reused(national_id)[case]
+    rest = ("2", "Ola", "By", "", "")
+    two.sync(hr=hr([former, rest]))
+    if gone_before:
+        two.today += timedelta(days=30)
+        two.sync(hr=hr([rest]))
+    before = two.people()["hr:1"]
+    two.today += timedelta(days=30)
+
+    for _ in range(2):
+        imported = two.sync(hr=hr([other, rest]))
+        assert two.people()["hr:1"] == before
+        assert fields_in_quarantine(imported) == [("hr", "1", "key")]
+        assert (imported.reports[0].vanished, imported.reports[0].changed) == (0, 0)
+
+    imported = two.sync(hr=hr([("77", *other[1:]), rest]))
+    assert (two.people()["hr:77"].given_name, two.people()["hr:1"].given_name) == (other[1], former[1])
+    assert fields_in_quarantine(imported) == []
+
+
+@pytest.mark.parametrize(
+    ("former", "now"),
+    [
+        (("1", "Ewa", "Nowak", "", "d"), ("1", "Ewa", "Kowalska", "", "n")),  # a D-number, and a marriage
+        (("1", "Ewa", "Nowak", "", ""), ("1", "Ewa", "Nowak", "", "n")),  # a number that was not known
+        (("1", "Kari", "Li", "1980-01-02", ""), ("1", "Omar", "Haddad", "1980-01-02", "")),  # another name
+        (("1", "Kari", "Li", "1980-01-02", ""), ("1", "Kari", "Li", "1999-12-31", "")),  # a date put right
+        (("1", "Kari", "Li", "1980-01-02", "x"), ("1", "Kari", "Li", "1980-01-02", "n")),  # a number put right
+    ],
+)
+def test_who_changes_a_little_is_the_same(
+    two: Any, hr: Any, national_id: Any, former: tuple[str, ...], now: tuple[str, ...]
+):
+    """What happens to people, and to those who type, is no other human being."""
+    numbers = {
+        "d": national_id(BORN, d_number=True),
+        "n": national_id(BORN),
+        "x": national_id(date(1980, 2, 1)),
+        "": "",
+    }
+    two.sync(hr=hr([(*former[:4], numbers[former[4]])]))
+    imported = two.sync(hr=hr([(*now[:4], numbers[now[4]])]))
+
+    assert fields_in_quarantine(imported) == []
+    assert two.people()["hr:1"].family_name == now[2]
+
+
+def test_whoever_has_looked_lets_a_key_through(two: Any, hr: Any, national_id: Any):
+    """Somebody who took another name, and whose number was wrong all the time, is let through by name."""
+    former, other = reused(national_id)["numbers"]
+    two.sync(hr=hr([former]))
+    imported = two.sync(hr=hr([other]), released="hr.reused")
+
+    assert fields_in_quarantine(imported) == []
+    assert two.people()["hr:1"].given_name == "Omar"
+
+
+@pytest.fixture
+def telling(two: Any, settings: Any, hr_map: Any) -> Any:
+    """The installation, with an HR that says what a person's key and number were before; nothing else links."""
+    people = {**hr_map["people"], "former_key": "{{ row.Was }}", "former_national_id": "{{ row.WasId }}"}
+    two.settings = settings({"hr": {**hr_map, "people": people}, "school": SCHOOL_MAP}, links=("national_id",))
+    return two
+
+
+def told(memory_source: Any, *persons: tuple[str, ...]) -> Any:
+    """Such an HR."""
+    return memory_source(
+        persons=("Nr First Last Born Id Was WasId", list(persons)),
+        contracts=("Nr Seq Unit Title Share From To", [(row[0], "1", "10") for row in persons]),
+        units=("Code Name Parent Boss", []),
+    )
+
+
+def test_the_source_tells_the_key_that_somebody_had(telling: Any, memory_source: Any):
+    """A new employee number keeps the person, and with it the accounts; nobody counts as missing."""
+    telling.sync(hr=told(memory_source, ("1", "Kari", "Ås"), ("2", "Ola", "By")))
+    telling.today += timedelta(days=1)
+    (report,) = telling.sync(hr=told(memory_source, ("501", "Kari", "Ås", "", "", "1"), ("2", "Ola", "By"))).reports
+
+    assert sorted(telling.people()) == ["hr:1", "hr:2"]
+    assert telling.people()["hr:1"].employee_number == "501"
+    assert (report.vanished, report.hold) == (0, None)
+    telling.today += timedelta(days=1)
+    telling.sync(hr=told(memory_source, ("777", "Kari", "Ås", "", "", "501"), ("2", "Ola", "By")))
+    assert telling.people()["hr:1"].employee_number == "777"
+
+
+def test_the_source_tells_the_number_that_somebody_had(telling: Any, memory_source: Any, national_id: Any):
+    """A D-number that became a national id, with a new key besides, is one human being by the source's own word."""
+    former, number = national_id(BORN, d_number=True), national_id(BORN)
+    telling.sync(hr=told(memory_source, ("1", "Ewa", "Nowak", "", former)))
+    telling.today += timedelta(days=1)
+    telling.sync(hr=told(memory_source, ("501", "Ewa", "Nowak", "", number, "", former)))
+
+    assert list(telling.people()) == ["hr:1"]
+
+
+def test_a_former_key_of_a_stranger_is_not_believed(telling: Any, memory_source: Any):
+    """A slip in that column hands nobody another's accounts."""
+    telling.sync(hr=told(memory_source, ("1", "Kari", "Ås", "1980-01-02"), ("2", "Ola", "By")))
+    telling.today += timedelta(days=1)
+    persons = (("1", "Kari", "Ås", "1980-01-02"), ("2", "Ola", "By"), ("9", "Omar", "Haddad", "1999-12-31", "", "1"))
+    imported = telling.sync(hr=told(memory_source, *persons))
+
+    assert sorted(telling.people()) == ["hr:1", "hr:2"]
+    assert fields_in_quarantine(imported) == [("hr", "9", "former_key")]
+
+
+def test_absence_from_one_source_ends_only_what_came_from_it(two: Any, hr: Any, national_id: Any):
+    """A teacher who leaves the school's system keeps the position in HR, and the other way round."""
+    number = national_id(BORN)
+    in_hr = [("1", "Kari", "Ås", "", number), ("2", "Ola", "By")]
+    in_school = [("u9", "Kari", "Ås", "", number), ("u8", "Per", "Li", "", "")]
+    two.sync(hr=hr(in_hr), school=two.school(*in_school))
+    two.today += timedelta(days=1)
+    two.sync(hr=hr(in_hr), school=two.school(in_school[1]))
+
+    ends = {each.source: each.end for each in two.people()["hr:1"].affiliations}
+    assert ends == {"hr": None, "school": date(2026, 8, 17)}
