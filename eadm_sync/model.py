@@ -7,6 +7,7 @@ validates in a fifth of the time of a Pydantic model.
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 import msgspec
 
@@ -49,6 +50,10 @@ class ClassMembership(msgspec.Struct, frozen=True, gc=False, omit_defaults=True,
     role: str
     start: date | None = None
     end: date | None = None
+
+
+OnLeave = Literal["keep", "disable", "strip"]
+"""What is done while an affiliation has a leave code: nothing; accounts are disabled; or it earns accounts only."""
 
 
 class Affiliation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -99,6 +104,7 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
         username: A username the source insists on.
         affiliations: Sorted by id.
         extra: Further mapped fields, by their configured names.
+        deceased: Whether a source says that the person has died: the lifecycle ends at once.
     """
 
     id: str
@@ -112,6 +118,7 @@ class Person(msgspec.Struct, frozen=True, omit_defaults=True):
     username: str | None = None
     affiliations: tuple[Affiliation, ...] = ()
     extra: dict[str, str] = {}
+    deceased: bool = False
 
 
 class Orders(msgspec.Struct, frozen=True):

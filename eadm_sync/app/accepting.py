@@ -7,7 +7,7 @@ nothing that it stands on has moved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -24,7 +24,8 @@ from eadm_sync.identifiers import store
 from eadm_sync.plan.change import Change, Frame, GroupFrame, PersonFrame, group_key, membership_key
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.auditing import AuditEntry, append_audit
-from eadm_sync.state.outcomes import known_versions, note_renamed
+from eadm_sync.state.orders import load_orders
+from eadm_sync.state.outcomes import known_versions, note_lost, note_renamed
 from eadm_sync.state.sealing import note_key
 from exportqueue import State, Unfinished
 
@@ -100,8 +101,10 @@ def accept(
     context.queue.hold_up(connection)
     queued = list(context.queue.unfinished(connection))
     moved = _Moved() if strict else _moved(context, connection, made, queued)
+    reordered = _reordered(connection, made)
+    moved.people |= reordered
     if strict:
-        _require_unmoved(context, connection, made)
+        _require_unmoved(context, connection, made, reordered)
     superseded, taken_up, orphans = _supersede(context, connection, made, queued, moved)
     if not strict:
         moved.people |= taken_up
@@ -121,7 +124,16 @@ def accept(
     return Accepted(enqueued, superseded, len(left_out) + len(left_groups) + len(overtaken))
 
 
-def _require_unmoved(context: Context, connection: Connection, made: Planned) -> None:
+def _reordered(connection: Connection, made: Planned) -> frozenset[str]:
+    """People who were stopped, or the like, since the plan was made: what it says of them is out of date."""
+    before, now = made.plan.orders, load_orders(connection)
+    return frozenset(person for person in before.keys() | now.keys() if before.get(person) != now.get(person))
+
+
+def _require_unmoved(context: Context, connection: Connection, made: Planned, reordered: Collection[str]) -> None:
+    if reordered:
+        people = ", ".join(sorted(reordered))
+        raise PlanOutdated((f"orders were given about {people} since the plan was made; run it again",))
     moved = ", ".join(_moved_targets(context, connection, made))
     if moved:
         raise PlanOutdated((f"changes were delivered to {moved} since the plan was made; run it again",))
@@ -260,7 +272,9 @@ def _note_plan(
     )
     note_renamed(connection, plan.renamed, plan.basis.ruleset)
     note_ruleset(context, connection, run_id, context.author)
-    bulk.upsert(connection, tables.meta, ("name", "value"), [(EVALUATED_WITH, made.evaluated_with)])
+    note_lost(connection, plan.lost)
+    if plan.is_whole:
+        bulk.upsert(connection, tables.meta, ("name", "value"), [(EVALUATED_WITH, made.evaluated_with)])
     note_key(connection, context.vault)
     append_audit(
         connection,

@@ -245,7 +245,8 @@ class _Comparer:
             return None
         order_before = self._old.order(stand_before)
         order = self._new.order(stand) if self._edits.lifecycle or self._edits.order else order_before
-        whole = order != order_before or stand.enabled != stand_before.enabled or not named
+        leaves = self._edits.lifecycle and any(one.leave is not None for one in order)
+        whole = order != order_before or stand.enabled != stand_before.enabled or leaves or not named
         if whole or self._touch_first or self._is_touched(person, order):
             return _Case(person, stand_before, stand, order_before, order, whole)
         return None
@@ -291,7 +292,8 @@ class _Comparer:
         """What the edited rules come to; worked out once for all of whom they see the same."""
         if self._look is None:
             return self._narrow_outcome(case)
-        key = case.stand.stage, case.stand.enabled, self._new.look(self._look, case.person, case.order)
+        stripped = tuple(map(self._new.ruleset.lifecycle.is_stripped, case.order))
+        key = case.stand.stage, case.stand.enabled, stripped, self._new.look(self._look, case.person, case.order)
         outcome = self._outcomes.get(key)
         if outcome is None:
             outcome = self._outcomes[key] = self._narrow_outcome(case)

@@ -22,11 +22,13 @@ from eadm_sync.app.waits import Outcome, Wait, outcomes, waits
 from eadm_sync.clock import today
 from eadm_sync.desired import Explanation, RuleExplanation, explain, winning_order
 from eadm_sync.errors import NotFound
-from eadm_sync.lifecycle import Standing, standing
+from eadm_sync.lifecycle import NO_ORDERS, Standing, standing
 from eadm_sync.model import Person
 from eadm_sync.plan.change import account_key, licence_key, membership_key
+from eadm_sync.plan.overlap import Kept, Terms, overlapped
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_known
+from eadm_sync.state.orders import Order, load_orders, standing_orders
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Explained:
         holds: What the latest plan held, of everybody.
         waits: Their changes in the queue that are not done.
         outcomes: What was confirmed last, of each thing.
+        orders: What was ordered about them.
+        kept: What they keep for a while, though nothing gives it any more.
         pending: Whether they wait to be looked at again by the next run.
     """
 
@@ -67,6 +71,8 @@ class Explained:
     holds: tuple[LastHold, ...]
     waits: tuple[Wait, ...]
     outcomes: tuple[Outcome, ...]
+    orders: tuple[Order, ...]
+    kept: tuple[Kept, ...]
     pending: bool
 
     @property
@@ -106,6 +112,15 @@ class WhyNot:
                 return licence_key(person, self.name)
             case _:
                 return membership_key(person, self.name)
+
+    @property
+    def kept_until(self) -> date | None:
+        """The last day on which the thing is kept for somebody who has moved; None where it is not."""
+        kind = Kind.MEMBERSHIP if self.kind is Kind.GROUP else self.kind
+        for one in self.explained.kept:
+            if one.kind is kind and self.name == (one.target if kind is Kind.ACCOUNT else one.name):
+                return one.last_day
+        return None
 
     def concerns(self, target: str, object_key: str) -> bool:
         """Whether a change is of the thing itself."""
@@ -217,7 +232,8 @@ def _makers_of_groups(connection: Connection, why: Explained) -> dict[str, set[s
 def _explained(context: Context, connection: Connection, person_id: str, *, look: bool) -> Explained:
     person = stored_person(connection, person_id)
     day = today(context.clock, context.loaded.settings.organisation.zone)
-    stand = standing(person, context.ruleset.lifecycle, day)
+    orders = load_orders(connection, [person_id]).get(person_id, NO_ORDERS)
+    stand = standing(person, context.ruleset.lifecycle, day, orders)
     organisation = stored_organisation(context, connection)
     decisions = Decisions(context, connection, organisation, person)
     made = explain(
@@ -231,7 +247,8 @@ def _explained(context: Context, connection: Connection, person_id: str, *, look
     )
     unnamed = tuple(f"every candidate of {name} is taken" for name, value in decisions.values.items() if value is None)
     known, holds = load_known(connection, [person_id]).get(person_id) or Known(), last_holds(connection)
-    changes, faults = prospects(context, person, stand, made.desired, known, day, holds)
+    overlap = overlapped(made.desired, known, stand, Terms.of(context.ruleset, day), day)
+    changes, faults = prospects(context, person, stand, made.desired, overlap.known, day, holds, orders.stopped)
     rows = records(connection, person_id)
     return Explained(
         person=person,
@@ -240,7 +257,7 @@ def _explained(context: Context, connection: Connection, person_id: str, *, look
         quarantined=quarantined(connection, _places(person, rows)),
         found=_found(context, rows) if look or not _is_present(rows) else None,
         standing=stand,
-        turns=tuple(turns(context, person, stand, made, known, day)),
+        turns=tuple(turns(context, person, stand, orders, made, overlap, day)),
         decisions=tuple(decisions.made()),
         explanation=made,
         known=known,
@@ -249,6 +266,8 @@ def _explained(context: Context, connection: Connection, person_id: str, *, look
         holds=holds,
         waits=tuple(waits(context, connection, person_id)),
         outcomes=tuple(outcomes(connection, person_id)),
+        orders=standing_orders(connection, person_id),
+        kept=tuple(overlap.kept),
         pending=bool(connection.scalar(select(tables.people.c.pending).where(tables.people.c.id == person_id))),
     )
 

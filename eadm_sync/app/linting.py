@@ -19,12 +19,13 @@ from eadm_sync.errors import ConfigError
 from eadm_sync.expression import Condition, Namespace, Origin, compile_condition, names_of
 from eadm_sync.expression.parsing import parse_expression
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
-from eadm_sync.lifecycle import standing
+from eadm_sync.lifecycle import NO_ORDERS, standing
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset import Ruleset
 from eadm_sync.ruleset.organisation import UnitNode
 from eadm_sync.ruleset.rules import AccountRule
 from eadm_sync.state import tables
+from eadm_sync.state.orders import load_orders
 
 OFTEN_MISSING = 0.1
 """Share of the affiliations (0-1) without a field, from which `!=` on it is told: each of them compares as false."""
@@ -110,6 +111,7 @@ class _Linter:
         self._organisation = stored_organisation(context, connection)
         self._identifiers = Identifiers(connection, context.vault.digest, self._ruleset.identifiers)
         self._evaluator = Evaluator(self._ruleset, self._organisation, self._identify, self._reveal, self._day)
+        self._orders = load_orders(connection)
         self._reached: dict[tuple[str, str, str], int] = {}
         self._pairs = _overlapping(self._ruleset.accounts)
         self._comparisons = list(_comparisons(self._ruleset))
@@ -126,7 +128,7 @@ class _Linter:
         """Evaluates some people and counts."""
         self._identifiers.load([person.id for person in people])
         for person in people:
-            stand = standing(person, self._ruleset.lifecycle, self._day)
+            stand = standing(person, self._ruleset.lifecycle, self._day, self._orders.get(person.id, NO_ORDERS))
             if stand.counting:
                 self._people += 1
                 self._person(person, winning_order(stand.counting, self._ruleset.affiliation_order))

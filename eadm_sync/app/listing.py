@@ -14,10 +14,11 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.clock import today
 from eadm_sync.errors import NotFound
-from eadm_sync.lifecycle import Stage, standing
-from eadm_sync.model import Affiliation, Person, Sealed
+from eadm_sync.lifecycle import NO_ORDERS, Stage, standing
+from eadm_sync.model import Affiliation, Orders, Person, Sealed
 from eadm_sync.state import tables
 from eadm_sync.state.known import Attributes
+from eadm_sync.state.orders import load_orders
 
 _CHUNK = 500
 _decode_person = msgspec.msgpack.Decoder(Person).decode
@@ -223,11 +224,14 @@ def _person_rows(context: Context, connection: Connection, rows: Sequence[Row[An
         .order_by(columns.target)
     ):
         targets.setdefault(person_id, []).append(target)
-    return [_person_row(context, row, tuple(targets.get(row.id, ())), day) for row in rows]
+    orders = load_orders(connection, [row.id for row in rows])
+    return [
+        _person_row(context, row, tuple(targets.get(row.id, ())), orders.get(row.id, NO_ORDERS), day) for row in rows
+    ]
 
 
-def _person_row(context: Context, row: Row[Any], accounts: tuple[str, ...], day: date) -> PersonRow:
-    stand = standing(_decode_person(row.data), context.ruleset.lifecycle, day)
+def _person_row(context: Context, row: Row[Any], accounts: tuple[str, ...], orders: Orders, day: date) -> PersonRow:
+    stand = standing(_decode_person(row.data), context.ruleset.lifecycle, day, orders)
     return PersonRow(
         id=row.id,
         name=row.name,

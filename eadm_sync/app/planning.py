@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,6 +27,7 @@ from eadm_sync.plan.plan import Basis, Plan
 from eadm_sync.ruleset import Organisation
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
+from eadm_sync.state.orders import load_orders
 from eadm_sync.state.outcomes import known_marks, known_versions
 from eadm_sync.state.sealing import check_key
 from exportqueue import State
@@ -84,6 +85,7 @@ def planned(
     released: frozenset[str] = frozenset(),
     progress: Progress = silent,
     read_sources: bool = True,
+    only: Collection[str] | None = None,
 ) -> Iterator[Planned]:
     """A plan for today, valid inside the `with` block.
 
@@ -94,6 +96,7 @@ def planned(
         progress: Told how it gets on.
         read_sources: False: people and units are as the last accepted import left them; only what time, the rules, or
             a former run's leftovers ask for is planned.
+        only: Ids of the people to look at; None: everybody for whom something can be different.
 
     Raises:
         NotFound: A hold that is to be released cannot be, by any name of a source or target.
@@ -116,7 +119,7 @@ def planned(
             progress=lambda source, rows: progress(f"reading {source}", rows, None),
             locate=context.origin,
         )
-        plan = _plan(context, connection, imported, day, released, progress)
+        plan = _plan(context, connection, imported, day, released, progress, only)
         with contextlib.closing(plan.people):
             marks = known_marks(connection, tuple(context.loaded.settings.targets))
             yield Planned(plan, imported, _evaluated_with(context, day), marks)
@@ -129,6 +132,7 @@ def _plan(
     day: date,
     released: frozenset[str],
     progress: Progress,
+    only: Collection[str] | None,
 ) -> Plan:
     settings = context.loaded.settings
     queued = _queued(context, connection)
@@ -156,6 +160,8 @@ def _plan(
         words=context.vocabulary.targets,
         stock=lambda target: _stock(context, target),
         limit_of=lambda target, kind, action: _limit(context, target, kind, action),
+        orders=load_orders(connection),
+        only=only,
         progress=lambda done, total: progress("evaluating people", done, total),
     )
     return build(inputs, connection)

@@ -18,10 +18,11 @@ from eadm_sync.app.context import Context
 from eadm_sync.desired import Desired, Explanation
 from eadm_sync.desired import Value as PlainValue
 from eadm_sync.lifecycle import Standing, delete_on, standing
-from eadm_sync.model import Person
+from eadm_sync.model import Orders, Person
 from eadm_sync.plan.change import Change, Value
 from eadm_sync.plan.deactivated import all_deactivated
-from eadm_sync.plan.diff import diff_person
+from eadm_sync.plan.diff import diff_person, stop_person
+from eadm_sync.plan.overlap import Overlap
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known
 
@@ -79,8 +80,8 @@ class Turn(msgspec.Struct, frozen=True):
     Attributes:
         day: The first day on which it is.
         kind: `stage`, `enabled`, `disabled`, `begins` and `ends` (an affiliation counts from then on, or no more),
-            `deleted` (an account may be), `in force` and `out of force` (a rule).
-        about: The new stage, the affiliation, the target, or the rule.
+            `deleted` (an account may be), `lost` (something is kept no more), `in force` and `out of force` (a rule).
+        about: The new stage, the affiliation, the target, what is lost, or the rule.
     """
 
     day: date
@@ -96,8 +97,22 @@ def prospects(
     known: Known,
     day: date,
     holds: Iterable[LastHold],
+    stopped: bool = False,
 ) -> tuple[tuple[Prospect, ...], tuple[str, ...]]:
-    """What the next run would change, and why nothing can be done in some target: "ad: 'mail' would be empty"."""
+    """What the next run would change, and why nothing can be done in some target: "ad: 'mail' would be empty".
+
+    Args:
+        context: The installation.
+        person: The person.
+        stand: Where they stand in the lifecycle.
+        desired: What the rules give.
+        known: What they are known to have, without what is kept for an overlap.
+        day: The local day.
+        holds: What the latest plan held.
+        stopped: Whether the person is stopped.
+    """
+    urgent = stop_person(person.id, known) if stopped else ()
+    known = known.disabled() if stopped else known
     words = context.vocabulary.targets
     faults = {
         account.target: fault
@@ -113,7 +128,7 @@ def prospects(
             for name, value in attributes.items()
         }
 
-    changes = diff_person(
+    others = diff_person(
         person.id,
         desired.without(faults),
         known.without(faults),
@@ -124,8 +139,9 @@ def prospects(
         keeping=frozenset(rule.id for rule in context.ruleset.groups if rule.keeps),
         deactivated=all_deactivated(context.ruleset.lifecycle, words, person, desired, known.without(faults), day),
     )
-    told = tuple(Prospect(change, tuple(hold for hold in holds if hold.holds(change, changes))) for change in changes)
-    return told, tuple(f"{target}: {fault}" for target, fault in sorted(faults.items()))
+    told = tuple(Prospect(change, tuple(hold for hold in holds if hold.holds(change, others))) for change in others)
+    ahead = tuple(Prospect(change, ()) for change in urgent)
+    return (*ahead, *told), tuple(f"{target}: {fault}" for target, fault in sorted(faults.items()))
 
 
 def last_holds(connection: Connection) -> tuple[LastHold, ...]:
@@ -153,17 +169,24 @@ def _last_hold(run_id: str, hold: Mapping[str, Any]) -> LastHold:
     )
 
 
-def turns(context: Context, person: Person, stand: Standing, made: Explanation, known: Known, day: date) -> list[Turn]:
+def turns(
+    context: Context, person: Person, stand: Standing, orders: Orders, made: Explanation, overlap: Overlap, day: date
+) -> list[Turn]:
     """What the coming days bring, as far as dates alone tell; of the lifecycle only the next day is told."""
-    found = [*_lifecycle_turns(context, person, stand), *_deletions(context, made, known), *_rule_turns(made)]
+    found = [
+        *_lifecycle_turns(context, person, stand, orders),
+        *_deletions(context, made, overlap.known),
+        *(Turn(one.last_day + timedelta(days=1), "lost", f"{one.target} {one.what}") for one in overlap.kept),
+        *_rule_turns(made),
+    ]
     return sorted((turn for turn in found if turn.day > day), key=lambda turn: (turn.day, turn.kind, turn.about))
 
 
-def _lifecycle_turns(context: Context, person: Person, stand: Standing) -> Iterator[Turn]:
+def _lifecycle_turns(context: Context, person: Person, stand: Standing, orders: Orders) -> Iterator[Turn]:
     next_day = stand.next_change
     if next_day is None:
         return
-    then = standing(person, context.ruleset.lifecycle, next_day)
+    then = standing(person, context.ruleset.lifecycle, next_day, orders)
     if then.stage != stand.stage:
         yield Turn(next_day, "stage", then.stage)
     if then.counting and then.enabled != stand.enabled:

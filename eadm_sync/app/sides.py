@@ -11,13 +11,14 @@ from eadm_sync.app.context import Context
 from eadm_sync.clock import today
 from eadm_sync.desired import Desired, Evaluator, Value, winning_order
 from eadm_sync.identifiers import Identifiers
-from eadm_sync.lifecycle import Standing, standing
-from eadm_sync.model import Affiliation, Person, Sealed
+from eadm_sync.lifecycle import NO_ORDERS, Standing, standing
+from eadm_sync.model import Affiliation, Orders, Person, Sealed
 from eadm_sync.ruleset import Organisation, Ruleset
 from eadm_sync.ruleset.code import is_never_empty
 from eadm_sync.ruleset.narrowing import Edits, Look, filling, holding, narrowed
 from eadm_sync.ruleset.organisation import UnitNode
 from eadm_sync.ruleset.vocabulary import TargetWords
+from eadm_sync.state.orders import load_orders
 
 _ANYHOW_NOT = (False,)
 
@@ -45,6 +46,7 @@ class Side:
         self._identifiers: Identifiers | None = None
         self._expected: Sequence[str] = ()
         self._may_name = True
+        self._orders: Mapping[str, Orders] = {}
         self._context = context
         self._organisation = organisation
         self._today = today(context.clock, context.loaded.settings.organisation.zone)
@@ -65,6 +67,7 @@ class Side:
         """Looks names up over a connection from now on."""
         self._identifiers = Identifiers(connection, self._context.vault.digest, self.ruleset.identifiers)
         self._may_name = may_name
+        self._orders = load_orders(connection)
 
     def expect(self, people: Sequence[str]) -> None:
         """Says who is looked at next, so that the names of all of them are fetched when that of one is asked for."""
@@ -83,7 +86,7 @@ class Side:
 
     def stand(self, person: Person, day: date) -> Standing:
         """Where the person stands by this side's lifecycle."""
-        return standing(person, self.ruleset.lifecycle, day, ahead=False)
+        return standing(person, self.ruleset.lifecycle, day, self._orders.get(person.id, NO_ORDERS), ahead=False)
 
     def order(self, stand: Standing) -> Sequence[Affiliation]:
         """The affiliations that count, the winning one first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +86,16 @@ def sync(
     return _run(context, confirm, _Terms(deliver, released, reason, read_sources, command), progress)
 
 
+def sync_people(context: Context, people: Collection[str], command: str) -> SyncReport:
+    """Plans for some people only, as they are stored, and puts it into the export queue; nothing is delivered.
+
+    Raises:
+        As `sync`.
+    """
+    terms = _Terms(deliver=False, released=frozenset(), read_sources=False, command=command, only=people)
+    return _run(context, lambda _: True, terms, silent)
+
+
 def apply_saved(
     context: Context,
     file: Path,
@@ -126,6 +136,7 @@ class _Terms:
     read_sources: bool = True
     command: str = "sync"
     strict: bool = False
+    only: Collection[str] | None = None
 
 
 def _run(context: Context, confirm: Confirm, terms: _Terms, progress: Progress) -> SyncReport:
@@ -133,7 +144,12 @@ def _run(context: Context, confirm: Confirm, terms: _Terms, progress: Progress) 
         report = SyncReport(run.id)
         began = context.clock.now()
         planning = planned(
-            context, database, released=terms.released, progress=progress, read_sources=terms.read_sources
+            context,
+            database,
+            released=terms.released,
+            progress=progress,
+            read_sources=terms.read_sources,
+            only=terms.only,
         )
         with database.run_lock() as lock, planning as made:
             run.spent("planning", began, context.clock.now())

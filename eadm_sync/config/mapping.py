@@ -89,6 +89,9 @@ class PeopleMap(Entry):
     email: Template | None = _field("Address known to the source.")
     mobile: Template | None = _field("Mobile number.")
     username: Template | None = _field("A username that the source insists on.")
+    deceased: Template | None = _field(
+        "Whether the person has died, as `primary`: accounts are then disabled at once, without grace."
+    )
     extra: Annotated[dict[ExtraName, Template], _extra(_PERSON_WORDS)] = Field(
         {}, description="Further fields, which rulesets read as `person.extra.<name>`."
     )

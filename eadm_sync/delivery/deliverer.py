@@ -16,7 +16,7 @@ from connectors.contract import Action, Kind, Operation, Outcome, Target
 from connectors.contract import Value as PlainValue
 from connectors.errors import ConnectorError, Rejected, Stale
 from eadm_sync.clock import Clock, today
-from eadm_sync.delivery.guards import deletion_is_due, still_disabled, still_empty
+from eadm_sync.delivery.guards import deletion_is_due, not_stopped, still_disabled, still_empty
 from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.operations import Confirmed, operation
 from eadm_sync.delivery.payload import unpack
@@ -158,14 +158,16 @@ class Deliverer:
         )
 
     def _refused(self, connection: Connection, changes: dict[int, Change], confirmed: Confirmed) -> dict[int, Refusal]:
-        """Deletions that must not be carried out (any more), or cannot be looked at again, by item."""
+        """Changes that must not be carried out (any more), or deletions that cannot be looked at again, by item."""
         refused: dict[int, Refusal] = {}
+        refuse_stopped = not_stopped(connection, changes.values())
         day = today(self.clock, self.time_zone)
         for item_id, change in changes.items():
-            if change.action is not Action.DELETE:
-                continue
             account = confirmed.accounts.get(change.person or "")
             try:
+                refuse_stopped(change)
+                if change.action is not Action.DELETE:
+                    continue
                 if change.kind is Kind.ACCOUNT and account is not None:
                     deletion_is_due(connection, change.person or "", account, settings=self.settings, today=day)
                     still_disabled(self.target, account)

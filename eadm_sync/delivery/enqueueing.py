@@ -16,6 +16,8 @@ _PRIORITIES = {
     (Kind.ACCOUNT, Action.DELETE): 90,  # what cannot be taken back goes last
 }
 _PRIORITY = 50
+_URGENT = 0
+"""Before everything else, however long the queue."""
 
 _AWAITED = {
     (Kind.GROUP, Action.DELETE): Kind.NESTING,  # the end of its places in other groups
@@ -57,7 +59,7 @@ def _item(change: Change, vault: Vault, after: Sequence[str] = ()) -> NewItem:
         format=FORMAT,
         subject=change.subject,
         after=(*prerequisites(change), *after),
-        priority=_PRIORITIES.get((change.kind, change.action), _PRIORITY),
+        priority=_URGENT if change.urgent else _PRIORITIES.get((change.kind, change.action), _PRIORITY),
     )
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from sqlalchemy import Connection, select
 
-from connectors.contract import Kind, Target
+from connectors.contract import Action, Kind, Target
 from connectors.errors import Stale
-from eadm_sync.lifecycle import Settings, delete_on
+from eadm_sync.lifecycle import NO_ORDERS, Settings, delete_on
 from eadm_sync.model import Sealed
+from eadm_sync.plan.change import Change
 from eadm_sync.state import tables
 from eadm_sync.state.known import KnownAccount
+from eadm_sync.state.orders import load_orders
 
 
 def deletion_is_due(
@@ -30,6 +33,29 @@ def deletion_is_due(
     people = tables.people.c
     if connection.scalar(select(people.pending).where(people.id == person_id)):
         raise Stale("the person waits to be looked at again; the next plan will tell")
+
+
+def enables(change: Change) -> bool:
+    """Whether somebody can sign in once a change is made."""
+    return change.kind is Kind.ACCOUNT and (
+        change.action is Action.ENABLE or (change.action is Action.CREATE and bool(change.enabled))
+    )
+
+
+def not_stopped(connection: Connection, changes: Iterable[Change]) -> Callable[[Change], None]:
+    """Refuses, one by one, to enable an account of somebody who has been stopped, whatever was planned before.
+
+    Raises:
+        Stale: By what is returned: the person is stopped.
+    """
+    people = sorted({change.person for change in changes if change.person and enables(change)})
+    orders = load_orders(connection, people) if people else {}
+
+    def refuse(change: Change) -> None:
+        if enables(change) and orders.get(change.person or "", NO_ORDERS).stopped:
+            raise Stale("the person is stopped: no account is enabled until that is taken back")
+
+    return refuse
 
 
 def still_empty(connection: Connection, target: str, group: str) -> None:

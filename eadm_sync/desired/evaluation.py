@@ -4,7 +4,7 @@
 - An account is shaped by the winning affiliation: the first, in winning order, for which a shaping rule of the target
   holds. The first such rule in ruleset order gives container and attributes. Every further rule that holds, for that
   affiliation or another, adds attributes that are not set yet.
-- Groups and licences need an account in the same target.
+- Groups and licences need an account in the same target, and an affiliation that is not on a leave that strips.
 - A rule that is not in force today gives nothing.
 """
 
@@ -93,6 +93,8 @@ class Evaluator:
             raise ValueError("the ruleset reads a sealed field: evaluation needs `reveal`")
         if today is None and any(rule.has_dates for rule in ruleset.rules):
             raise ValueError("the ruleset has rules that begin or end: evaluation needs `today`")
+        self._lifecycle = ruleset.lifecycle
+        self._strips = ruleset.lifecycle.strips
         self._match = ruleset.match
         self._units = organisation.units
         self._class_groups = organisation.class_groups
@@ -129,6 +131,8 @@ class Evaluator:
         if not accounts:
             return _NOTHING
         targets = {account.target for account in accounts}
+        if self._strips:
+            seen = [one for one in seen if not self._lifecycle.is_stripped(one[0])]
         groups, memberships = self._memberships(person, seen, targets)
         return Desired(tuple(accounts), groups, memberships, self._licensed(seen, targets))
 

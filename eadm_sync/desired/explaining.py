@@ -49,6 +49,7 @@ class RuleExplanation:
         in_force: Whether it counts today; one that does not gives nothing.
         first_day: The first day on which it counts, or None.
         last_day: The last one, or None.
+        on_leave: It holds, but only for affiliations on a leave during which they earn accounts only.
     """
 
     rule: str
@@ -64,6 +65,7 @@ class RuleExplanation:
     in_force: bool = True
     first_day: date | None = None
     last_day: date | None = None
+    on_leave: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class _Explainer:
         self._accounts = {account.target for account in desired.accounts}
         self._giving = _giving_rules(desired)
         self._today = today
+        lifecycle = ruleset.lifecycle
+        self._stripped = {one.id for one in affiliations if lifecycle.is_stripped(one)}
 
     def rule(self, rule: Rule) -> RuleExplanation:
         """Tries one rule."""
@@ -117,7 +121,9 @@ class _Explainer:
         in_force = self._today is None or rule.is_in_force(self._today)
         counts = holds and in_force
         account = rule.target in self._accounts
-        behind = self._behind(rule) if isinstance(rule, LicenceRule) and counts and account else None
+        holding = {attempt.affiliation for attempt in attempts if attempt.holds}
+        on_leave = holds and holding <= self._stripped and not isinstance(rule, AccountRule)
+        behind = self._behind(rule) if isinstance(rule, LicenceRule) and counts and account and not on_leave else None
         gives = rule.id in self._giving or (isinstance(rule, AccountRule) and counts and account)
         return RuleExplanation(
             rule=rule.id,
@@ -133,6 +139,7 @@ class _Explainer:
             in_force=in_force,
             first_day=rule.first_day,
             last_day=rule.last_day,
+            on_leave=on_leave,
         )
 
     def _attempts(self, rule: Rule, affiliation: Affiliation) -> Iterator[Attempt]:

@@ -79,6 +79,7 @@ def readers(dates: tuple[str, ...]) -> dict[str, dict[str, Reader]]:
             "national_id": str.strip,
             "former_national_id": str.strip,
             "former_key": str.strip,
+            "deceased": read_flag,
         },
         "affiliations": {
             "kind": read_word,

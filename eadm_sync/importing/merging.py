@@ -21,6 +21,7 @@ _FIELDS = (
     "email",
     "mobile",
     "username",
+    "deceased",
 )
 
 
@@ -78,6 +79,7 @@ def _only(person_id: str, record: SourcePerson) -> Person:
         record.username,
         record.affiliations,
         record.extra,
+        record.deceased,
     )
 
 

@@ -34,6 +34,7 @@ class SourcePerson(msgspec.Struct, frozen=True, omit_defaults=True):
     username: str | None = None
     affiliations: tuple[Affiliation, ...] = ()
     extra: dict[str, str] = {}
+    deceased: bool = False
     former_key: str | None = None
     former_national_id: Sealed | None = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -14,20 +14,21 @@ from connectors.contract import Action, Kind
 from eadm_sync.desired import Desired, Evaluator, winning_order
 from eadm_sync.desired import Value as PlainValue
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
-from eadm_sync.lifecycle import Standing, first_after, standing
-from eadm_sync.model import Affiliation, Person, Sealed
+from eadm_sync.lifecycle import NO_ORDERS, Standing, first_after, standing
+from eadm_sync.model import Affiliation, Orders, Person, Sealed
 from eadm_sync.plan.brakes import Limit, Slice, judge
 from eadm_sync.plan.change import Change, PersonFrame, Value
 from eadm_sync.plan.deactivated import Deactivated, all_deactivated
-from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days
+from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days, stop_person
 from eadm_sync.plan.groups import Busy, Groups
+from eadm_sync.plan.overlap import Terms, overlapped
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
 from eadm_sync.plan.seats import Product, Stock, shortages
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset import Organisation, Ruleset, TargetWords
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_known
-from eadm_sync.state.outcomes import Renamed
+from eadm_sync.state.outcomes import Lost, Renamed
 
 _CHUNK = 500
 """People looked at together: one query each for identifiers, accounts, memberships and licences."""
@@ -82,6 +83,8 @@ class Inputs:
         words: What each target's accounts must and can hold.
         stock: Seats of each product that a target has; asked only when somebody shall get a licence.
         limit_of: The brake of a slice, or None.
+        orders: What was ordered about people, by id.
+        only: Ids of the people to look at; None: everybody for whom something can be different.
         progress: Called with (people done, people in all).
     """
 
@@ -100,6 +103,8 @@ class Inputs:
     words: Mapping[str, TargetWords]
     stock: Stock
     limit_of: Callable[[str, Kind, str], Limit | None]
+    orders: Mapping[str, Orders] = field(default_factory=dict)
+    only: Collection[str] | None = None
     progress: Callable[[int, int], None] = field(default=lambda _done, _all: None)
 
 
@@ -115,13 +120,13 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
         inputs.progress(min(start + _CHUNK, len(ids)), len(ids))
     groups = maker.groups
     busy = Busy(inputs.being_made, inputs.being_filled, inputs.running)
-    frames = tuple(groups.frames(connection, busy, may_end=not postponed))
+    frames = tuple(groups.frames(connection, busy, may_end=not postponed and inputs.only is None))
     for frame in frames:
         count(maker.counts, frame.changes)
     for person_id, reason in groups.problems:
         maker.report(person_id, reason)
     released = frozenset(inputs.basis.released)
-    braked = judge(maker.counts, _populations(connection), inputs.limit_of, released)
+    braked = judge(maker.counts - maker.urgent, _populations(connection), inputs.limit_of, released)
     queued = {product: people - maker.due.keys() for product, people in inputs.being_licensed.items()}
     return Plan(
         basis=inputs.basis,
@@ -136,6 +141,9 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
         waiting=inputs.waiting,
         overtaken=tuple(groups.overtaken),
         renamed=maker.renamed,
+        lost=maker.lost,
+        orders=dict(inputs.orders),
+        is_whole=inputs.only is None,
     )
 
 
@@ -150,9 +158,11 @@ class _Maker:
         self.identifiers = Identifiers(connection, inputs.vault.digest, inputs.ruleset.identifiers)
         self.frames = Spool()
         self.counts: Counter[Slice] = Counter()
+        self.urgent: Counter[Slice] = Counter()
         self.problems: list[Problem] = []
         self.due: dict[str, date | None] = {}
         self.renamed = Renamed()
+        self.lost = Lost()
         self.groups = Groups(inputs.ruleset, inputs.words, self.renamed)
         self.licences: Counter[Product] = Counter()
         self._reached: dict[tuple[str, str, str], int] = {}
@@ -160,7 +170,7 @@ class _Maker:
         self._attributes = {
             target: frozenset(words.attributes) for target, words in inputs.words.items() if words.attributes
         }
-        self._keeping = frozenset(rule.id for rule in inputs.ruleset.groups if rule.keeps)
+        self._terms = Terms.of(inputs.ruleset, self.today)
         # AccountRule.sensitive is the union over all rules of a target.
         self._sensitive = {rule.target: rule.sensitive for rule in inputs.ruleset.accounts if rule.sensitive}
 
@@ -177,37 +187,50 @@ class _Maker:
         self.due[person_id] = self.today
 
     def _add_person(self, person: Person, known: Known) -> None:
-        stand = standing(person, self.settings, self.today)
+        orders = self.inputs.orders.get(person.id, NO_ORDERS)
+        stand = standing(person, self.settings, self.today, orders)
+        urgent: tuple[Change, ...] = ()
+        if orders.stopped:
+            urgent, known = stop_person(person.id, known), known.disabled()
+            count(self.urgent, urgent)
         allocated_before = len(self.identifiers.allocated)
         try:
             desired = self._desired(person, stand)
         except NoFreeCandidate as error:
             self.report(person.id, str(error))
-            return
-        for account in desired.accounts:
-            self.identifiers.note(person.id, account.target, account.attributes)
-        desired, known, is_served = self._without_impossible(person.id, desired, known)
-        self.groups.add(desired.groups, person.id)
-        note_renamed(person.id, desired, known, self.renamed)
-        due = first_after(self.today, (stand.next_change, *retirement_days(known, desired, self.settings)))
-        self.due[person.id] = due if is_served else self.today
-        changes = diff_person(
-            person.id,
-            desired,
-            known.limited_to(self._attributes),
-            stand,
-            seal=self._seal,
-            settings=self.settings,
-            today=self.today,
-            keeping=self._keeping,
-            deactivated=self._deactivated(person, desired, known),
-        )
+            changes = urgent
+        else:
+            changes = (*urgent, *self._changes(person, stand, desired, known))
         allocated = tuple((name, value) for _, name, value in self.identifiers.allocated[allocated_before:])
         if changes or allocated:
             count(self.counts, changes)
             self._count_licences(changes)
             name = f"{person.given_name} {person.family_name}".strip()
             self.frames.append(PersonFrame(person.id, name, stand.stage, allocated, changes))
+
+    def _changes(self, person: Person, stand: Standing, desired: Desired, known: Known) -> tuple[Change, ...]:
+        """What brings a person to what the rules give, with all that follows from it noted."""
+        for account in desired.accounts:
+            self.identifiers.note(person.id, account.target, account.attributes)
+        desired, known, is_served = self._without_impossible(person.id, desired, known)
+        self.groups.add(desired.groups, person.id)
+        note_renamed(person.id, desired, known, self.renamed)
+        overlap = overlapped(desired, known, stand, self._terms, self.today)
+        overlap.note(person.id, self.lost)
+        turning_days = (*retirement_days(overlap.known, desired, self.settings), *overlap.turning_days())
+        due = first_after(self.today, (stand.next_change, *turning_days))
+        self.due[person.id] = due if is_served else self.today
+        return diff_person(
+            person.id,
+            desired,
+            overlap.known.limited_to(self._attributes),
+            stand,
+            seal=self._seal,
+            settings=self.settings,
+            today=self.today,
+            keeping=self._terms.keeping,
+            deactivated=self._deactivated(person, desired, overlap.known),
+        )
 
     def _deactivated(self, person: Person, desired: Desired, known: Known) -> dict[str, Deactivated]:
         """What the person's accounts look like that nothing gives any more; what cannot be so is told of."""
@@ -270,6 +293,8 @@ class _Maker:
 
 def _to_evaluate(inputs: Inputs, connection: Connection) -> set[str]:
     """Ids of those for whom something can be different today."""
+    if inputs.only is not None:
+        return set(inputs.only)
     people = tables.people.c
     ids = set(inputs.population.changed)
     if inputs.everybody:

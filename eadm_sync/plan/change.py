@@ -29,6 +29,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         rule: Id of the rule that gives it; for what is taken away, of the rule that once gave it.
         reason: Why, in a few plain words for people.
         member: For nestings, key of the group that is a member of the other.
+        urgent: Whether it goes ahead of everything else, and no brake holds it: the person was stopped.
         revokes: For DISABLE, whether who is signed in with the account is signed out.
     """
 
@@ -46,6 +47,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     rule: str = ""
     reason: str = ""
     member: str | None = None
+    urgent: bool = False
     revokes: bool = False
 
     @property

@@ -171,6 +171,23 @@ def note_renamed_group(desired: DesiredGroup, known: KnownGroup, others: Contain
             into.nestings.append((desired.rule, desired.target, group, desired.key))
 
 
+def stop_person(person_id: str, known: Known) -> tuple[Change, ...]:
+    """The disabling of all that somebody can use, ahead of everything else; nothing begins its retention with it."""
+    return tuple(
+        Change(
+            account.target,
+            Kind.ACCOUNT,
+            Action.DISABLE,
+            person=person_id,
+            rule=account.rule,
+            reason="stopped",
+            urgent=True,
+        )
+        for account in known.accounts.values()
+        if account.enabled
+    )
+
+
 def retirement_days(known: Known, desired: Desired, settings: Settings) -> Iterator[date]:
     """The days on which accounts that nothing gives any more may be deleted."""
     wanted = {account.target for account in desired.accounts}
@@ -191,8 +208,12 @@ def _create(person_id: str, account: DesiredAccount, standing: Standing, seal: S
         container=(None, account.container) if account.container else None,
         enabled=standing.enabled,
         rule=account.rule,
-        reason="joins" if standing.enabled else "joins soon: made ready, disabled",
+        reason="joins" if standing.enabled else _NOT_ENABLED.get(standing.stage, "joins soon: made ready, disabled"),
     )
+
+
+_NOT_ENABLED = {Stage.LEAVE: "on leave", Stage.STOPPED: "stopped"}
+"""Why an account that the rules give is disabled, apart from a start that is still to come."""
 
 
 def _adjust(
@@ -218,7 +239,7 @@ def _adjust(
             Action.ENABLE,
             person=person_id,
             rule=account.rule,
-            reason="returns" if existing.deactivated_on else "starts",
+            reason="returns" if existing.deactivated_on else "starts, or is back",
         )
     elif existing.enabled and not standing.enabled:
         yield Change(
@@ -227,7 +248,7 @@ def _adjust(
             Action.DISABLE,
             person=person_id,
             rule=account.rule,
-            reason="the start was put off",
+            reason=_NOT_ENABLED.get(standing.stage, "the start was put off"),
         )
 
 

@@ -11,10 +11,11 @@ from itertools import chain
 import msgspec
 
 from connectors.contract import Action, Kind
+from eadm_sync.model import Orders
 from eadm_sync.plan.brakes import Hold, Sieve, Slice
 from eadm_sync.plan.change import Change, Frame, GroupFrame, PersonFrame
 from eadm_sync.plan.spool import Spool
-from eadm_sync.state.outcomes import Renamed
+from eadm_sync.state.outcomes import Lost, Renamed
 
 
 class Basis(msgspec.Struct, frozen=True):
@@ -78,6 +79,9 @@ class Plan(msgspec.Struct):
         overtaken: (target, key) of groups that are as they shall be: changes of them in the queue, if there are any,
             are out of date.
         renamed: What is known by a rule that has another name now; no change to a target.
+        lost: Since when people have what is kept for them though nothing gives it any more; no change to a target.
+        orders: What was ordered about people when it was made, by id.
+        is_whole: Whether everybody was looked at for whom something can be different; else some people only.
     """
 
     basis: Basis
@@ -92,6 +96,9 @@ class Plan(msgspec.Struct):
     waiting: int = 0
     overtaken: tuple[tuple[str, str], ...] = ()
     renamed: Renamed = msgspec.field(default_factory=Renamed)
+    lost: Lost = msgspec.field(default_factory=Lost)
+    orders: dict[str, Orders] = {}
+    is_whole: bool = True
 
     @property
     def hash(self) -> str:
@@ -133,11 +140,14 @@ def _sifted(frame: Frame, sieve: Sieve) -> tuple[tuple[Change, ...], tuple[Chang
     Who does not get a licence keeps those that were to go for it: licences come before they go. And nobody's account
     is deleted anywhere while something else of theirs waits for a decision: its delivery would be refused.
     """
-    blocked = sieve.held_targets([slice_of(change) for change in frame.changes])
+    blocked = sieve.held_targets([slice_of(change) for change in frame.changes if not change.urgent])
     waiting: set[str] = set()
     accepted: list[Change] = []
     held: list[Change] = []
     for change in frame.changes:
+        if change.urgent:
+            accepted.append(change)
+            continue
         on_hold = sieve.lacks_group(change) or change.target in blocked or sieve.holds(slice_of(change))
         if change.kind is Kind.LICENCE:
             if change.action is Action.CREATE:

@@ -68,6 +68,7 @@ class PersonEntry(_Entry):
     email: Text | None = Field(None, description="Address known to the source.")
     mobile: Text | None = Field(None, description="Mobile number.")
     username: Text | None = Field(None, description="A username the source insists on.")
+    deceased: StrictBool = Field(False, description="Whether the person has died.")
     extra: dict[StrictStr, StrictStr] = Field({}, description="Further mapped fields.")
 
 
@@ -118,7 +119,7 @@ class Expected(_Entry):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
 
-    stage: Literal["future", "pre-hire", "active", "grace", "ended"] | None = Field(
+    stage: Literal["future", "pre-hire", "active", "leave", "grace", "ended"] | None = Field(
         None, description="Stage of the lifecycle."
     )
     enabled: StrictBool | None = Field(None, description="Whether the accounts are enabled.")

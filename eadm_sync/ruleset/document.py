@@ -17,6 +17,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from eadm_sync.model import OnLeave
+
 RESERVED = frozenset(
     [
         "person",
@@ -117,6 +119,11 @@ class _RuleEntry(_Entry):
         None, alias="until", description="Last day on which it is, included; until further notice where left out."
     )
     when: When = None
+    overlap_days: Days | None = Field(
+        None,
+        description="Somebody who has moved keeps what the rule gave so many days from the day on which it no longer "
+        "holds; as `lifecycle` says where left out.",
+    )
 
 
 class AccountEntry(_RuleEntry):
@@ -230,6 +237,18 @@ class LifecycleEntry(_Entry):
     grace_days: Days = Field(0, description="Accounts stay enabled so many days after the last day.")
     retention_days: Days = Field(365, description="A disabled account is deleted after so many days.")
     purge_days: Days = Field(365, description="Personal data is removed so many days after the last deletion.")
+    overlap_days: Days = Field(
+        0,
+        description="Somebody who has moved keeps accounts, groups and licences that rules no longer give so many days "
+        "from the day on which a run first finds it; whoever leaves does not.",
+    )
+    leave: dict[Text, OnLeave] = Field(
+        {},
+        description="By leave code of an affiliation: `keep` changes nothing; `disable` disables accounts unless "
+        "another affiliation keeps them enabled; `strip` lets the affiliation earn accounts only, without groups and "
+        "licences.",
+    )
+    leave_default: OnLeave = Field("keep", description="The same for all other leave codes.")
     deactivation: dict[Text, DeactivationEntry] = Field(
         {},
         description="By target: what a deactivated account looks like. In a target left out it is disabled, and "

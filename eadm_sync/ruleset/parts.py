@@ -206,6 +206,7 @@ class Parts:
             "content": self._content(given, given.model_dump(exclude=own)),
             "first_day": given.first_day,
             "last_day": given.last_day,
+            "overlap_days": given.overlap_days,
         }
 
     def _content(self, given: BaseModel, said: object) -> object:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from eadm_sync.expression import Condition
-from eadm_sync.model import Affiliation, Person, Sealed
+from eadm_sync.model import Affiliation, OnLeave, Person, Sealed
 from eadm_sync.ruleset.organisation import ClassNode, UnitNode
 
 Value = str | bool | int | list[str] | None
@@ -66,6 +66,7 @@ class Rule:
         content: All else that it says, as `Part.content`; of account rules without the attributes.
         first_day: The first day on which it is in force; None: always.
         last_day: The last one, included; None: until further notice.
+        overlap_days: How long what it gave is kept for somebody who has moved; None: as the lifecycle says.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Rule:
     content: object = field(repr=False)
     first_day: date | None = None
     last_day: date | None = None
+    overlap_days: int | None = None
 
     @property
     def has_dates(self) -> bool:
@@ -252,6 +254,9 @@ class LifecycleSettings:
         grace_days: Accounts stay enabled so long after the last day.
         retention_days: A disabled account is deleted after so long.
         purge_days: Personal data goes so long after the last deletion.
+        overlap_days: Who has moved keeps what was lost by it so long, where its rule says nothing else.
+        leave: What is done while an affiliation has a leave code, by code.
+        leave_default: The same for all other codes.
         deactivation: What becomes of deactivated accounts, by target; in others they are disabled and stripped.
     """
 
@@ -260,7 +265,23 @@ class LifecycleSettings:
     grace_days: int = 0
     retention_days: int = 365
     purge_days: int = 365
+    overlap_days: int = 0
+    leave: Mapping[str, OnLeave] = field(default_factory=dict)
+    leave_default: OnLeave = "keep"
     deactivation: Mapping[str, Deactivation] = field(default_factory=dict)
+
+    @property
+    def strips(self) -> bool:
+        """Whether any leave takes groups and licences away."""
+        return "strip" in {self.leave_default, *self.leave.values()}
+
+    def on_leave(self, code: str) -> OnLeave:
+        """What is done while an affiliation has a leave code."""
+        return self.leave.get(code, self.leave_default)
+
+    def is_stripped(self, affiliation: Affiliation) -> bool:
+        """Whether an affiliation earns accounts only, since it is on such a leave."""
+        return affiliation.leave is not None and self.on_leave(affiliation.leave) == "strip"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,14 @@ from datetime import date
 import msgspec
 from sqlalchemy import Connection, select
 
+from connectors.contract import Kind
 from eadm_sync.model import Sealed
 from eadm_sync.state import tables
 
 Attributes = dict[str, str | bool | int | list[str] | Sealed | None]
+
+Thing = tuple[str, Kind, str]
+"""(target, kind, key of the group or product; "" for an account): one thing that somebody has."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Attributes).decode
@@ -73,11 +77,13 @@ class Known(msgspec.Struct):
         accounts: By target.
         memberships: (target, group key) → (role, rule).
         licences: (target, sku) → rule.
+        lost: What nothing gives any more, as far as it was kept → the day on which a plan first found that.
     """
 
     accounts: dict[str, KnownAccount] = {}
     memberships: dict[tuple[str, str], tuple[str, str]] = {}
     licences: dict[tuple[str, str], str] = {}
+    lost: dict[Thing, date] = {}
 
     def limited_to(self, attributes: Mapping[str, frozenset[str]]) -> Known:
         """The same, without attributes that a target has no more, so that nobody tries to clear them.
@@ -98,7 +104,24 @@ class Known(msgspec.Struct):
             {target: account for target, account in self.accounts.items() if target not in targets},
             {(target, group): held for (target, group), held in self.memberships.items() if target not in targets},
             {(target, sku): rule for (target, sku), rule in self.licences.items() if target not in targets},
+            {thing: day for thing, day in self.lost.items() if thing[0] not in targets},
         )
+
+    def without_things(self, things: Collection[Thing]) -> Known:
+        """The same, but for some things."""
+        return Known(
+            {target: one for target, one in self.accounts.items() if (target, Kind.ACCOUNT, "") not in things},
+            {key: held for key, held in self.memberships.items() if (key[0], Kind.MEMBERSHIP, key[1]) not in things},
+            {key: rule for key, rule in self.licences.items() if (key[0], Kind.LICENCE, key[1]) not in things},
+            {thing: day for thing, day in self.lost.items() if thing not in things},
+        )
+
+    def disabled(self) -> Known:
+        """The same, with all accounts disabled."""
+        accounts = {
+            target: msgspec.structs.replace(account, enabled=False) for target, account in self.accounts.items()
+        }
+        return msgspec.structs.replace(self, accounts=accounts)
 
 
 def encode_attributes(attributes: Attributes) -> bytes:
@@ -115,17 +138,34 @@ def load_known(connection: Connection, person_ids: Sequence[str]) -> dict[str, K
         return found  # memberships and licences hang on accounts
     ids = list(found)
     memberships = tables.known_memberships.c
-    for person_id, target, group, role, rule in connection.execute(
+    for person_id, target, group, role, rule, lost_on in connection.execute(
         select(
-            memberships.person_id, memberships.target, memberships.group_key, memberships.role, memberships.rule
+            memberships.person_id,
+            memberships.target,
+            memberships.group_key,
+            memberships.role,
+            memberships.rule,
+            memberships.lost_on,
         ).where(memberships.person_id.in_(ids))
     ):
         found[person_id].memberships[target, group] = (role, rule)
+        if lost_on is not None:
+            found[person_id].lost[target, Kind.MEMBERSHIP, group] = date.fromisoformat(lost_on)
     licences = tables.known_licences.c
-    for person_id, target, sku, rule in connection.execute(
-        select(licences.person_id, licences.target, licences.sku, licences.rule).where(licences.person_id.in_(ids))
+    for person_id, target, sku, rule, lost_on in connection.execute(
+        select(licences.person_id, licences.target, licences.sku, licences.rule, licences.lost_on).where(
+            licences.person_id.in_(ids)
+        )
     ):
         found[person_id].licences[target, sku] = rule
+        if lost_on is not None:
+            found[person_id].lost[target, Kind.LICENCE, sku] = date.fromisoformat(lost_on)
+    accounts = tables.known_accounts.c
+    lost = select(accounts.person_id, accounts.target, accounts.lost_on)
+    for person_id, target, lost_on in connection.execute(
+        lost.where(accounts.person_id.in_(ids), accounts.lost_on.is_not(None))
+    ):
+        found[person_id].lost[target, Kind.ACCOUNT, ""] = date.fromisoformat(lost_on)
     return found
 
 

@@ -53,6 +53,20 @@ class Confirmations(msgspec.Struct):
     licences_gone: list[tuple[str, str]] = []
 
 
+class Lost(msgspec.Struct):
+    """Since when people have what nothing gives them any more: each with the day as ISO text, or None: it is given.
+
+    Attributes:
+        accounts: (day, person id, target).
+        memberships: (day, person id, target, group key).
+        licences: (day, person id, target, sku).
+    """
+
+    accounts: list[tuple[str | None, str, str]] = []
+    memberships: list[tuple[str | None, str, str, str]] = []
+    licences: list[tuple[str | None, str, str, str]] = []
+
+
 class Renamed(msgspec.Struct):
     """What is known to be given by a rule that gives it no more, while another one does: each with that one's id.
 
@@ -160,6 +174,16 @@ def _remove(connection: Connection, target: str, confirmed: Confirmations) -> No
         ("person_id", "target", "sku"),
         ((person_id, target, sku) for person_id, sku in confirmed.licences_gone),
     )
+
+
+def note_lost(connection: Connection, lost: Lost) -> None:
+    """Writes down since when people have what nothing gives them any more."""
+    for table, keys, rows in (
+        (tables.known_accounts, ("person_id", "target"), lost.accounts),
+        (tables.known_memberships, ("person_id", "target", "group_key"), lost.memberships),
+        (tables.known_licences, ("person_id", "target", "sku"), lost.licences),
+    ):
+        bulk.update(connection, table, ("lost_on",), keys, rows)
 
 
 def note_renamed(connection: Connection, renamed: Renamed, ruleset_version: str) -> None:

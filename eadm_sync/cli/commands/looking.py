@@ -26,7 +26,10 @@ class Stage(StrEnum):
     FUTURE = "future"
     PREHIRE = "pre-hire"
     ACTIVE = "active"
+    LEAVE = "leave"
     GRACE = "grace"
+    EXTENDED = "extended"
+    STOPPED = "stopped"
     ENDED = "ended"
 
 

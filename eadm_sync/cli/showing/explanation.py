@@ -9,6 +9,7 @@ from eadm_sync.cli.output import clean, many, plain, styled
 from eadm_sync.cli.showing.reasons import (
     decision_lines,
     mark,
+    order_line,
     outcome_words,
     prospect_lines,
     turn_line,
@@ -39,6 +40,7 @@ def lines(why: Explained, *, every_rule: bool) -> Iterator[str]:
     yield _name_line(why)
     yield from _person_lines(why)
     has, shall, last = has_by_rule(why), shall_by_rule(why), _last_outcomes(why)
+    kept = _kept(why)
     silent = 0
     for rule in why.explanation.rules:
         things = shall.get(rule.rule, ())
@@ -47,9 +49,9 @@ def lines(why: Explained, *, every_rule: bool) -> Iterator[str]:
             continue
         yield ""
         yield _rule_line(rule, why.today)
-        yield from (f"  {_thing(thing)}: {_state(thing, has, shall)}{_last(thing, last)}" for thing in things)
+        yield from (f"  {_thing(thing)}: {_state(thing, has, shall, kept)}{_last(thing, last)}" for thing in things)
         yield from _attempt_lines(rule, all_of_them=every_rule)
-    yield from _lost_lines(has, shall)
+    yield from _lost_lines(has, shall, kept)
     yield from prospect_lines(why)
     yield from wait_lines(why.waits)
     if silent:
@@ -91,6 +93,7 @@ def _name_line(why: Explained) -> str:
 def _person_lines(why: Explained) -> Iterator[str]:
     person, standing = why.person, why.standing
     yield f"Stage: {standing.stage}"
+    yield from map(order_line, why.orders)
     yield from map(turn_line, why.turns)
     if why.pending:
         yield "Will be looked at by the next run: something was held or under way."
@@ -152,9 +155,21 @@ def _all(by_rule: Mapping[str, Iterable[Thing]]) -> set[Thing]:
     return {thing for things in by_rule.values() for thing in things}
 
 
-def _state(thing: Thing, has: Mapping[str, Iterable[Thing]], shall: Mapping[str, Iterable[Thing]]) -> str:
+def _kept(why: Explained) -> dict[Thing, date]:
+    """What is kept for an overlap → its last day."""
+    return {
+        (one.target, "group" if one.kind == "membership" else str(one.kind), one.name): one.last_day for one in why.kept
+    }
+
+
+def _state(
+    thing: Thing,
+    has: Mapping[str, Iterable[Thing]],
+    shall: Mapping[str, Iterable[Thing]],
+    kept: Mapping[Thing, date],
+) -> str:
     if thing not in _all(shall):
-        return "has it, to be taken away"
+        return f"has it, kept until {kept[thing]}" if thing in kept else "has it, to be taken away"
     return "has it" if thing in _all(has) else "shall have it, not there yet"
 
 
@@ -173,13 +188,18 @@ def _last(thing: Thing, last: Mapping[Thing, Outcome]) -> str:
     return styled(f"  ({outcome_words(last[thing])})", "dim") if thing in last else ""
 
 
-def _lost_lines(has: Mapping[str, Iterable[Thing]], shall: Mapping[str, Iterable[Thing]]) -> Iterator[str]:
+def _lost_lines(
+    has: Mapping[str, Iterable[Thing]], shall: Mapping[str, Iterable[Thing]], kept: Mapping[Thing, date]
+) -> Iterator[str]:
     lost = _all(has) - _all(shall)
     if lost:
         yield ""
         yield styled("What no rule gives any more:", "bold")
     for rule, things in sorted(has.items()):
-        yield from (f"  {_thing(thing)}, once given by {clean(rule)}" for thing in things if thing in lost)
+        for thing in things:
+            if thing in lost:
+                until = f", kept until {kept[thing]}" if thing in kept else ""
+                yield f"  {_thing(thing)}, once given by {clean(rule)}{until}"
 
 
 # ---------------------------------------------------------------- rules
@@ -229,6 +249,8 @@ def as_data(why: Explained, rules: Iterable[RuleExplanation] | None = None) -> d
         "decisions": [plain(decision) for decision in why.decisions],
         "unnamed": list(why.unnamed),
         "pending": why.pending,
+        "orders": [plain(order) for order in why.orders],
+        "kept": [plain(one) for one in why.kept],
         "things": [
             {
                 "target": target,
@@ -256,7 +278,7 @@ def why_not_data(answer: WhyNot) -> dict[str, Any]:
 
 
 def _rule_data(rule: RuleExplanation) -> dict[str, Any]:
-    names = ("rule", "kind", "target", "file", "line", "holds", "gives", "needs_account", "behind")
+    names = ("rule", "kind", "target", "file", "line", "holds", "gives", "needs_account", "behind", "on_leave")
     dates = ("in_force", "first_day", "last_day")
     return {
         **{name: getattr(rule, name) for name in (*names, *dates)},

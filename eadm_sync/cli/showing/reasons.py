@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from eadm_sync.app.explaining import Explained
     from eadm_sync.app.prospects import LastHold, Prospect, Turn
     from eadm_sync.app.waits import Outcome, Reason, Wait
+    from eadm_sync.state.orders import Order
 
 
 def moment(text: str) -> str:
@@ -83,6 +84,13 @@ def _fate(tried: Tried) -> str:
 # ---------------------------------------------------------------- coming days, next run
 
 
+def order_line(order: Order) -> str:
+    """What somebody ordered about the person."""
+    what = "Stopped" if order.kind == "stop" else f"Access extended until {order.until}"
+    words = f"{what} by {clean(order.actor)} at {moment(order.at)}: {clean(order.reason)}"
+    return styled(words, "red" if order.kind == "stop" else "yellow")
+
+
 def turn_line(turn: Turn) -> str:
     """What one of the coming days brings."""
     return f"  {turn.day}  {_TURNS[turn.kind](clean(turn.about))}"
@@ -95,6 +103,7 @@ _TURNS: dict[str, Callable[[str], str]] = {
     "begins": lambda name: f"affiliation {name} begins to count",
     "ends": lambda name: f"affiliation {name} counts no more",
     "deleted": lambda target: f"the account in {target} may be deleted: its retention is over",
+    "lost": lambda what: f"{what} is kept no more",
     "in force": lambda rule: f"rule {rule} comes into force",
     "out of force": lambda rule: f"rule {rule} goes out of force",
 }

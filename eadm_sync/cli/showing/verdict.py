@@ -21,6 +21,8 @@ def verdict(answer: WhyNot) -> str:
         return f"Has {what}, and the rules give it.{_disabled(answer)}"
     if answer.has and _disabled(answer):
         return f"Has {what}, though no rule gives it any more.{_disabled(answer)} Why: {_why_not_given(answer)}."
+    if answer.has and (kept := answer.kept_until) is not None:
+        return f"Has {what}, though no rule gives it any more: it is kept until {kept}. Why: {_why_not_given(answer)}."
     if answer.has:
         return f"Has {what}, though no rule gives it any more: it will be taken away. Why: {_why_not_given(answer)}."
     if answer.shall_have:
@@ -101,6 +103,8 @@ def why_it_gives_nothing(rule: RuleExplanation, today: date) -> str:
         if rule.first_day is not None and today < rule.first_day:
             return f"holds, but is not in force before {rule.first_day}"
         return f"holds, but was in force until {rule.last_day}"
+    if rule.on_leave:
+        return "holds, but only for an affiliation on a leave that gives accounts only"
     if rule.needs_account:
         return f"holds, but there is no account in {clean(rule.target)}"
     if rule.behind is not None:
