@@ -38,8 +38,8 @@ def drain(
     Args:
         context: The installation.
         only: Name of the target to deliver to, or None for all.
-        limit_seconds: How long to wait for retries and for targets that are away; what is being delivered then is
-            finished.
+        limit_seconds: How long to wait for retries and for targets that are away, which are asked once more when it
+            is over; what is being delivered then is finished.
         progress: Told how it gets on, and what is waited for.
         sleep: Waits some seconds; `context.clock` has to move meanwhile.
 
@@ -83,12 +83,11 @@ def _wait(
 ) -> bool:
     """Waits until something is due; False where nothing will be, or not before the time is up."""
     with database.read() as connection:
-        due = _due(context, connection, targets)
-    if not due:
+        due = _due(context, connection, targets, until)
+    now = context.clock.now()
+    if not due or now >= until or min(due.values()) > until:
         return False
-    moment = max(min(due.values()), context.clock.now() + timedelta(seconds=_STEP_SECONDS))
-    if moment > until:
-        return False
+    moment = min(max(min(due.values()), now + timedelta(seconds=_STEP_SECONDS)), until)
     names = ", ".join(sorted(due))
     while (now := context.clock.now()) < moment:
         left = (moment - now).total_seconds()
@@ -97,12 +96,12 @@ def _wait(
     return True
 
 
-def _due(context: Context, connection: Connection, targets: Collection[str]) -> dict[str, datetime]:
+def _due(context: Context, connection: Connection, targets: Collection[str], until: datetime) -> dict[str, datetime]:
     """By target, when something can be delivered again; without those to which nothing goes by itself."""
     found: dict[str, datetime] = {}
     for stats in context.queue.stats(connection, finished=False):
         if stats.target in targets and stats.paused is None and _is_on_its_way(stats):
-            found[stats.target] = _next(context, connection, stats)
+            found[stats.target] = _next(context, connection, stats, until)
     return found
 
 
@@ -110,9 +109,9 @@ def _is_on_its_way(stats: TargetStats) -> bool:
     return bool(stats.ready or stats.waiting or stats.running or stats.retrying)
 
 
-def _next(context: Context, connection: Connection, stats: TargetStats) -> datetime:
+def _next(context: Context, connection: Connection, stats: TargetStats, until: datetime) -> datetime:
     if stats.circuit is not None:
-        return stats.circuit.probe_at
+        return min(stats.circuit.probe_at, until)
     now = context.clock.now()
     if stats.ready or stats.running:
         return now

@@ -102,6 +102,27 @@ def test_it_ends_where_something_is_left(
     assert clock.moment - MORNING <= timedelta(seconds=600)
 
 
+def test_an_absent_target_is_asked_once_more_when_the_time_is_up(
+    installed: Callable[..., tuple[Context, FixedClock]],
+) -> None:
+    """Though its next probe would be later."""
+    context, clock = installed(ONCE_AWAY)
+
+    ad, _ = drain(context, limit_seconds=20, sleep=sleeping(clock))
+
+    assert ad.is_complete
+    assert clock.moment - MORNING == timedelta(seconds=20)
+
+
+def test_a_retry_that_comes_too_late_is_not_waited_for(installed: Callable[..., tuple[Context, FixedClock]]) -> None:
+    """No time passes."""
+    context, clock = installed("{kind: transient, operations: [1], retry_after_seconds: 7200}")
+
+    ad, _ = drain(context, limit_seconds=600, sleep=sleeping(clock))
+
+    assert (ad.done, ad.left, clock.moment) == (1, 1, MORNING)
+
+
 def test_a_paused_target_is_not_waited_for(installed: Callable[..., tuple[Context, FixedClock]]) -> None:
     """Its changes stay, and the report says so; no time passes."""
     context, clock = installed()

@@ -19,6 +19,9 @@ _MOST_NAMED = 10
 _MOST_SUBJECTS = 4
 """Likewise of people and groups, whose names are longer."""
 
+_SLOWEST = 0.1
+"""Slower paces are told no more exactly."""
+
 _COUNTS = ("ready", "waiting", "running", "retrying", "dead", "held")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -52,9 +55,10 @@ def show_stats(found: Sequence[tuple[Any, float | None]], lanes: Iterable[Lane],
 
 
 def _stats_row(stats: Any, remaining: float | None) -> tuple[object, ...]:
-    rate = f"{stats.rate_per_second:.1f}" if stats.rate_per_second else None
+    rate = stats.rate_per_second
+    pace = None if not rate else f"{rate:.1f}" if rate >= _SLOWEST else f"< {_SLOWEST}"
     left = None if remaining is None else duration(remaining)
-    return (stats.target, *(getattr(stats, name) for name in _COUNTS), moment(stats.oldest), rate, left)
+    return (stats.target, *(getattr(stats, name) for name in _COUNTS), moment(stats.oldest), pace, left)
 
 
 def _about_dead(stats: Any, config: str) -> str:
