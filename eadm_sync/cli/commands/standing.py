@@ -83,8 +83,11 @@ def _show_status(found: Status, advice: list[Advice]) -> None:
 
 def queue_rows(stats: Iterable[Any]) -> tuple[tuple[str, ...], list[list[object]]]:
     """Headings and rows that show the export queue by target."""
-    fields = ("target", "ready", "waiting", "running", "retrying", "dead", "held", "oldest", "paused")
-    return fields, [[getattr(one, name) for name in fields] for one in stats]
+    from eadm_sync.cli.showing.queue import moment
+
+    counts = ("target", "ready", "waiting", "running", "retrying", "dead", "held")
+    rows = ([*(getattr(one, name) for name in counts), moment(one.oldest), one.paused] for one in stats)
+    return (*counts, "oldest", "paused"), list(rows)
 
 
 ORPHANS = "nobody delivers them until it is configured again; 'eadm-sync queue drop --all --target …' drops them"
@@ -93,7 +96,9 @@ ORPHANS = "nobody delivers them until it is configured again; 'eadm-sync queue d
 
 def absence(circuit: Any) -> str:
     """Since when a target is away (an `exportqueue.OpenCircuit`), and what happens next."""
-    since, again = clean(circuit.opened_at), clean(circuit.probe_at)
+    from eadm_sync.cli.showing.queue import moment
+
+    since, again = moment(circuit.opened_at), moment(circuit.probe_at)
     return f"is away since {since} ({clean(circuit.error)}); it is asked again at {again}, by itself"
 
 
