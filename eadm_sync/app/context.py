@@ -23,6 +23,7 @@ from eadm_sync.expression import Origin, constants_of
 from eadm_sync.ruleset import Ruleset, TargetWords, Vocabulary, load_ruleset
 from eadm_sync.ruleset.entries import origin_of
 from eadm_sync.state import tables
+from eadm_sync.state.auditing import cover_unchained, has_unchained
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading, open_for_writing
 from exportqueue import Queue, define
@@ -146,7 +147,16 @@ class Context:
     def writing(self) -> Iterator[Database]:
         """The state, created or migrated where needed."""
         with open_for_writing(self.loaded.settings.state.url, self.loaded.base_dir) as database:
+            self._cover_unchained(database)
             yield database
+
+    def _cover_unchained(self, database: Database) -> None:
+        """Has the audit's chain cover the lines of an older program: that needs the keys, which migrations lack."""
+        with database.read() as connection:
+            waits = has_unchained(connection)
+        if waits:
+            with database.write() as connection:
+                cover_unchained(connection, self.vault, self.clock.now().isoformat(), self.actor)
 
     def target_fingerprints(self) -> dict[str, str]:
         """Target → hash of its settings: another directory under the same name is another target."""

@@ -7,20 +7,18 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Select, select
 
 from connectors.contract import Action, Kind
+from eadm_sync.app.auditing import AuditRow, audit_row
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
-from eadm_sync.app.versions import APPLIED, Applied, Definition, definitions, files_of, text_diff
+from eadm_sync.app.versions import APPLIED, Definition, definitions, files_of, text_diff
 from eadm_sync.errors import AmbiguousName, NotFound
-from eadm_sync.plan.change import Change, PersonFrame, account_key, group_key, licence_key, membership_key, nesting_key
+from eadm_sync.plan.change import account_key, group_key, licence_key, membership_key, nesting_key
 from eadm_sync.plan.plan import Basis
-from eadm_sync.plan.saved import as_json
 from eadm_sync.state import tables
 
-_decode_applied = msgspec.msgpack.Decoder(Applied).decode
-_decode_change = msgspec.msgpack.Decoder(Change).decode
 _decode_basis = msgspec.json.Decoder(Basis).decode
 
 
@@ -46,21 +44,6 @@ class RuleVersion(msgspec.Struct, frozen=True):
     file: str
     line: int
     diff: str
-
-
-class AuditRow(msgspec.Struct, frozen=True):
-    """One line of the audit; `detail` holds what changed, sensitive values as '***'."""
-
-    id: int
-    at: str
-    run: str | None
-    actor: str
-    target: str | None
-    kind: str
-    action: str
-    object: str
-    person: str | None
-    detail: dict[str, Any]
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -203,22 +186,7 @@ def _lines() -> Select[Any]:
 
 
 def _audit(connection: Connection, query: Select[Any]) -> Iterator[AuditRow]:
-    for row in connection.execution_options(yield_per=500).execute(query):
-        yield _audit_row(row)
-
-
-def _audit_row(row: Row[Any]) -> AuditRow:
-    detail: dict[str, Any]
-    if row.kind == APPLIED:
-        detail = msgspec.to_builtins(_decode_applied(row.detail))
-    elif row.kind == "hold":
-        detail = {"reason": row.detail.decode()}
-    else:
-        detail = as_json(PersonFrame("", "", "", (), (_decode_change(row.detail),)))["changes"][0]
-        detail.pop("held")
-    return AuditRow(
-        row.id, row.at, row.run_id, row.actor, row.target, row.kind, row.action, row.object, row.person_id, detail
-    )
+    yield from map(audit_row, connection.execution_options(yield_per=500).execute(query))
 
 
 # ---------------------------------------------------------------- from an access to its rule
@@ -276,7 +244,7 @@ def _access(connection: Connection, person_id: str, held: _Held) -> Access:
     )
     latest_first = query.order_by(columns.id.desc()).limit(1)
     row = connection.execute(latest_first.where(columns.action == Action.CREATE)).first()
-    given = None if row is None else _audit_row(row)
+    given = None if row is None else audit_row(row)
     latest = connection.execute(latest_first).first()
     version = held.version or _version_of(connection, given)
     definition = None if version is None else definitions(files_of(connection, version)).get(held.rule)

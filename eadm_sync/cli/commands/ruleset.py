@@ -16,7 +16,7 @@ from eadm_sync.cli.options import CONFIG, As, Config, Format
 from eadm_sync.cli.output import json_document, json_list, line, note, styled, table
 
 if TYPE_CHECKING:
-    from eadm_sync.app.history import AuditRow
+    from eadm_sync.app.auditing import AuditRow
 
 
 class CompareFormat(StrEnum):

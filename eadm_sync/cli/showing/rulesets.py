@@ -11,8 +11,9 @@ from eadm_sync.cli.output import clean, line, styled
 from eadm_sync.cli.showing.markdown import escaped
 
 if TYPE_CHECKING:
+    from eadm_sync.app.auditing import AuditRow
     from eadm_sync.app.effects import Comparison, Effect
-    from eadm_sync.app.history import Access, AuditRow, RuleVersion
+    from eadm_sync.app.history import Access, RuleVersion
     from eadm_sync.app.linting import Finding
     from eadm_sync.app.ruleset_tests import CaseResult
     from eadm_sync.plan.change import Frame, PersonFrame
@@ -181,10 +182,21 @@ def show_version(one: RuleVersion) -> None:
 def audit_row(one: AuditRow) -> tuple[object, ...]:
     """One line of the audit for a table."""
     detail = dict(one.detail)
-    rule = detail.get("rule", "")
-    told = [f"{name}: {value['old'] or '–'} → {value['new']}" for name, value in detail.get("attributes", {}).items()]
-    told += [str(detail[name]) for name in ("reason",) if detail.get(name)]
-    return one.at, one.actor, one.target, one.kind, one.action, one.object, rule, "; ".join(told)
+    changed = dict(detail.pop("attributes", None) or {})
+    if detail.get("container"):
+        changed["container"] = detail["container"]
+    told = [f"{name}: {_or_dash(value['old'])} → {_or_dash(value['new'])}" for name, value in changed.items()]
+    told += [f"{name}: {value}" for name, value in detail.items() if name not in _ELSEWHERE and value]
+    told += [str(detail["reason"])] if detail.get("reason") else []
+    return one.at, one.actor, one.target, one.kind, one.action, one.object, detail.get("rule", ""), "; ".join(told)
+
+
+_ELSEWHERE = frozenset({"container", "rule", "reason", "group", "sku", "member", "anchor", "diff"})
+"""Of a line's detail: what the table shows elsewhere, or what is too long for it."""
+
+
+def _or_dash(value: object) -> object:
+    return "–" if value is None else value
 
 
 def show_access(one: Access) -> None:
