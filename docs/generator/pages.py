@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from docs.generator import commands, configuration, ruleset
+from docs.generator import commands, configuration, lifecycle, ruleset
 from eadm_sync.config.schema import config_schema
 from eadm_sync.ruleset.cases import cases_schema
 from eadm_sync.ruleset.schema import ruleset_schema
@@ -33,6 +33,14 @@ def pages() -> dict[str, str]:
                 "operators": ruleset.operators_reference,
                 "filters": ruleset.filters_reference,
                 "tests": ruleset.tests_reference,
+            },
+        ),
+        "lifecycle.md": _page(
+            "lifecycle.md",
+            {
+                "diagram": lifecycle.diagram,
+                "stages": lifecycle.stages_reference,
+                "transitions": lifecycle.transitions_reference,
             },
         ),
         "commands.md": _page(

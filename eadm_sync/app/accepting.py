@@ -22,6 +22,7 @@ from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.errors import PlanOutdated
 from eadm_sync.identifiers import store
 from eadm_sync.plan.change import Change, Frame, GroupFrame, PersonFrame, group_key, membership_key
+from eadm_sync.plan.plan import Plan
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.orders import load_orders
@@ -260,16 +261,7 @@ def _note_plan(
 ) -> None:
     """The plan itself, and what it was made with."""
     plan, now = made.plan, context.clock.now().isoformat()
-    connection.execute(
-        tables.plans.insert(),
-        {
-            "id": plan_id,
-            "run_id": run_id,
-            "created_at": now,
-            "basis": msgspec.json.encode(plan.basis),
-            "summary": msgspec.json.encode({f"{t}.{k}.{a}": number for (t, k, a), number in plan.counts.items()}),
-        },
-    )
+    keep_plan(context, connection, plan, plan_id, run_id)
     note_renamed(connection, plan.renamed, plan.basis.ruleset)
     note_ruleset(context, connection, run_id, context.author)
     note_lost(connection, plan.lost)
@@ -283,4 +275,18 @@ def _note_plan(
             AuditEntry(now, run_id, context.actor, None, "hold", "release", name, None, (reason or "").encode())
             for name in plan.basis.released
         ),
+    )
+
+
+def keep_plan(context: Context, connection: Connection, plan: Plan, plan_id: str, run_id: str) -> None:
+    """Writes down what a plan stood on and what it came to; its changes are in the queue."""
+    connection.execute(
+        tables.plans.insert(),
+        {
+            "id": plan_id,
+            "run_id": run_id,
+            "created_at": context.clock.now().isoformat(),
+            "basis": msgspec.json.encode(plan.basis),
+            "summary": msgspec.json.encode({f"{t}.{k}.{a}": number for (t, k, a), number in plan.counts.items()}),
+        },
     )

@@ -47,7 +47,7 @@ def note_ruleset(context: Context, connection: Connection, run_id: str, author: 
         author: Who answers for the rules; None: whoever is at work.
     """
     version = context.ruleset.version
-    former = _in_force(connection)
+    former = version_in_force(connection)
     if version == former:
         return
     now, who = context.clock.now().isoformat(), author or context.actor
@@ -63,7 +63,7 @@ def note_ruleset(context: Context, connection: Connection, run_id: str, author: 
     bulk.upsert(connection, tables.meta, ("name", "value"), [(APPLIED, version)])
 
 
-def _in_force(connection: Connection) -> str | None:
+def version_in_force(connection: Connection) -> str | None:
     """The version that was applied last."""
     in_force: str | None = connection.scalar(select(tables.meta.c.value).where(tables.meta.c.name == APPLIED))
     if in_force is not None:

@@ -34,6 +34,7 @@ def made() -> dict[str, str]:
         "schema/cases.schema.json",
         "configuration.md",
         "ruleset-reference.md",
+        "lifecycle.md",
         "commands.md",
     ],
 )
