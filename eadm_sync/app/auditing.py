@@ -56,8 +56,8 @@ class Wanted(msgspec.Struct, frozen=True):
     """Which lines are wanted: those for which all that is given holds.
 
     Attributes:
-        since: First moment, included.
-        until: Last moment, included.
+        since: First moment or day, included.
+        until: Last moment or day, included.
         person: Any name of a person.
         target: Name of a target; one that is not configured any more is fine.
         kind: `account`, `group`, `hold`, `ruleset`, …
@@ -67,8 +67,8 @@ class Wanted(msgspec.Struct, frozen=True):
         object: Object key, as the lines have it.
     """
 
-    since: datetime | None = None
-    until: datetime | None = None
+    since: date | datetime | None = None
+    until: date | datetime | None = None
     person: str | None = None
     target: str | None = None
     kind: str | None = None
@@ -88,11 +88,11 @@ def audit_lines(context: Context, wanted: Wanted) -> Iterator[AuditRow]:
         NotFound, AmbiguousName: The person is not known so.
     """
     with context.reading() as database, database.read() as connection:
-        query = _query(connection, wanted)
+        query = _query(context, connection, wanted)
         yield from map(audit_row, connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query))
 
 
-def _query(connection: Connection, wanted: Wanted) -> Select[Any]:
+def _query(context: Context, connection: Connection, wanted: Wanted) -> Select[Any]:
     columns = tables.audit.c
     equal = {
         columns.person_id: None if wanted.person is None else _person(connection, wanted.person),
@@ -106,9 +106,9 @@ def _query(connection: Connection, wanted: Wanted) -> Select[Any]:
     query = select(tables.audit).order_by(columns.id)
     query = query.where(*(column == value for column, value in equal.items() if value is not None))
     if wanted.since is not None:
-        query = query.where(columns.at >= _text(wanted.since))
+        query = query.where(columns.at >= _text(_start_of(wanted.since, context)))
     if wanted.until is not None:
-        query = query.where(columns.at <= _text(wanted.until))
+        query = query.where(columns.at <= _text(_end_of(wanted.until, context)))
     return query
 
 
@@ -121,6 +121,20 @@ def _person(connection: Connection, name: str) -> str:
         if connection.scalar(select(columns.id).where(columns.person_id == name).limit(1)) is None:
             raise
         return name
+
+
+def _start_of(when: date | datetime, context: Context) -> datetime:
+    """The moment, or the beginning of the day in the configured time zone."""
+    if isinstance(when, datetime):
+        return when
+    return datetime.combine(when, time(), context.loaded.settings.organisation.zone)
+
+
+def _end_of(when: date | datetime, context: Context) -> datetime:
+    """The moment, or the last one of the day in the configured time zone."""
+    if isinstance(when, datetime):
+        return when
+    return _start_of(when + timedelta(days=1), context).astimezone(UTC) - timedelta(microseconds=1)
 
 
 def _text(moment: datetime) -> str:
@@ -247,7 +261,7 @@ def as_of(
     Raises:
         NotFound, AmbiguousName: Person or target is not known so.
     """
-    moment = when if isinstance(when, datetime) else _end_of(when, context)
+    moment = _end_of(when, context)
     with context.reading() as database, database.read() as connection:
         if target is not None:
             used = connection.scalars(select(tables.audit.c.target).where(tables.audit.c.target == target).limit(1))
@@ -264,11 +278,6 @@ def as_of(
 
 
 _ABOUT_GROUPS = (Kind.GROUP, Kind.MEMBERSHIP, Kind.NESTING)
-
-
-def _end_of(day: date, context: Context) -> datetime:
-    zone = context.loaded.settings.organisation.zone
-    return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC) - timedelta(microseconds=1)
 
 
 def state_at(

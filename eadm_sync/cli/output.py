@@ -124,6 +124,19 @@ def json_list(values: Iterable[Any]) -> None:
     sys.stdout.write("\n]\n")
 
 
+def csv_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows as CSV (RFC 4180), streaming; no cell can become a formula of a spreadsheet."""
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(headings)
+    for row in rows:
+        writer.writerow(f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in map(clean, row))
+
+
+_FORMULA = ("=", "+", "-", "@")
+
+
 def _json(value: Any, indent: int | None = None) -> str:
     """JSON text that a terminal can show, too."""
     return harmless_json(json.dumps(plain(value), ensure_ascii=False, indent=indent))

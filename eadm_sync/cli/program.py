@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from eadm_sync import __version__
-from eadm_sync.cli.commands import daemon, keys, looking, operating, person, planning, queueing, ruleset, setup
+from eadm_sync.cli.commands import audit, daemon, keys, looking, operating, person, planning, queueing, ruleset, setup
 
 program = typer.Typer(
     name="eadm-sync",
@@ -42,4 +42,5 @@ queueing.register(program)
 operating.register(program)
 person.register(program)
 ruleset.register(program)
+audit.register(program)
 daemon.register(program)
