@@ -12,10 +12,11 @@ was allocated last is the one that counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, select
 
 from eadm_sync.errors import EadmError
 from eadm_sync.model import Affiliation, Person, Sealed
@@ -52,8 +53,13 @@ class Identifiers:
         connection: Connection,
         digest: Callable[[str, str], bytes],
         rules: Mapping[str, IdentifierRule] | None = None,
+        today: date | None = None,
     ) -> None:
-        """Args: the state; the vault's keyed hash, by which reservations are found; the identifiers by name."""
+        """Args: the state; the vault's keyed hash, by which reservations are found; the identifiers by name; the day.
+
+        Reservations count to their last day; without a day, all of them do.
+        """
+        self._today = today
         self._connection = connection
         self._digest = digest
         self._forms = {name: rule.forms for name, rule in (rules or {}).items()}
@@ -166,7 +172,14 @@ class Identifiers:
 
     def _all_reserved(self, name: str) -> Iterator[bytes]:
         columns = tables.reservations.c
-        yield from self._connection.scalars(select(columns.digest).where(columns.name == name))
+        query = select(columns.digest).where(columns.name == name)
+        yield from self._connection.scalars(query.where(_still_reserves(self._today)))
+
+
+def _still_reserves(today: date | None) -> ColumnElement[bool]:
+    """The condition on reservations that their last day is not over."""
+    until = tables.reservations.c.until
+    return until.is_(None) | (until >= (today or date.min).isoformat())
 
 
 class Outcome(StrEnum):
@@ -201,9 +214,14 @@ class Fates:
     """Asks of single names what `Identifiers.is_free` asks of all: for explanations, without reading every name."""
 
     def __init__(
-        self, connection: Connection, digest: Callable[[str, str], bytes], rules: Mapping[str, IdentifierRule]
+        self,
+        connection: Connection,
+        digest: Callable[[str, str], bytes],
+        rules: Mapping[str, IdentifierRule],
+        today: date | None = None,
     ) -> None:
         """Args: as `Identifiers`."""
+        self._today = today
         self._connection = connection
         self._digest = digest
         self._forms = {name: rule.forms for name, rule in rules.items()}
@@ -220,7 +238,8 @@ class Fates:
             outcome = Outcome.OWN if row.person_id == person_id else Outcome.TAKEN
             return Fate(outcome, row.person_id, since=row.allocated_at)
         digest = self._digest(name, folded)
-        reserved = self._connection.execute(select(kept.until).where(kept.name == name, kept.digest == digest)).first()
+        query = select(kept.until).where(kept.name == name, kept.digest == digest, _still_reserves(self._today))
+        reserved = self._connection.execute(query).first()
         if reserved is not None:
             return Fate(Outcome.RESERVED, until=reserved.until)
         for form in self._forms.get(name, ()):

@@ -10,6 +10,7 @@ from docs.generator.settings import Section, Sections
 from eadm_sync.config.schema import config_schema
 
 UNITS = {
+    "HousekeepingSettings.max_purged": "people",
     "ImportBrake.max_vanished": "people",
     "ImportBrake.floor": "people",
     "Limit.max": "changes",

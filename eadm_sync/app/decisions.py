@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from eadm_sync.app.context import Context
+from eadm_sync.clock import today
 from eadm_sync.identifiers import Fates, Identifiers, NoFreeCandidate, Outcome
 from eadm_sync.model import Affiliation, Person
 from eadm_sync.ruleset import IdentifierRule, Organisation
@@ -84,8 +85,9 @@ class Decisions:
         self._organisation = organisation
         self._person = person
         rules = context.ruleset.identifiers
-        self._fates = Fates(connection, context.vault.digest, rules)
-        self._identifiers = Identifiers(connection, context.vault.digest, rules)
+        day = today(context.clock, context.loaded.settings.organisation.zone)
+        self._fates = Fates(connection, context.vault.digest, rules, day)
+        self._identifiers = Identifiers(connection, context.vault.digest, rules, day)
         self._identifiers.load([person.id])
         self._asked: dict[str, Affiliation] = {}
         self.values: dict[str, str | None] = {}

@@ -78,7 +78,7 @@ def housekeep(context: Context) -> HousekeepingReport:
             requests=_delete(database, tables.job_requests, old.requests),
             daemons=_delete(database, tables.daemons, old.daemons),
         )
-        report = msgspec.structs.replace(report, truncated=_tidy(database))
+        report = msgspec.structs.replace(report, truncated=tidy(database))
         run.report["removed"] = msgspec.to_builtins(report)
         log.info("housekeeping.done", **msgspec.to_builtins(report))
         return report
@@ -167,7 +167,7 @@ def _portions(portion: Callable[[], int]) -> Iterator[int]:
         yield removed
 
 
-def _tidy(database: Database) -> bool:
+def tidy(database: Database) -> bool:
     """Renews SQLite's statistics and empties its write-ahead log; returns whether that was done.
 
     PostgreSQL's autovacuum does both by itself.

@@ -109,7 +109,7 @@ class _Linter:
         self._connection = connection
         self._day = today(context.clock, context.loaded.settings.organisation.zone)
         self._organisation = stored_organisation(context, connection)
-        self._identifiers = Identifiers(connection, context.vault.digest, self._ruleset.identifiers)
+        self._identifiers = Identifiers(connection, context.vault.digest, self._ruleset.identifiers, self._day)
         self._evaluator = Evaluator(self._ruleset, self._organisation, self._identify, self._reveal, self._day)
         self._orders = load_orders(connection)
         self._reached: dict[tuple[str, str, str], int] = {}

@@ -65,7 +65,7 @@ class Side:
 
     def begin(self, connection: Connection, *, may_name: bool) -> None:
         """Looks names up over a connection from now on."""
-        self._identifiers = Identifiers(connection, self._context.vault.digest, self.ruleset.identifiers)
+        self._identifiers = Identifiers(connection, self._context.vault.digest, self.ruleset.identifiers, self._today)
         self._may_name = may_name
         self._orders = load_orders(connection)
 

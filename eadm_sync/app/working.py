@@ -12,11 +12,11 @@ from typing import Any
 import structlog
 
 from eadm_sync.app import jobs
-from eadm_sync.app.auditing import checkpoint
 from eadm_sync.app.commanding import command
 from eadm_sync.app.context import Context
 from eadm_sync.app.housekeeping import housekeep
 from eadm_sync.app.jobs import Ended
+from eadm_sync.app.purging import purge
 from eadm_sync.app.reconciling import reconcile
 from eadm_sync.app.retaining import retain
 from eadm_sync.app.syncing import sync
@@ -89,7 +89,7 @@ def _do(context: Context, job: JobSettings, cut_off: threading.Event) -> None:
             reconcile(context, only=job.target)
         case "housekeeping":
             housekeep(context)
-            checkpoint(context)
+            purge(context)
         case "command":
             command(context, job.command, limit_seconds=seconds_of(job.time_limit), cut_off=cut_off)
 

@@ -284,6 +284,11 @@ class HousekeepingSettings(_Settings):
         400,
         description="Runs with their reports and plans are removed after so many days; the latest ones stay always.",
     )
+    max_purged: Count = Field(
+        100,
+        description="At most this many people may be forgotten at once, when `lifecycle.purge_days` of the ruleset are "
+        "over; where there are more, nobody is until somebody lets them go.",
+    )
 
 
 class HttpSettings(_Settings):

@@ -155,7 +155,7 @@ class _Maker:
         self.connection = connection
         self.today = inputs.basis.today
         self.settings = inputs.ruleset.lifecycle
-        self.identifiers = Identifiers(connection, inputs.vault.digest, inputs.ruleset.identifiers)
+        self.identifiers = Identifiers(connection, inputs.vault.digest, inputs.ruleset.identifiers, self.today)
         self.frames = Spool()
         self.counts: Counter[Slice] = Counter()
         self.urgent: Counter[Slice] = Counter()

@@ -236,7 +236,16 @@ class LifecycleEntry(_Entry):
     enable_days_before_start: Days = Field(1, description="Accounts are enabled so many days before start.")
     grace_days: Days = Field(0, description="Accounts stay enabled so many days after the last day.")
     retention_days: Days = Field(365, description="A disabled account is deleted after so many days.")
-    purge_days: Days = Field(365, description="Personal data is removed so many days after the last deletion.")
+    purge_days: Days = Field(
+        365,
+        description="Personal data of whoever is missing from every source, and has no account left, is removed after "
+        "so many days.",
+    )
+    reserve_days: Days | None = Field(
+        None,
+        description="After that, nobody else is given one of their names for so many days; null, and where left out: "
+        "for ever.",
+    )
     overlap_days: Days = Field(
         0,
         description="Somebody who has moved keeps accounts, groups and licences that rules no longer give so many days "

@@ -253,7 +253,8 @@ class LifecycleSettings:
         enable_days_before_start: Accounts are enabled so long before the first day.
         grace_days: Accounts stay enabled so long after the last day.
         retention_days: A disabled account is deleted after so long.
-        purge_days: Personal data goes so long after the last deletion.
+        purge_days: Personal data goes so long after the last deletion, or the last day in a source.
+        reserve_days: Names of whom that befell are given to nobody else for so long; None: for ever.
         overlap_days: Who has moved keeps what was lost by it so long, where its rule says nothing else.
         leave: What is done while an affiliation has a leave code, by code.
         leave_default: The same for all other codes.
@@ -265,6 +266,7 @@ class LifecycleSettings:
     grace_days: int = 0
     retention_days: int = 365
     purge_days: int = 365
+    reserve_days: int | None = None
     overlap_days: int = 0
     leave: Mapping[str, OnLeave] = field(default_factory=dict)
     leave_default: OnLeave = "keep"

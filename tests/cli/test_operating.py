@@ -105,3 +105,21 @@ def test_json_needs_yes(shell: Shell):
 
     assert (ended.code, ended.out) == (1, "")
     assert "give --yes. Nothing was done." in ended.err
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_purge_says_who_would_be_forgotten(shell: Shell):
+    """Nobody in a town that has just begun; a dry run writes nothing."""
+    rehearsed = shell("purge", "--dry-run")
+    done = shell("purge", "--yes")
+
+    assert (rehearsed.code, rehearsed.out) == (0, "to be forgotten: nobody\n")
+    assert (done.code, done.out) == (0, "to be forgotten: nobody\n")
+    assert shell("purge", "--dry-run", "--format", "json").json["due"] == []
+
+
+def test_a_purge_before_its_time_needs_a_reason(shell: Shell):
+    """What cannot be undone is not done without a word in the audit."""
+    refused = shell("purge", "--person", "hr:1", "--yes")
+
+    assert (refused.code, refused.err) == (1, "error: say why, with --reason\n")

@@ -1,16 +1,20 @@
-"""For operators: what a run did, and what is old."""
+"""For operators: what a run did, what is old, and who is to be forgotten."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eadm_sync.cli.exits import DONE
+from eadm_sync.cli.asking import ask, require_terminal
+from eadm_sync.cli.exits import DECLINED, DONE, FAILED, HELD
 from eadm_sync.cli.installation import installation
 from eadm_sync.cli.options import CONFIG, As, Config, Format
-from eadm_sync.cli.output import clean, json_document, line, many
+from eadm_sync.cli.output import clean, json_document, line, many, note, table
+
+if TYPE_CHECKING:
+    from eadm_sync.app.purging import PurgeReport
 
 
 class ReportFormat(StrEnum):
@@ -86,7 +90,64 @@ def housekeeping(
     return DONE
 
 
+def purge(
+    person: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Only this person, before `purge_days` are over.", show_default=False),
+    ] = None,
+    release: Annotated[bool, typer.Option("--release", help="Let more people go than `max_purged` allows.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why, for the audit.", show_default=False)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say who would be forgotten.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    config: Config = CONFIG,
+    as_: As = Format.TABLE,
+) -> int:
+    """Forget people who are gone for good: their records, names and what the audit told of them.
+
+    That is whoever has been missing from every source, and without an account anywhere, for `lifecycle.purge_days`.
+    Their usernames and the like stay reserved as keyed hashes. It cannot be undone. Scheduled housekeeping does it too.
+
+    Example: eadm-sync purge --dry-run
+
+    Exit codes: 0 done, 1 error, 3 there are more people than may be forgotten at once, 4 declined.
+    """
+    from eadm_sync.app.purging import HOLD, preview_purge
+    from eadm_sync.app.purging import purge as forget
+
+    if (release or person) and not reason and not dry_run:
+        note("error: say why, with --reason")
+        return FAILED
+    context = installation(config)
+    found = preview_purge(context, only=person)
+    held = found.held and not release
+    if not dry_run and not held and found.due and not yes:
+        _show_purge(found, as_)
+        require_terminal("say --yes")
+        if not ask(f"Forget {many(len(found.due), 'person', 'people')} for good? [y/N] "):
+            return DECLINED
+    if not dry_run and not held:
+        found = forget(context, only=person, released=frozenset({HOLD} if release else ()), reason=reason)
+    _show_purge(found, as_)
+    return HELD if held else DONE
+
+
+def _show_purge(found: PurgeReport, as_: Format) -> None:
+    if as_ is Format.JSON:
+        json_document(found)
+        return
+    if found.due and not found.purged:
+        table(
+            ("person", "name", "gone since", "names"),
+            ((one.person, one.name, one.gone_since, one.names) for one in found.due),
+        )
+    people = many(found.purged or len(found.due), "person", "people")
+    line(f"{'forgotten' if found.purged else 'to be forgotten'}: {people if found.due else 'nobody'}")
+    if found.held:
+        note(f"held: at most {found.limit} may be forgotten at once")
+        note("if they are meant: eadm-sync purge --release --reason '…'")
+
+
 def register(program: typer.Typer) -> None:
     """Adds the commands of this theme."""
-    for command in (report, housekeeping):
+    for command in (report, housekeeping, purge):
         program.command()(command)
