@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from eadm_sync.app import jobs
+from eadm_sync.app.auditing import checkpoint
 from eadm_sync.app.commanding import command
 from eadm_sync.app.context import Context
 from eadm_sync.app.housekeeping import housekeep
@@ -90,6 +91,7 @@ def _do(context: Context, job: JobSettings, cut_off: threading.Event) -> None:
         case "housekeeping":
             housekeep(context)
             purge(context)
+            checkpoint(context)
         case "command":
             command(context, job.command, limit_seconds=seconds_of(job.time_limit), cut_off=cut_off)
 
