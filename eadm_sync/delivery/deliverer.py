@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind, Operation, Outcome, Target
 from connectors.contract import Value as PlainValue
@@ -120,19 +120,17 @@ class Deliverer:
             # First of all: from here on nobody else writes down what this target confirmed, so that the audit's ids
             # have the order in which they are committed, target by target (`state.outcomes.mark_confirmed`).
             count_confirmed(connection, self.name, len(delivered))
-        self._mark_stale(connection, results)
+        day = today(self.clock, self.time_zone)
+        known = [(one, _after(one, self.name, day, self.vault.seal)) for one in delivered]
+        look_again(connection, _overtaken(results), on=self._retained_until(known))
         if not delivered:
             return
         now = self.clock.now().isoformat()
-        day = today(self.clock, self.time_zone)
         by_version: dict[str, list[Known]] = {}
-        known = [(one, _after(one, self.name, day, self.vault.seal)) for one in delivered]
         for one, after in known:
             by_version.setdefault(self._ruleset_version(connection, one.item.plan_id), []).append((one, after))
         for version, portion in by_version.items():
-            confirmed = _confirmations(portion)
-            confirm(connection, self.name, confirmed, version)
-            self._await_retention(connection, confirmed)
+            confirm(connection, self.name, _confirmations(portion), version)
         warnings = (self._warning(one, now) for one in delivered if one.warning is not None)
         append_audit(connection, self.vault, chain((self._audit_entry(*one, now) for one in known), warnings))
         mark_confirmed(connection, self.name)
@@ -196,23 +194,14 @@ class Deliverer:
             before = confirmed.groups.get(change.group or "")
         return Delivered(item, change, before, anchor)
 
-    def _await_retention(self, connection: Connection, confirmed: Confirmations) -> None:
-        """Has people looked at again on the day their account may be deleted: only now is that day certain."""
-        days = [
-            {"person": person_id, "day": delete_on(account.deactivated_on, self.settings).isoformat()}
-            for person_id, account in confirmed.accounts
+    def _retained_until(self, known: Iterable[Known]) -> dict[str, date]:
+        """People who are looked at again on the day their account may be deleted: only now is that day certain."""
+        accounts = ((one.change.person or "", after) for one, after in known if isinstance(after, KnownAccount))
+        return {
+            person_id: delete_on(account.deactivated_on, self.settings)
+            for person_id, account in accounts
             if account.deactivated_on is not None
-        ]
-        if days:
-            people = tables.people
-            later = people.c.due.is_(None) | (people.c.due > bindparam("day"))
-            update = people.update().where(people.c.id == bindparam("person"), later)
-            connection.execute(update.values(due=bindparam("day")), days)
-
-    def _mark_stale(self, connection: Connection, results: Sequence[Result]) -> None:
-        """Those whose plan was overtaken are looked at again by the next run, which replaces the dead letter."""
-        stale = (result.value for result in results if isinstance(result.error, Stale))
-        look_again(connection, (subject for subject in stale if isinstance(subject, str)))
+        }
 
     def _ruleset_version(self, connection: Connection, plan_id: str | None) -> str:
         """The ruleset that an item's plan was made with."""
@@ -241,6 +230,11 @@ class Deliverer:
             person_id=change.person,
             detail=encode(audited(change, one.before, after)),
         )
+
+
+def _overtaken(results: Iterable[Result]) -> Iterator[str]:
+    """Those whose plan was overtaken are looked at again by the next run, which replaces the dead letter."""
+    return (each.value for each in results if isinstance(each.error, Stale) and isinstance(each.value, str))
 
 
 def _operation_id(item: Item) -> str:
