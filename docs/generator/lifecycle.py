@@ -25,7 +25,15 @@ def diagram() -> str:
     """The main ways as a Mermaid diagram."""
     drawn = [row for row in TRANSITIONS if row.label]
     lines = [f"    {_node(row.before)} --> {_node(row.after)}: {row.label}" for row in drawn]
-    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> future", *lines, "```"])
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> future", *lines, *_FATES, "```"])
+
+
+_FATES = (
+    "    ended --> deleted: retention_days",
+    "    deleted --> purged: purge_days",
+    "    purged --> [*]",
+)
+"""What becomes of accounts, and then of the data of whoever had them: no stages of a person that can be looked at."""
 
 
 def _node(stage: str) -> str:
