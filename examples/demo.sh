@@ -14,10 +14,11 @@ rm -rf demo
 mkdir demo
 cp config.example.yaml demo/config.yaml
 cp -R rulesets demo/rulesets
-mkdir -p demo/examples
+mkdir -p demo/docs demo/examples
+cp -R docs/schema demo/docs/schema  # the first lines of the configuration and of the rules name it
 cp -R examples/kommune demo/examples/kommune
 cd demo
-"$command" key var/eadm-sync.key
+"$command" key new var/eadm-sync.key
 
 say "1. The first run: everybody is new."
 run sync --yes
