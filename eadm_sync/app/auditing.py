@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import msgspec
@@ -95,7 +95,7 @@ def audit_lines(context: Context, wanted: Wanted) -> Iterator[AuditRow]:
 def _query(context: Context, connection: Connection, wanted: Wanted) -> Select[Any]:
     columns = tables.audit.c
     equal = {
-        columns.person_id: None if wanted.person is None else _person(connection, wanted.person),
+        columns.person_id: None if wanted.person is None else person_in_audit(connection, wanted.person),
         columns.target: wanted.target,
         columns.kind: wanted.kind,
         columns.action: wanted.action,
@@ -112,8 +112,12 @@ def _query(context: Context, connection: Connection, wanted: Wanted) -> Select[A
     return query
 
 
-def _person(connection: Connection, name: str) -> str:
-    """A person's id; also of somebody whom only the audit still knows."""
+def person_in_audit(connection: Connection, name: str) -> str:
+    """A person's id, by any name; also of somebody whom only the audit still knows, by that id.
+
+    Raises:
+        NotFound, AmbiguousName: As `find_person`.
+    """
     try:
         return find_person(connection, name)
     except NotFound:
@@ -134,11 +138,14 @@ def _end_of(when: date | datetime, context: Context) -> datetime:
     """The moment, or the last one of the day in the configured time zone."""
     if isinstance(when, datetime):
         return when
-    return _start_of(when + timedelta(days=1), context).astimezone(UTC) - timedelta(microseconds=1)
+    return datetime.combine(when, time.max, context.loaded.settings.organisation.zone)
 
 
 def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat()
+    try:
+        return moment.astimezone(UTC).isoformat()
+    except OverflowError:  # the first day of the calendar, east of Greenwich
+        return moment.replace(tzinfo=UTC).isoformat()
 
 
 def audit_row(row: Row[Any]) -> AuditRow:
@@ -266,7 +273,7 @@ def as_of(
         if target is not None:
             used = connection.scalars(select(tables.audit.c.target).where(tables.audit.c.target == target).limit(1))
             known_name("target", target, {*context.loaded.settings.targets, *filter(None, used)})
-        person_id = None if person is None else _person(connection, person)
+        person_id = None if person is None else person_in_audit(connection, person)
         state = state_at(connection, moment, person_id=person_id, target=target)
     wanted_group = None if group is None else group.casefold()
     for one in held(state):

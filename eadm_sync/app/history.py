@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Select, select
 
 from connectors.contract import Action, Kind
-from eadm_sync.app.auditing import AuditRow, audit_row
+from eadm_sync.app.auditing import AuditRow, audit_row, person_in_audit
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.app.versions import APPLIED, Definition, definitions, files_of, text_diff
@@ -144,7 +144,7 @@ def history_of_person(context: Context, name: str) -> Iterator[AuditRow]:
     """
     columns = tables.audit.c
     with _reading(context) as connection:
-        yield from _audit(connection, _lines().where(columns.person_id == find_person(connection, name)))
+        yield from _audit(connection, _lines().where(columns.person_id == person_in_audit(connection, name)))
 
 
 def history_of_account(context: Context, name: str, target: str | None = None) -> Iterator[AuditRow]:
@@ -156,7 +156,7 @@ def history_of_account(context: Context, name: str, target: str | None = None) -
     columns, accounts = tables.audit.c, tables.known_accounts.c
     with _reading(context) as connection:
         person = connection.scalar(select(accounts.person_id).where(accounts.anchor == name))
-        person = person or find_person(connection, name)
+        person = person or person_in_audit(connection, name)
         query = _lines().where(columns.kind == Kind.ACCOUNT, columns.object == account_key(person))
         if target is not None:
             query = query.where(columns.target == known_name("target", target, context.loaded.settings.targets))
@@ -167,18 +167,27 @@ def history_of_group(context: Context, key: str) -> Iterator[AuditRow]:
     """All that was done to a group, its memberships, and its places in groups and those of groups in it.
 
     Raises:
-        NotFound: No known group has this key.
+        NotFound: There is no group with this key, and never was.
     """
-    columns, groups = tables.audit.c, tables.known_groups.c
+    columns = tables.audit.c
     with _reading(context) as connection:
-        known_keys = set(connection.scalars(select(groups.key)))
-        known = known_name("group", key if key in known_keys else key.casefold(), known_keys)
+        known = _known_group(connection, key)
         memberships = columns.object.endswith(membership_key("", known).removeprefix("membership:"), autoescape=True)
         itself = (columns.kind == Kind.GROUP) & (columns.object == group_key(known))
         inner = columns.object.startswith(nesting_key(known, ""), autoescape=True)
         outer = columns.object.endswith(nesting_key("", known).removeprefix("nesting:"), autoescape=True)
         links = ((columns.kind == Kind.MEMBERSHIP) & memberships) | ((columns.kind == Kind.NESTING) & (inner | outer))
         yield from _audit(connection, _lines().where(itself | links))
+
+
+def _known_group(connection: Connection, key: str) -> str:
+    """The key of a group that there is, or was."""
+    columns, groups = tables.audit.c, tables.known_groups.c
+    there_was = select(columns.id).where(columns.kind == Kind.GROUP, columns.object == group_key(key.casefold()))
+    if connection.scalar(there_was.limit(1)) is not None:
+        return key.casefold()
+    known_keys = set(connection.scalars(select(groups.key)))
+    return known_name("group", key if key in known_keys else key.casefold(), known_keys)
 
 
 def _lines() -> Select[Any]:

@@ -122,7 +122,7 @@ def _object(before: HeldObject | None, line: Line, told: Audited) -> HeldObject:
     attributes = {**held.attributes, **{name: new for name, (_, new) in told.attributes.items()}}
     enabled, deactivated_on = held.enabled, held.deactivated_on
     if told.action is Action.CREATE:
-        enabled = None if line.detail is None else bool(told.enabled)
+        enabled = None if line.detail is None or told.kind is Kind.GROUP else bool(told.enabled)
     elif told.action is Action.ENABLE:
         enabled, deactivated_on = True, None
     elif told.action is Action.DISABLE:

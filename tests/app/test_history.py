@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import MetaData, select
 
 from eadm_sync.app.history import (
     history_of_access,
@@ -13,9 +13,11 @@ from eadm_sync.app.history import (
     history_of_person,
     history_of_rule,
 )
+from eadm_sync.app.queueing import drop
 from eadm_sync.app.versions import definitions
 from eadm_sync.errors import AmbiguousName, NotFound
 from eadm_sync.state import tables
+from exportqueue import define
 
 
 def versions(place: Any, name: str) -> list[tuple[str, str]]:
@@ -202,3 +204,32 @@ def test_an_access_is_from_the_version_that_known_state_names(place: Any):
 
     assert (access.version, access.file, access.text) == ("gone", None, "")
     assert access.given is not None
+
+
+def test_whom_and_what_only_the_audit_knows_still_has_a_history(place: Any):
+    """People who were purged, by id, and groups that were deleted."""
+    before = list(history_of_group(place.context, "LEDERE"))
+    with place.context.writing() as database, database.write() as connection:
+        connection.execute(tables.people.delete().where(tables.people.c.id == "hr:001001"))
+        connection.execute(tables.source_records.delete())
+        connection.execute(tables.identifiers.delete())
+        connection.execute(tables.known_groups.delete())
+
+    assert {row.person for row in history_of_person(place.context, "hr:001001")} == {"hr:001001"}
+    assert list(history_of_account(place.context, "hr:001001", "ad"))
+    assert list(history_of_group(place.context, "LEDERE")) == before
+
+
+def test_what_an_operator_did_to_a_person_s_change_is_in_the_person_s_history(place: Any):
+    """Beside what was delivered."""
+    place.edit("licences.yaml", "sku: SPE_E3", "sku: SPE_E5")
+    place.sync()
+    with place.context.reading() as database, database.read() as connection:
+        items = define(MetaData()).items.c
+        (item,) = connection.scalars(
+            select(items.id).where(items.object_key == "licence:hr:001001:SPE_E5", items.state != "done")
+        )
+    drop(place.context, [item], "not yet")
+
+    *_, last = history_of_person(place.context, "hr:001001")
+    assert (last.kind, last.action, last.detail["reason"]) == ("queue", "drop", "not yet")
