@@ -23,6 +23,7 @@ from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading
 from eadm_sync.state.known import KnownAccount, load_accounts, load_groups, load_known
+from eadm_sync.state.orders import Order, OrderKind, give_order
 from eadm_sync.state.outcomes import known_marks, known_versions
 from exportqueue import Item, Result, State
 
@@ -288,6 +289,35 @@ def test_somebody_whose_plan_was_overtaken_is_looked_at_again(rig: Rig):
     assert isinstance(result.error, Stale)
     assert rig.target.asked == []
     assert rig.person().pending
+
+
+@pytest.mark.parametrize(
+    ("change", "is_refused"),
+    [
+        # enabling
+        (account(Action.ENABLE), True),
+        # an account that would be enabled from the beginning
+        (CREATE, True),
+        # one that is made disabled
+        (msgspec.structs.replace(CREATE, enabled=False), False),
+        # whatever else becomes of the account
+        (account(Action.UPDATE, attributes={"title": ("x", "y")}), False),
+        (account(Action.DISABLE), False),
+    ],
+)
+def test_nothing_enables_who_is_stopped(rig: Rig, change: Change, is_refused: bool):
+    """Whatever was planned before: the check is made once more when it is delivered."""
+    if change.action is not Action.CREATE:
+        rig.deliver(msgspec.structs.replace(CREATE, enabled=False))
+    with rig.database.write() as connection:
+        give_order(connection, PERSON, Order(OrderKind.STOP, None, "lost laptop", "anna", LATE.isoformat()))
+
+    (result,) = rig.deliver(change)
+
+    assert isinstance(result.error, Stale) is is_refused
+    assert bool(rig.person().pending) is is_refused
+    known = rig.account()
+    assert known is None or not known.enabled
 
 
 def test_what_was_answered_before_a_target_broke_off_stands(rig: Rig):

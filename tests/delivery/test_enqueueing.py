@@ -41,6 +41,16 @@ def test_prerequisites_are_object_keys_of_the_changes_that_make_them():
     assert prerequisites(MEMBERSHIP) == (ACCOUNT.object_key, GROUP.object_key)
 
 
+def test_a_stop_goes_before_everything_else():
+    """Before the disabling of those who leave, which goes before all the rest."""
+    stop = Change("ad", Kind.ACCOUNT, Action.DISABLE, person="hr:1", urgent=True)
+    leave = Change("ad", Kind.ACCOUNT, Action.DISABLE, person="hr:2")
+
+    priorities = [item.priority for item in items([ACCOUNT, leave, stop], VAULT)]
+
+    assert priorities[2] < priorities[1] < priorities[0]
+
+
 def test_an_item_carries_its_change():
     """With target, object, subject and a word for operators; the change itself is sealed."""
     (item,) = items([MEMBERSHIP], VAULT)

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 from textwrap import dedent
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -362,3 +363,61 @@ def test_two_rules_that_give_one_group_both_say_what_it_is(rules: Callable[[str]
     assert (group.rule, group.further, group.container) == ("a/one", ("a/two",), "C")
     assert (group.attributes, group.member_of) == ({"name": "G", "a": "1", "b": "2"}, ("top", "side"))
     assert [(row.rule, row.role) for row in got.memberships if row.group == "g"] == [("a/one", "owner")]
+
+
+LEAVE_RULES = """
+accounts:
+  - {rule: a, target: ad, attributes: {name: "{{ affiliation.id }}"}}
+groups:
+  - {rule: g, target: ad, name: "{{ affiliation.kind }}"}
+licences:
+  - {rule: l, target: ad, sku: A1}
+lifecycle:
+  leave: {military: strip, sick: keep, unpaid: disable}
+  leave_default: LEAVE_DEFAULT
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "default", "groups", "licences"),
+    [
+        # nobody on leave
+        (None, "strip", {"employee", "teacher"}, ["A1"]),
+        # codes that take nothing away; disabling is the lifecycle's
+        ("sick", "strip", {"employee", "teacher"}, ["A1"]),
+        ("unpaid", "strip", {"employee", "teacher"}, ["A1"]),
+        # the affiliation earns accounts only; the other one earns what it did
+        ("military", "keep", {"teacher"}, ["A1"]),
+        # codes that are not listed
+        ("other", "keep", {"employee", "teacher"}, ["A1"]),
+        ("other", "strip", {"teacher"}, ["A1"]),
+    ],
+)
+def test_a_leave_can_take_groups_and_licences(
+    rules: Callable[[str], Ruleset], code: str | None, default: str, groups: set[str], licences: list[str]
+):
+    """Only those of the affiliation that is on leave; the account stays, rendered with the winning affiliation."""
+    ruleset = rules(LEAVE_RULES.replace("LEAVE_DEFAULT", default))
+    work = msgspec.structs.replace(WORK, leave=code)
+
+    found = desired(ruleset, work, TEACH)
+
+    assert [account.affiliation for account in found.accounts] == ["hr:w"]
+    assert {row.group for row in found.memberships} == groups
+    assert [row.sku for row in found.licences] == licences
+
+
+def test_who_is_on_such_a_leave_from_everything_has_the_account_only(rules: Callable[[str], Ruleset]):
+    """And the explanation says why a rule that holds gives nothing."""
+    ruleset = rules(LEAVE_RULES.replace("LEAVE_DEFAULT", "keep"))
+    work = msgspec.structs.replace(WORK, leave="military")
+
+    found = desired(ruleset, work)
+    told = explain(ruleset, KARI, [work], ORGANISATION, no_names, reveal=lambda _sealed: "01019012345")
+
+    assert (len(found.accounts), found.memberships, found.licences) == (1, (), ())
+    assert [(rule.rule, rule.holds, rule.gives, rule.on_leave) for rule in told.rules] == [
+        ("a/a", True, True, False),
+        ("a/g", True, False, True),
+        ("a/l", True, False, True),
+    ]

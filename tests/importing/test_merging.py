@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,3 +102,21 @@ def test_order_of_records_does_not_matter(records: list[PersonRecord]):
     assert merged(*records) == merged(
         PersonRecord(HR), PersonRecord(SCHOOL), PersonRecord(SourcePerson("old", "3"), date(2026, 1, 1))
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        # nobody says so
+        (False, False, False),
+        # one source is enough, whichever it is
+        (True, False, True),
+        (False, True, True),
+    ],
+)
+def test_one_source_is_enough_to_know_of_a_death(first: bool, second: bool, expected: bool):
+    """The other may hear of it weeks later."""
+    hr, school = (msgspec.structs.replace(one, deceased=dead) for one, dead in ((HR, first), (SCHOOL, second)))
+
+    assert merged(PersonRecord(hr), PersonRecord(school)).deceased is expected
+    assert merged(PersonRecord(hr)).deceased is first

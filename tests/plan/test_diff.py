@@ -10,7 +10,7 @@ from eadm_sync.desired import Desired, DesiredAccount, DesiredGroup, DesiredLice
 from eadm_sync.lifecycle import Stage, Standing
 from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change
-from eadm_sync.plan.diff import diff_group, diff_person
+from eadm_sync.plan.diff import diff_group, diff_person, stop_person
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
 TODAY = date(2026, 11, 22)
@@ -71,6 +71,39 @@ def test_when_the_day_comes_it_is_enabled():
     changes = diff(wants(title="Lærer"), has(enabled=False, title="Lærer"))
 
     assert actions(changes) == [(Kind.ACCOUNT, Action.ENABLE)]
+
+
+def test_a_stop_disables_what_is_enabled_and_nothing_else():
+    """Ahead of everything, and without beginning retention: the rules may still give the account."""
+    known = Known(
+        accounts={
+            "ad": KnownAccount("ad", "1", None, True, {}, "r/a", None),
+            "web": KnownAccount("web", "2", None, False, {}, "r/w", None),
+        }
+    )
+
+    (change,) = stop_person("hr:1", known)
+
+    assert (change.target, change.action, change.urgent, change.deactivates) == ("ad", Action.DISABLE, True, False)
+    assert stop_person("hr:1", known.disabled()) == ()
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason"),
+    [
+        # a leave that disables
+        (Stage.LEAVE, "on leave"),
+        # stopped
+        (Stage.STOPPED, "stopped"),
+        # not there yet, after all
+        (Stage.PREHIRE, "the start was put off"),
+    ],
+)
+def test_an_account_that_the_rules_give_says_why_it_is_disabled(stage: Stage, reason: str):
+    """It is not deactivated: nothing counts towards its deletion."""
+    (change,) = diff(wants(title="x"), has(title="x"), Standing(stage, (), enabled=False, next_change=None))
+
+    assert (change.action, change.deactivates, change.reason) == (Action.DISABLE, False, reason)
 
 
 def test_what_is_the_same_needs_nothing():
