@@ -14,8 +14,7 @@ rm -rf demo
 mkdir demo
 cp config.example.yaml demo/config.yaml
 cp -R rulesets demo/rulesets
-mkdir -p demo/docs demo/examples
-cp -R docs/schema demo/docs/schema  # the first lines of the configuration and of the rules name it
+mkdir -p demo/examples
 cp -R examples/kommune demo/examples/kommune
 cd demo
 "$command" key new var/eadm-sync.key

@@ -292,6 +292,9 @@ class Town:
                     ((owner[one.group or ""], owner[one.account or ""]), one.role)
                     for one in _objects(target, Kind.MEMBERSHIP)
                 ),
+                "nestings": _unique(
+                    ((owner[one.group or ""], owner[one.member or ""]), True) for one in _objects(target, Kind.NESTING)
+                ),
                 "licences": _unique(
                     ((owner[one.account or ""], one.sku), True) for one in _objects(target, Kind.LICENCE)
                 ),
@@ -303,7 +306,8 @@ class Town:
         with self.target(name) as target:
             anchors = {one.owner: one.anchor for kind in (Kind.ACCOUNT, Kind.GROUP) for one in _objects(target, kind)}
         accounts, groups = tables.known_accounts, tables.known_groups
-        memberships, licences = tables.known_memberships, tables.known_licences
+        memberships, nestings = tables.known_memberships, tables.known_nestings
+        licences = tables.known_licences
         with self.state() as connection:
 
             def of(table: Any) -> Iterator[Row[Any]]:
@@ -319,6 +323,7 @@ class Town:
                 },
                 "groups": {f"group:{row.key}": (decode(row.attributes), row.container, None) for row in of(groups)},
                 "memberships": {(f"group:{row.group_key}", row.person_id): row.role for row in of(memberships)},
+                "nestings": {(f"group:{row.group_key}", f"group:{row.member_key}"): True for row in of(nestings)},
                 "licences": {(row.person_id, row.sku): True for row in of(licences)},
             }
 

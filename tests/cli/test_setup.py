@@ -13,6 +13,7 @@ import pytest
 from eadm_sync.config.schema import config_schema
 from eadm_sync.config.yaml import load_yaml_file
 from eadm_sync.ruleset import ruleset_schema
+from eadm_sync.state.database import REVISION
 
 if TYPE_CHECKING:
     from .conftest import Shell
@@ -123,7 +124,7 @@ def test_migrate_makes_the_state(shell: Shell, fresh: Path) -> None:
     """A second call has nothing to do."""
     assert shell("migrate").code == 0
     assert (fresh / "var" / "eadm-sync.db").exists()
-    assert shell("migrate").out == "the state database is of version 0002\n"
+    assert shell("migrate").out == f"the state database is of version {REVISION}\n"
 
 
 # ---------------------------------------------------------------- check
