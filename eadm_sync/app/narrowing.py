@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 
 import msgspec
 
@@ -110,6 +111,7 @@ def narrowed(
     rule: str | None = None,
     released: frozenset[str] = frozenset(),
     progress: Progress = silent,
+    as_of: date | None = None,
 ) -> Iterator[tuple[Planned, Selection]]:
     """A plan as `planned` makes it, and what of it is looked at, by names as people write them.
 
@@ -121,7 +123,7 @@ def narrowed(
     if target is not None:
         known_name("target", target, context.loaded.settings.targets)
     known = None if person is None else _known_person(database, person)
-    with planned(context, database, released=released, progress=progress) as made:
+    with planned(context, database, released=released, progress=progress, as_of=as_of) as made:
         if rule is not None:
             _known_rule(context, made.plan, rule)
         yield made, Selection(target, _newcomer(made, known) if isinstance(known, NotFound) else known, rule)

@@ -53,12 +53,14 @@ class Planned:
         imported: What the sources held; `reports` tells of each.
         evaluated_with: Hash for `EVALUATED_WITH`.
         marks: The audit's id behind what each target had confirmed when the plan was made.
+        preview_of: A day to come that it was made for, so that it can only be looked at; None: today.
     """
 
     plan: Plan
     imported: Imported
     evaluated_with: str
     marks: Mapping[str, int]
+    preview_of: date | None = None
 
     @property
     def failures(self) -> tuple[SourceError, ...]:
@@ -86,6 +88,7 @@ def planned(
     progress: Progress = silent,
     read_sources: bool = True,
     only: Collection[str] | None = None,
+    as_of: date | None = None,
 ) -> Iterator[Planned]:
     """A plan for today, valid inside the `with` block.
 
@@ -97,6 +100,7 @@ def planned(
         read_sources: False: people and units are as the last accepted import left them; only what time, the rules, or
             a former run's leftovers ask for is planned.
         only: Ids of the people to look at; None: everybody for whom something can be different.
+        as_of: Plan for this day to come instead, with what is known today; to be looked at only, never accepted.
 
     Raises:
         NotFound: A hold that is to be released cannot be, by any name of a source or target.
@@ -119,10 +123,11 @@ def planned(
             progress=lambda source, rows: progress(f"reading {source}", rows, None),
             locate=context.origin,
         )
-        plan = _plan(context, connection, imported, day, released, progress, only)
+        planned_for = as_of or day
+        plan = _plan(context, connection, imported, planned_for, released, progress, only)
         with contextlib.closing(plan.people):
             marks = known_marks(connection, tuple(context.loaded.settings.targets))
-            yield Planned(plan, imported, _evaluated_with(context, day), marks)
+            yield Planned(plan, imported, _evaluated_with(context, planned_for), marks, as_of)
 
 
 def _plan(

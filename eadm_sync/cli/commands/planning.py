@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,8 @@ from eadm_sync.cli.options import CONFIG, As, Config, Format, Reason, Release
 from eadm_sync.cli.output import json_document, line, note, on_terminal
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from eadm_sync.app.context import Context
     from eadm_sync.app.planning import Planned
     from eadm_sync.app.syncing import SyncReport
@@ -79,6 +82,15 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
         list[Path],
         typer.Option("--rulesets", metavar="DIR", help="Instead: what would change if these rules were in force."),
     ] = [],  # noqa: B006 - as above
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%d"],
+            metavar="DATE",
+            help="Instead of today, as on this day to come: 2027-08-15. To be looked at only.",
+        ),
+    ] = None,
 ) -> None:
     """Show what `sync` would do, and do nothing.
 
@@ -88,12 +100,14 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
     eadm-sync plan --format html > plan.html
     eadm-sync plan --out plan.jsonl, and when it is approved: eadm-sync apply plan.jsonl
     eadm-sync plan --rulesets ../pull-request/rulesets --format markdown
+    eadm-sync plan --as-of 2027-08-15
 
     Exit codes: 0 nothing to do, 2 there are changes, 3 a brake holds some of it, 1 something failed or a source could
     not be read. They speak of what you narrowed it to; a held or unreadable source always counts.
     """  # noqa: D301 - click reads the backslash
     if rulesets:
-        raise typer.Exit(_compare(config, rulesets, form, limit, narrowed=bool(target or person or rule or out)))
+        others = bool(target or person or rule or out or as_of)
+        raise typer.Exit(_compare(config, rulesets, form, limit, narrowed=others))
     _ = reason  # taken so that a `sync` can be rehearsed as it will be typed
     from eadm_sync.app.narrowing import narrowed, tally
     from eadm_sync.cli.showing.preview import Preview, config_option
@@ -101,14 +115,12 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
     from eadm_sync.plan import saved
 
     context = installation(config)
-    released = frozenset(release)
+    day = None if as_of is None else _day_to_come(context, as_of.date(), out)
+    only = {"target": target, "person": person, "rule": rule}
     with (
         context.reading() as database,
         Bars() as bars,
-        narrowed(context, database, target=target, person=person, rule=rule, released=released, progress=bars) as (
-            made,
-            selection,
-        ),
+        narrowed(context, database, **only, released=frozenset(release), progress=bars, as_of=day) as (made, selection),
     ):
         preview = Preview(made, selection, tally(made.plan, selection), config_option(config))
         bars.stop()
@@ -119,6 +131,23 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
     if out is not None:
         note(f"saved; apply it with: eadm-sync apply{preview.config} {shlex.quote(str(out))}")
     raise typer.Exit(preview.exit_code)
+
+
+def _day_to_come(context: Context, day: date, out: Path | None) -> date | None:
+    """The day of `--as-of`, or None where that is today."""
+    from eadm_sync.clock import today
+
+    now = today(context.clock, context.loaded.settings.organisation.zone)
+    if day < now:
+        raise typer.BadParameter(
+            f"{day} is over; `audit as-of {day}` says who had what on a day that has been", param_hint="--as-of"
+        )
+    if out is not None and day != now:
+        raise typer.BadParameter(
+            "what is planned for another day is to be looked at only: it cannot be saved and applied",
+            param_hint="--out",
+        )
+    return None if day == now else day
 
 
 def _compare(config: Path, rulesets: list[Path], form: PlanFormat, limit: int | None, *, narrowed: bool) -> int:

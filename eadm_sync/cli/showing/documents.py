@@ -52,6 +52,7 @@ def _head(preview: Preview) -> dict[str, Any]:
     return {
         "hash": plan.hash,
         "basis": plan.basis,
+        "preview_of": preview.planned.preview_of,
         "exit_code": preview.exit_code,
         "narrowed_to": preview.selection,
         "summary": [

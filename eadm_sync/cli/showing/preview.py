@@ -16,6 +16,8 @@ from eadm_sync.plan.brakes import Hold
 from eadm_sync.plan.change import Change, GroupFrame
 
 if TYPE_CHECKING:  # takes longer to load than an explanation, which needs none of it, to make
+    from datetime import date
+
     from eadm_sync.app.narrowing import Selection, Shown, Tally
     from eadm_sync.app.planning import Planned
     from eadm_sync.importing import Hold as ImportHold
@@ -140,6 +142,8 @@ class Notice:
 
 def notices(preview: Preview) -> Iterator[Notice]:
     """Everything out of the ordinary: what failed, what is held, by which limit, and how to let it go."""
+    if preview.planned.preview_of is not None:
+        yield _preview_of(preview.planned.preview_of)
     for error in preview.planned.failures:
         yield _failed(error)
     yield from (_import_hold(hold, preview.config) for hold in preview.planned.import_holds)
@@ -191,6 +195,14 @@ def config_option(config: object) -> str:
 def release_command(hold: str, config: str) -> str:
     """What to type to let a hold go."""
     return f'eadm-sync sync{config} --release {shlex.quote(hold)} --reason "…"'
+
+
+def _preview_of(day: date) -> Notice:
+    return Notice(
+        False,
+        f"A preview of {day}, to be looked at only: it can be neither saved nor applied. It goes from what the targets "
+        "hold today straight to that day, with the records and rules of today.",
+    )
 
 
 def _are(number: int) -> str:
