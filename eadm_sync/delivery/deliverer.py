@@ -272,6 +272,7 @@ def _account_after(one: Delivered, target: str, day: date, seal: Seal) -> KnownA
         attributes=_attributes(one, before, seal),
         rule=change.rule,
         deactivated_on=deactivated_on,
+        altered=_altered(one, before, seal),
     )
 
 
@@ -284,6 +285,7 @@ def _group_after(one: Delivered, target: str, seal: Seal) -> KnownGroup:
         container=_container(one.change, before),
         attributes=_attributes(one, before, seal),
         rule=one.change.rule,
+        altered=_altered(one, before, seal),
     )
 
 
@@ -343,15 +345,30 @@ def _container(change: Change, before: KnownAccount | KnownGroup | None) -> str 
 def _attributes(one: Delivered, before: KnownAccount | KnownGroup | None, seal: Seal) -> Attributes:
     """What was held, with what changed put over it as the target stored it; cleared attributes go."""
     held: Attributes = dict(before.attributes) if before else {}
-    new_values: dict[str, Value] = {name: new for name, (_, new) in one.change.attributes.items()}
-    for name, stored in one.stored.items():
-        if isinstance(stored, str) and isinstance(new_values.get(name), Sealed):
-            new_values[name] = seal(stored, name)
-        else:
-            new_values[name] = stored
-    for name, new in new_values.items():
+    for name, new in {**_asked(one), **_stored(one, seal)}.items():
         if new is None:
             held.pop(name, None)
         else:
             held[name] = new
     return held
+
+
+def _altered(one: Delivered, before: KnownAccount | KnownGroup | None, seal: Seal) -> dict[str, tuple[Value, Value]]:
+    """What was stored otherwise than asked, with (asked, stored): before, unless it was asked for anew, and now."""
+    asked = _asked(one)
+    altered = {name: both for name, both in before.altered.items() if name not in asked} if before else {}
+    stored = _stored(one, seal)
+    return altered | {name: (asked[name], stored[name]) for name in stored.keys() & asked.keys()}
+
+
+def _asked(one: Delivered) -> dict[str, Value]:
+    return {name: new for name, (_, new) in one.change.attributes.items()}
+
+
+def _stored(one: Delivered, seal: Seal) -> dict[str, Value]:
+    """What the target stored otherwise; what was asked for sealed is sealed."""
+    asked = _asked(one)
+    return {
+        name: seal(stored, name) if isinstance(stored, str) and isinstance(asked.get(name), Sealed) else stored
+        for name, stored in one.stored.items()
+    }

@@ -111,7 +111,7 @@ def _group_itself(desired: DesiredGroup, known: KnownGroup | None, set_by_others
                 reason="given by a rule",
             ),
         )
-    differing = _differing(attributes, known.attributes, set_by_others)
+    differing = _differing(attributes, known, set_by_others)
     moved = (known.container, desired.container) if _moves(known.container, desired.container) else None
     if not differing and moved is None:
         return ()
@@ -219,7 +219,7 @@ _NOT_ENABLED = {Stage.LEAVE: "on leave", Stage.STOPPED: "stopped"}
 def _adjust(
     person_id: str, account: DesiredAccount, existing: KnownAccount, standing: Standing, seal: Seal
 ) -> Iterator[Change]:
-    differing = _differing(seal(account.target, account.attributes), existing.attributes)
+    differing = _differing(seal(account.target, account.attributes), existing)
     moved = (existing.container, account.container) if _moves(existing.container, account.container) else None
     if differing or moved is not None:
         yield Change(
@@ -288,7 +288,7 @@ def _put_away(person_id: str, existing: KnownAccount, shape: Deactivated) -> Ite
     differing: dict[str, tuple[Value, Value]] = {
         name: (existing.attributes.get(name), value)
         for name, value in shape.attributes.items()
-        if not _same(existing.attributes.get(name), value)
+        if not _is_so(existing, name, value)
     }
     moved = (existing.container, shape.container) if _moves(existing.container, shape.container) else None
     if differing or moved is not None:
@@ -366,17 +366,29 @@ def _licences(person_id: str, desired: Desired, known: Known, kept: Container[st
 
 
 def _differing(
-    wanted: Mapping[str, Value], known: Mapping[str, Value], kept: Container[str] = ()
+    wanted: Mapping[str, Value], held: KnownAccount | KnownGroup, kept: Container[str] = ()
 ) -> dict[str, tuple[Value, Value]]:
     """Name → (old, new) of what differs.
 
     What we set and no rule sets any more is cleared, but for `kept`: otherwise a title would outlive the position that
     it came with. What we never set is not known, and never touched.
     """
-    differing = {name: (known.get(name), value) for name, value in wanted.items() if not _same(known.get(name), value)}
+    known = held.attributes
+    differing = {name: (known.get(name), value) for name, value in wanted.items() if not _is_so(held, name, value)}
     if not known.keys() <= wanted.keys():
         differing.update((name, (old, None)) for name, old in known.items() if name not in wanted and name not in kept)
     return differing
+
+
+def _is_so(held: KnownAccount | KnownGroup, name: str, value: Value) -> bool:
+    """Whether an attribute is as wanted: so stored, or stored otherwise by a target that was asked for just that."""
+    known = held.attributes.get(name)
+    if _same(known, value):
+        return True
+    if name not in held.altered:
+        return False
+    asked, stored = held.altered[name]
+    return _same(asked, value) and _same(stored, known)
 
 
 def _same(old: Value, new: Value) -> bool:

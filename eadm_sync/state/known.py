@@ -14,11 +14,15 @@ from eadm_sync.state import tables
 
 Attributes = dict[str, str | bool | int | list[str] | Sealed | None]
 
+Altered = dict[str, tuple[str | bool | int | list[str] | Sealed | None, str | bool | int | list[str] | Sealed | None]]
+"""Attributes that a target stored otherwise than asked → (asked, stored); of sensitive ones there are hashes only."""
+
 Thing = tuple[str, Kind, str]
 """(target, kind, key of the group or product; "" for an account): one thing that somebody has."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Attributes).decode
+_decode_altered = msgspec.msgpack.Decoder(Altered).decode
 
 
 class KnownAccount(msgspec.Struct, frozen=True):
@@ -32,6 +36,7 @@ class KnownAccount(msgspec.Struct, frozen=True):
         attributes: What we set; sensitive values sealed.
         rule: Rule that gave it.
         deactivated_on: The day it was disabled because nothing gave it any more; None while something does.
+        altered: What of the attributes the target stored otherwise than asked. To ask for it again would be in vain.
     """
 
     target: str
@@ -41,6 +46,7 @@ class KnownAccount(msgspec.Struct, frozen=True):
     attributes: Attributes
     rule: str
     deactivated_on: date | None
+    altered: Altered = {}
 
     def limited_to(self, names: Collection[str]) -> KnownAccount:
         """The account with none but these attributes."""
@@ -63,6 +69,7 @@ class KnownGroup(msgspec.Struct, frozen=True):
     attributes: Attributes
     rule: str
     member_of: dict[str, str] = {}
+    altered: Altered = {}
 
     def limited_to(self, names: Collection[str]) -> KnownGroup:
         """The group with none but these attributes."""
@@ -129,6 +136,16 @@ def encode_attributes(attributes: Attributes) -> bytes:
     return _encode(attributes)
 
 
+def encode_altered(altered: Altered) -> bytes | None:
+    """What was stored otherwise than asked, as it is stored; None where nothing was."""
+    hashed = {name: tuple(map(_without_ciphertext, both)) for name, both in altered.items()}
+    return _encode(hashed) if hashed else None
+
+
+def _without_ciphertext(value: object) -> object:
+    return Sealed(b"", value.digest) if isinstance(value, Sealed) else value
+
+
 def load_known(connection: Connection, person_ids: Sequence[str]) -> dict[str, Known]:
     """What these people (at most some thousands at a time) are known to have; people with nothing are left out."""
     found: dict[str, Known] = {}
@@ -188,7 +205,15 @@ def load_groups(
     wanted = None if keys is None else {key for _, key in keys}
     member_of = _nestings(connection, wanted)
     columns = tables.known_groups.c
-    query = select(columns.target, columns.key, columns.anchor, columns.container, columns.attributes, columns.rule)
+    query = select(
+        columns.target,
+        columns.key,
+        columns.anchor,
+        columns.container,
+        columns.attributes,
+        columns.rule,
+        columns.altered,
+    )
     if wanted is not None:
         query = query.where(columns.key.in_(wanted))
     return {
@@ -200,6 +225,7 @@ def load_groups(
             _decode(row.attributes),
             row.rule,
             member_of.get((row.target, row.key), {}),
+            _decode_altered(row.altered) if row.altered else {},
         )
         for row in connection.execute(query)
     }
@@ -236,10 +262,13 @@ def _accounts(
         columns.attributes,
         columns.rule,
         columns.deactivated_on,
+        columns.altered,
     ).where(columns.person_id.in_(person_ids))
     if target is not None:
         query = query.where(columns.target == target)
-    for person_id, name, anchor, container, enabled, attributes, rule, deactivated_on in connection.execute(query):
+    for person_id, name, anchor, container, enabled, attributes, rule, deactivated_on, altered in connection.execute(
+        query
+    ):
         yield (
             person_id,
             KnownAccount(
@@ -250,5 +279,6 @@ def _accounts(
                 _decode(attributes),
                 rule,
                 date.fromisoformat(deactivated_on) if deactivated_on else None,
+                _decode_altered(altered) if altered else {},
             ),
         )

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, select, text
 
 from eadm_sync.state import bulk, tables
-from eadm_sync.state.known import KnownAccount, KnownGroup, encode_attributes
+from eadm_sync.state.known import KnownAccount, KnownGroup, encode_altered, encode_attributes
 
 _ACCOUNT = (
     "person_id",
@@ -21,8 +21,9 @@ _ACCOUNT = (
     "rule",
     "ruleset_version",
     "deactivated_on",
+    "altered",
 )
-_GROUP = ("target", "key", "anchor", "container", "attributes", "rule", "ruleset_version")
+_GROUP = ("target", "key", "anchor", "container", "attributes", "rule", "ruleset_version", "altered")
 
 
 class Confirmations(msgspec.Struct):
@@ -102,6 +103,7 @@ def confirm(connection: Connection, target: str, confirmed: Confirmations, rules
                 account.rule,
                 ruleset_version,
                 _iso(account.deactivated_on),
+                encode_altered(account.altered),
             )
             for person_id, account in confirmed.accounts
         ),
@@ -119,6 +121,7 @@ def confirm(connection: Connection, target: str, confirmed: Confirmations, rules
                 encode_attributes(group.attributes),
                 group.rule,
                 ruleset_version,
+                encode_altered(group.altered),
             )
             for group in confirmed.groups
         ),

@@ -123,6 +123,7 @@ known_accounts = Table(
     Column("ruleset_version", Text, nullable=False),
     Column("deactivated_on", Text),  # the day it was disabled because nothing gives it any more; starts retention
     Column("lost_on", Text),  # the day a plan first found that nothing gives it any more; starts the overlap
+    Column("altered", LargeBinary),  # msgpack: attribute → (asked, stored), of what was stored otherwise; NULL: nothing
     Index("known_accounts_anchor", "target", "anchor", unique=True),
     Index("known_accounts_enabled", "target", "enabled"),  # counted without reading attributes
 )
@@ -137,6 +138,7 @@ known_groups = Table(
     Column("attributes", LargeBinary, nullable=False),
     Column("rule", Text, nullable=False),
     Column("ruleset_version", Text, nullable=False),
+    Column("altered", LargeBinary),  # as for accounts
     sqlite_with_rowid=False,
 )
 

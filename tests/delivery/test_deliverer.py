@@ -18,6 +18,7 @@ from eadm_sync.clock import FixedClock
 from eadm_sync.config.keys import Key
 from eadm_sync.delivery.deliverer import Deliverer
 from eadm_sync.delivery.payload import FORMAT, pack
+from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change
 from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
@@ -422,6 +423,39 @@ def test_what_a_target_stored_otherwise_is_known_as_stored(rig: Rig):
     known = rig.account()
     assert known
     assert known.attributes == {"username": "KARI", "nin": VAULT.seal("13097248023", "nin")}
+    assert known.altered == {
+        "username": ("kari", "KARI"),
+        "nin": (sealed, VAULT.seal("13097248023", "nin")),
+        "title": (CREATE.attributes.get("title", (None, None))[1], None),
+    }
+
+
+def test_of_what_was_stored_otherwise_no_ciphertext_is_kept(rig: Rig):
+    """It is only compared: hashes do, and they outlive the key that sealed."""
+    rig.target.stores = {"nin": "13097248023"}
+    sealed = VAULT.seal("13097248022", "nin")
+
+    rig.deliver(msgspec.structs.replace(CREATE, attributes={"nin": (None, sealed)}))
+
+    known = rig.account()
+    assert known
+    assert [value.ciphertext for value in known.altered["nin"] if isinstance(value, Sealed)] == [b"", b""]
+
+
+def test_what_is_asked_for_anew_and_stored_so_is_no_longer_altered(rig: Rig):
+    """What was not asked for again stays as it was stored."""
+    rig.target.stores = {"username": "KARI"}
+    rig.deliver(CREATE)
+    rig.target.stores = {}
+
+    rig.deliver(msgspec.structs.replace(account(Action.UPDATE), attributes={"mail": (None, "kari@x.example")}))
+    before = rig.account()
+    rig.deliver(msgspec.structs.replace(account(Action.UPDATE), attributes={"username": ("KARI", "KNO")}))
+
+    after = rig.account()
+    assert before
+    assert after
+    assert (before.altered, after.altered) == ({"username": ("kari", "KARI")}, {})
 
 
 def test_what_a_target_warns_of_is_kept_in_the_audit(rig: Rig):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 
+import msgspec
 import pytest
 
 from connectors.contract import Action, Kind
@@ -109,6 +110,38 @@ def test_an_account_that_the_rules_give_says_why_it_is_disabled(stage: Stage, re
 def test_what_is_the_same_needs_nothing():
     """The second run has nothing to do."""
     assert diff(wants(title="Lærer"), has(title="Lærer")) == ()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "held", "expected"),
+    [
+        ("kari", "KARI", []),  # asked for just that: the target folds case
+        ("karin", "KARI", ["title"]),  # another one is asked for
+        ("kari", "KNO", ["title"]),  # it holds something else by now: somebody's hand, or an older backup
+        ("KARI", "KARI", []),
+        (None, "KARI", ["title"]),
+    ],
+)
+def test_what_a_target_stored_otherwise_is_not_asked_for_again(wanted: str | None, held: str, expected: list[str]):
+    """It would store it otherwise again, in every run that looks at the person."""
+    (account,) = has(title=held).accounts.values()
+    altered = msgspec.structs.replace(account, altered={"title": ("kari", "KARI")})
+
+    changes = diff(wants(title=wanted), Known(accounts={"ad": altered}))
+
+    assert [name for change in changes for name in change.attributes] == expected
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("Oppvekst", 0), ("Helse", 1)])
+def test_what_a_target_stored_otherwise_of_a_group_is_not_asked_for_again(wanted: str, expected: int):
+    """As with accounts."""
+    group = KnownGroup(
+        "ad", "g", "anchor-1", "OU=G", {"description": "OPP"}, "r/g", altered={"description": ("Oppvekst", "OPP")}
+    )
+
+    changes = diff_group(DesiredGroup("ad", "r/g", "g", "OU=G", {"description": wanted}), group)
+
+    assert len(changes) == expected
 
 
 def test_only_what_differs_is_changed_and_an_empty_value_clears():

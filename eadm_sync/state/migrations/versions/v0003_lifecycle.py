@@ -23,6 +23,8 @@ def upgrade() -> None:
         sa.Column("at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("person_id", "kind"),
     )
+    for table in ("known_accounts", "known_groups"):
+        op.add_column(table, sa.Column("altered", sa.LargeBinary(), nullable=True))
     for table in ("known_accounts", "known_memberships", "known_licences"):
         op.add_column(table, sa.Column("lost_on", sa.Text(), nullable=True))
     _chain_audit()
