@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind
+from eadm_sync.app.configurations import note_configuration
 from eadm_sync.app.context import Context
 from eadm_sync.app.planning import EVALUATED_WITH, Planned
 from eadm_sync.app.versions import note_ruleset
@@ -264,6 +265,7 @@ def _note_plan(
     keep_plan(context, connection, plan, plan_id, run_id)
     note_renamed(connection, plan.renamed, plan.basis.ruleset)
     note_ruleset(context, connection, run_id, context.author)
+    note_configuration(context, connection, run_id)
     note_lost(connection, plan.lost)
     if plan.is_whole:
         bulk.upsert(connection, tables.meta, ("name", "value"), [(EVALUATED_WITH, made.evaluated_with)])
