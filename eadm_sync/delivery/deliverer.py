@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind, Operation, Outcome, Target
 from connectors.contract import Value as PlainValue
-from connectors.errors import ConnectorError, Rejected, Stale
+from connectors.errors import AlreadyExists, ConnectorError, NotFound, Rejected, Stale
 from eadm_sync.clock import Clock, today
 from eadm_sync.delivery.guards import deletion_is_due, not_stopped, still_disabled, still_empty
 from eadm_sync.delivery.looking_again import look_again
@@ -30,8 +30,8 @@ from eadm_sync.state import tables
 from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database
-from eadm_sync.state.known import Attributes, KnownAccount, KnownGroup, load_accounts, load_groups
-from eadm_sync.state.outcomes import Confirmations, confirm, count_confirmed, mark_confirmed
+from eadm_sync.state.known import Attributes, KnownAccount, KnownGroup, load_accounts, load_groups, load_recycled
+from eadm_sync.state.outcomes import Confirmations, confirm, count_confirmed, forget_recycled, mark_confirmed
 from exportqueue import Item, Result, State
 
 log = structlog.get_logger()
@@ -57,6 +57,20 @@ class Delivered:
 
 Known = tuple[Delivered, Image]
 """What was delivered, with the account or group as it is known from now on."""
+
+
+@dataclass(frozen=True)
+class NotRestored:
+    """What the queue carries to `record` for an account that the target will not give back: it is made anew.
+
+    Attributes:
+        person: Id of whose it was.
+    """
+
+    person: str
+
+
+_PERMANENT = (NotFound, AlreadyExists, Rejected)
 
 
 @dataclass
@@ -122,7 +136,10 @@ class Deliverer:
             count_confirmed(connection, self.name, len(delivered))
         day = today(self.clock, self.time_zone)
         known = [(one, _after(one, self.name, day, self.vault.seal)) for one in delivered]
-        look_again(connection, _overtaken(results), on=self._retained_until(known))
+        gone_for_good = [each.value for each in results if isinstance(each.value, NotRestored)]
+        forget_recycled(connection, self.name, (each.person for each in gone_for_good))
+        again = chain(_overtaken(results), (each.person for each in gone_for_good))
+        look_again(connection, again, on=self._retained_until(known))
         if not delivered:
             return
         now = self.clock.now().isoformat()
@@ -130,7 +147,10 @@ class Deliverer:
         for one, after in known:
             by_version.setdefault(self._ruleset_version(connection, one.item.plan_id), []).append((one, after))
         for version, portion in by_version.items():
-            confirm(connection, self.name, _confirmations(portion), version)
+            confirmed = _confirmations(portion)
+            if self.target.capabilities.soft_delete:
+                confirmed.recycled += [(person_id, account, day) for person_id, account in _deleted(portion)]
+            confirm(connection, self.name, confirmed, version)
         warnings = (self._warning(one, now) for one in delivered if one.warning is not None)
         append_audit(connection, self.vault, chain((self._audit_entry(*one, now) for one in known), warnings))
         mark_confirmed(connection, self.name)
@@ -150,9 +170,11 @@ class Deliverer:
         named = {key for change in changes for key in (change.group, change.member) if key is not None}
         keys = {(self.name, key) for key in named}
         groups = load_groups(connection, keys) if keys else {}
+        returning = [change.person for change in changes if change.action is Action.RESTORE and change.person]
         return Confirmed(
             accounts=load_accounts(connection, self.name, people),
             groups={key: group for (target, key), group in groups.items() if target == self.name},
+            recycled=dict(load_recycled(connection, returning, self.name)) if returning else {},
         )
 
     def _refused(self, connection: Connection, changes: dict[int, Change], confirmed: Confirmed) -> dict[int, Refusal]:
@@ -180,7 +202,9 @@ class Deliverer:
     ) -> Result:
         item_id = int(outcome.operation_id.rpartition("/")[2])
         if outcome.error is not None:
-            return Result(item_id, outcome.error, by_id[item_id].subject)
+            lost = changes[item_id].action is Action.RESTORE and isinstance(outcome.error, _PERMANENT)
+            subject = by_id[item_id].subject
+            return Result(item_id, outcome.error, NotRestored(subject) if lost else subject)
         if outcome.warning is not None:
             log.warning("target.warned", target=self.name, item=item_id)  # its words can hold values: see the audit
         done = self._delivered(by_id[item_id], changes[item_id], confirmed, outcome.anchor)
@@ -189,7 +213,8 @@ class Deliverer:
     def _delivered(self, item: Item, change: Change, confirmed: Confirmed, anchor: str | None) -> Delivered:
         before: KnownAccount | KnownGroup | None = None
         if change.kind is Kind.ACCOUNT:
-            before = confirmed.accounts.get(change.person or "")
+            held = confirmed.recycled if change.action is Action.RESTORE else confirmed.accounts
+            before = held.get(change.person or "")
         elif change.kind is Kind.GROUP:
             before = confirmed.groups.get(change.group or "")
         return Delivered(item, change, before, anchor)
@@ -228,7 +253,7 @@ class Deliverer:
             action=change.action,
             object=change.object_key,
             person_id=change.person,
-            detail=encode(audited(change, one.before, after)),
+            detail=encode(audited(change, None if change.action is Action.RESTORE else one.before, after)),
         )
 
 
@@ -262,6 +287,8 @@ def _account_after(one: Delivered, target: str, day: date, seal: Seal) -> KnownA
     deactivated_on = before.deactivated_on if before else None
     if change.action is Action.ENABLE:
         enabled, deactivated_on = True, None
+    elif change.action is Action.RESTORE:
+        deactivated_on = None  # something gives it again
     elif change.action is Action.DISABLE:
         enabled, deactivated_on = False, day if change.deactivates else None
     return KnownAccount(
@@ -287,6 +314,13 @@ def _group_after(one: Delivered, target: str, seal: Seal) -> KnownGroup:
         rule=one.change.rule,
         altered=_altered(one, before, seal),
     )
+
+
+def _deleted(known: Iterable[Known]) -> Iterator[tuple[str, KnownAccount]]:
+    """(person id, account as it was) of the accounts that are gone now."""
+    for one, _ in known:
+        if one.change.action is Action.DELETE and isinstance(one.before, KnownAccount):
+            yield one.change.person or "", one.before
 
 
 def _confirmations(known: Sequence[Known]) -> Confirmations:

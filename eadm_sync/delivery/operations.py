@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connectors.contract import Action, Kind, Operation
 from connectors.contract import Value as PlainValue
@@ -23,10 +23,12 @@ class Confirmed:
     Attributes:
         accounts: By person id.
         groups: By group key.
+        recycled: By person id, deleted accounts that the target may still have in its recycle bin.
     """
 
     accounts: Mapping[str, KnownAccount]
     groups: Mapping[str, KnownGroup]
+    recycled: Mapping[str, KnownAccount] = field(default_factory=dict)
 
     def account(self, change: Change) -> KnownAccount:
         """The account a change is about.
@@ -34,7 +36,8 @@ class Confirmed:
         Raises:
             Stale: We have none there (any more): the change was planned on something that is no longer so.
         """
-        account = self.accounts.get(change.person or "")
+        accounts = self.recycled if change.action is Action.RESTORE else self.accounts
+        account = accounts.get(change.person or "")
         if account is None:
             raise Stale("the account is not there (any more); the next plan will tell what is to be done")
         return account

@@ -50,7 +50,11 @@ def diff_person(  # noqa: PLR0913 - all that decides what one person has
     changes: list[Change] = []
     for target, account in wanted.items():
         existing = known.accounts.get(target)
-        if existing is None:
+        recycled = known.recycled.get(target)
+        if existing is None and recycled is not None:
+            changes.append(_restore(person_id, account))
+            changes += _adjust(person_id, account, recycled, standing, seal)
+        elif existing is None:
             changes.append(_create(person_id, account, standing, seal))
         else:
             changes += _adjust(person_id, account, existing, standing, seal)
@@ -214,6 +218,17 @@ def _create(person_id: str, account: DesiredAccount, standing: Standing, seal: S
 
 _NOT_ENABLED = {Stage.LEAVE: "on leave", Stage.STOPPED: "stopped"}
 """Why an account that the rules give is disabled, apart from a start that is still to come."""
+
+
+def _restore(person_id: str, account: DesiredAccount) -> Change:
+    return Change(
+        account.target,
+        Kind.ACCOUNT,
+        Action.RESTORE,
+        person=person_id,
+        rule=account.rule,
+        reason="returns; the account is still in the recycle bin",
+    )
 
 
 def _adjust(

@@ -85,12 +85,14 @@ class Known(msgspec.Struct):
         memberships: (target, group key) → (role, rule).
         licences: (target, sku) → rule.
         lost: What nothing gives any more, as far as it was kept → the day on which a plan first found that.
+        recycled: By target, accounts that were deleted and that the target may still have in its recycle bin.
     """
 
     accounts: dict[str, KnownAccount] = {}
     memberships: dict[tuple[str, str], tuple[str, str]] = {}
     licences: dict[tuple[str, str], str] = {}
     lost: dict[Thing, date] = {}
+    recycled: dict[str, KnownAccount] = {}
 
     def limited_to(self, attributes: Mapping[str, frozenset[str]]) -> Known:
         """The same, without attributes that a target has no more, so that nobody tries to clear them.
@@ -98,12 +100,9 @@ class Known(msgspec.Struct):
         Args:
             attributes: Names by target; those of a target that is left out stay.
         """
-        limited = {
-            target: account.limited_to(attributes[target])
-            for target, account in self.accounts.items()
-            if target in attributes and not attributes[target].issuperset(account.attributes)
-        }
-        return msgspec.structs.replace(self, accounts={**self.accounts, **limited}) if limited else self
+        accounts = _limited(self.accounts, attributes)
+        recycled = _limited(self.recycled, attributes)
+        return msgspec.structs.replace(self, accounts=accounts, recycled=recycled)
 
     def without(self, targets: Container[str]) -> Known:
         """The same, but for some targets."""
@@ -112,6 +111,7 @@ class Known(msgspec.Struct):
             {(target, group): held for (target, group), held in self.memberships.items() if target not in targets},
             {(target, sku): rule for (target, sku), rule in self.licences.items() if target not in targets},
             {thing: day for thing, day in self.lost.items() if thing[0] not in targets},
+            {target: account for target, account in self.recycled.items() if target not in targets},
         )
 
     def without_things(self, things: Collection[Thing]) -> Known:
@@ -121,6 +121,7 @@ class Known(msgspec.Struct):
             {key: held for key, held in self.memberships.items() if (key[0], Kind.MEMBERSHIP, key[1]) not in things},
             {key: rule for key, rule in self.licences.items() if (key[0], Kind.LICENCE, key[1]) not in things},
             {thing: day for thing, day in self.lost.items() if thing not in things},
+            self.recycled,
         )
 
     def disabled(self) -> Known:
@@ -129,6 +130,15 @@ class Known(msgspec.Struct):
             target: msgspec.structs.replace(account, enabled=False) for target, account in self.accounts.items()
         }
         return msgspec.structs.replace(self, accounts=accounts)
+
+
+def _limited(accounts: dict[str, KnownAccount], attributes: Mapping[str, frozenset[str]]) -> dict[str, KnownAccount]:
+    limited = {
+        target: account.limited_to(attributes[target])
+        for target, account in accounts.items()
+        if target in attributes and not attributes[target].issuperset(account.attributes)
+    }
+    return {**accounts, **limited} if limited else accounts
 
 
 def encode_attributes(attributes: Attributes) -> bytes:
@@ -151,9 +161,11 @@ def load_known(connection: Connection, person_ids: Sequence[str]) -> dict[str, K
     found: dict[str, Known] = {}
     for person_id, account in _accounts(connection, person_ids):
         found.setdefault(person_id, Known()).accounts[account.target] = account
-    if not found:
-        return found  # memberships and licences hang on accounts
-    ids = list(found)
+    ids = list(found)  # memberships and licences hang on accounts
+    for person_id, account in load_recycled(connection, person_ids):
+        found.setdefault(person_id, Known()).recycled[account.target] = account
+    if not ids:
+        return found
     memberships = tables.known_memberships.c
     for person_id, target, group, role, rule, lost_on in connection.execute(
         select(
@@ -241,6 +253,20 @@ def _nestings(connection: Connection, members: Collection[str] | None) -> dict[t
     for target, member, group, rule in connection.execute(query.order_by(columns.group_key)):
         found.setdefault((target, member), {})[group] = rule
     return found
+
+
+def load_recycled(
+    connection: Connection, person_ids: Sequence[str], target: str | None = None
+) -> Iterator[tuple[str, KnownAccount]]:
+    """Each person's deleted accounts that a target may still have in its recycle bin, as they were; disabled."""
+    columns = tables.recycled_accounts.c
+    names = ("person_id", "target", "anchor", "container", "attributes", "rule", "deactivated_on")
+    query = select(*(columns[name] for name in names)).where(columns.person_id.in_(person_ids))
+    if target is not None:
+        query = query.where(columns.target == target)
+    for person_id, name, anchor, container, attributes, rule, day in connection.execute(query):
+        since = date.fromisoformat(day) if day else None
+        yield person_id, KnownAccount(name, anchor, container, False, _decode(attributes), rule, since)
 
 
 def load_accounts(connection: Connection, target: str, person_ids: Iterable[str]) -> dict[str, KnownAccount]:

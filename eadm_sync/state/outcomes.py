@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import msgspec
@@ -32,6 +32,7 @@ class Confirmations(msgspec.Struct):
     Attributes:
         accounts: (person id, account as it now is).
         accounts_gone: Person ids.
+        recycled: (person id, account as it was, local day) of those gone that the target keeps in a recycle bin.
         groups: As they now are.
         groups_gone: Their keys.
         memberships: (person id, group key, role, rule).
@@ -44,6 +45,7 @@ class Confirmations(msgspec.Struct):
 
     accounts: list[tuple[str, KnownAccount]] = []
     accounts_gone: list[str] = []
+    recycled: list[tuple[str, KnownAccount, date]] = []
     groups: list[KnownGroup] = []
     groups_gone: list[str] = []
     memberships: list[tuple[str, str, str, str]] = []
@@ -147,7 +149,36 @@ def confirm(connection: Connection, target: str, confirmed: Confirmations, rules
         ("person_id", "target", "sku", "rule", "ruleset_version"),
         ((person_id, target, sku, rule, ruleset_version) for person_id, sku, rule in confirmed.licences),
     )
+    _recycle(connection, target, confirmed, ruleset_version)
     _remove(connection, target, confirmed)
+
+
+def forget_recycled(connection: Connection, target: str, person_ids: Iterable[str]) -> None:
+    """Notes that a target has nothing of these people in its recycle bin."""
+    gone = ((person_id, target) for person_id in person_ids)
+    bulk.delete(connection, tables.recycled_accounts, ("person_id", "target"), gone)
+
+
+def _recycle(connection: Connection, target: str, confirmed: Confirmations, ruleset_version: str) -> None:
+    """Keeps what a target has in its recycle bin, and forgets it of people who have an account again."""
+    back = ((person_id, target) for person_id, _ in confirmed.accounts)
+    bulk.delete(connection, tables.recycled_accounts, ("person_id", "target"), back)
+    names = tuple(column.name for column in tables.recycled_accounts.columns)
+    rows = (
+        (
+            person_id,
+            target,
+            account.anchor,
+            account.container,
+            encode_attributes(account.attributes),
+            account.rule,
+            ruleset_version,
+            _iso(account.deactivated_on),
+            day.isoformat(),
+        )
+        for person_id, account, day in confirmed.recycled
+    )
+    bulk.upsert(connection, tables.recycled_accounts, names, rows)
 
 
 def _remove(connection: Connection, target: str, confirmed: Confirmations) -> None:

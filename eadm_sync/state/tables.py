@@ -128,6 +128,20 @@ known_accounts = Table(
     Index("known_accounts_enabled", "target", "enabled"),  # counted without reading attributes
 )
 
+recycled_accounts = Table(
+    "recycled_accounts",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("anchor", Text, nullable=False),
+    Column("container", Text),
+    Column("attributes", LargeBinary, nullable=False),  # as in known_accounts, and so is the rest
+    Column("rule", Text, nullable=False),
+    Column("ruleset_version", Text, nullable=False),
+    Column("deactivated_on", Text),
+    Column("deleted_on", Text, nullable=False),  # the local day on which the target put it into its recycle bin
+)
+
 known_groups = Table(
     "known_groups",
     metadata,

@@ -27,6 +27,19 @@ def upgrade() -> None:
         op.add_column(table, sa.Column("altered", sa.LargeBinary(), nullable=True))
     for table in ("known_accounts", "known_memberships", "known_licences"):
         op.add_column(table, sa.Column("lost_on", sa.Text(), nullable=True))
+    op.create_table(
+        "recycled_accounts",
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("anchor", sa.Text(), nullable=False),
+        sa.Column("container", sa.Text(), nullable=True),
+        sa.Column("attributes", sa.LargeBinary(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("ruleset_version", sa.Text(), nullable=False),
+        sa.Column("deactivated_on", sa.Text(), nullable=True),
+        sa.Column("deleted_on", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("person_id", "target"),
+    )
     _chain_audit()
 
 
