@@ -55,8 +55,20 @@ def record_case(context: Context, name: str, title: str | None = None) -> str:
     return _HEADER + _dumped(written)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that some reader of YAML takes for a number: a phone number, a code with zeros in front."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = "'" if re.match(r"[-+.]?[0-9]", text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def _dumped(value: object) -> str:
-    return yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=120)
+    return yaml.dump(value, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
 
 
 def _without_expectation(
@@ -181,6 +193,10 @@ def _expected(case: Case, context: Context) -> dict[str, Any]:
     groups: dict[str, dict[str, str]] = {}
     for row in desired.memberships:
         groups.setdefault(row.target, {})[row.group] = row.role
+    member_of: dict[str, dict[str, list[str]]] = {}
+    for group in desired.groups:
+        if group.member_of:
+            member_of.setdefault(group.target, {})[group.key] = sorted(group.member_of)
     licences: dict[str, list[str]] = {}
     for licence in desired.licences:
         licences.setdefault(licence.target, []).append(licence.sku)
@@ -193,5 +209,5 @@ def _expected(case: Case, context: Context) -> dict[str, Any]:
         for account in desired.accounts
     }
     expected: dict[str, Any] = {"exactly": True, "stage": stand.stage.value, "enabled": stand.enabled}
-    parts = {"accounts": accounts, "groups": groups, "licences": licences}
+    parts = {"accounts": accounts, "groups": groups, "member_of": member_of, "licences": licences}
     return expected | {word: part for word, part in parts.items() if part}

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, MetaData, select
 
+from connectors.contract import Kind
 from eadm_sync.app.context import Context
 from eadm_sync.state import tables
 from exportqueue import Item, State, define
@@ -126,11 +127,14 @@ def _stops(connection: Connection) -> Iterator[tuple[str, tuple[Reason, ...]]]:
 
 
 def outcomes(connection: Connection, person_id: str) -> Iterator[Outcome]:
-    """The latest line of the audit for each object of a person, the earliest first."""
+    """The latest thing that was done to each object of a person in a target, the earliest first.
+
+    What somebody did to a change in the queue is no outcome of it.
+    """
     columns = tables.audit.c
     query = (
         select(columns.target, columns.object, columns.at, columns.action, columns.run_id, columns.actor)
-        .where(columns.person_id == person_id, columns.target.is_not(None))
+        .where(columns.person_id == person_id, columns.target.is_not(None), columns.kind.in_(list(Kind)))
         .order_by(columns.id)
     )
     latest: dict[tuple[str, str], Outcome] = {}

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import MetaData
 
+from eadm_sync.app import queueing
 from eadm_sync.app.explaining import Explained, WhyNot, explained, why_not
 from eadm_sync.app.queueing import pause
 from eadm_sync.app.tracing import Stranger
 from eadm_sync.errors import NotFound
+from eadm_sync.plan.change import account_key
 from eadm_sync.state import tables
-from exportqueue import define
+from exportqueue import NewItem, define
 from exportqueue.item import to_micros
 
 PERSONS = "examples/kommune/hr/persons.csv"
@@ -432,3 +434,14 @@ def test_a_day_later_the_answer_is_seen_from_that_day(place: Any):
     place.clock.moment += timedelta(days=1)
 
     assert explain(place, "hr:001001").today == date(2026, 8, 18)
+
+
+def test_what_somebody_did_to_a_change_in_the_queue_is_no_outcome(place: Any):
+    """Dropping a change is told by the history; what was confirmed last in the target stays what it was."""
+    context, key = place.context, account_key("hr:001001")
+    with context.writing() as database, database.write() as connection:
+        context.queue.enqueue(connection, [NewItem("ad", key, "update account", b"", "none/1", "hr:001001")])
+    (item,) = queueing.listed(context, object_key=key).items
+    queueing.drop(context, [item.id], "not wanted")
+
+    assert {one.action for one in explain(place, "hr:001001").outcomes if one.object == key} == {"create"}

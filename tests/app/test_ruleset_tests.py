@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -8,6 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from sqlalchemy import select
 
 from eadm_sync.app.recording import record_case
 from eadm_sync.app.ruleset_tests import CaseResult, run_case, run_cases
@@ -16,8 +18,10 @@ from eadm_sync.errors import ConfigError, NotFound
 from eadm_sync.ruleset import Ruleset
 from eadm_sync.ruleset.cases import cases_schema
 from eadm_sync.ruleset.cases_loading import load_cases
+from eadm_sync.state import tables
 
 ROOT = Path(__file__).parents[2]
+CLASS_RULE = "groups/class-pupils-google"
 Write = Callable[[str], Path]
 
 EMPLOYEE = """
@@ -200,6 +204,31 @@ def test_a_recorded_case_passes_and_holds_nothing_of_the_person(place: Any, case
     assert [result.differences for result in run(place, cases(text))] == [()]
     assert text == record_case(place.context, "hr:001001")
     assert [value for value in (person[0], person[2], person[3]) if value in text] == []
+
+
+def test_a_recorded_case_names_the_groups_that_groups_are_in(place: Any, cases: Write):
+    """A class that is in the group of its school's pupils is recorded so, and fails when it no longer is."""
+    with place.context.reading() as database, database.read() as connection:
+        pupil = connection.scalar(
+            select(tables.known_memberships.c.person_id).where(tables.known_memberships.c.rule == CLASS_RULE).limit(1)
+        )
+    path = cases(record_case(place.context, pupil))
+
+    assert "member_of" in path.read_text(encoding="utf-8")
+    assert [result.differences for result in run(place, path)] == [()]
+
+    place.edit("groups.yaml", '    member_of: "elever.{{ class_group.unit.code }}@{{ target.domain }}"\n', "")
+    assert {one.rule.split()[-1] for result in run(place, path) for one in result.differences} == {CLASS_RULE}
+
+
+def test_recorded_texts_that_look_like_numbers_are_quoted(place: Any):
+    """Of a phone number, a reader of YAML 1.2 would keep a number without its sign and its zeros."""
+    row = next(row for row in _people(place) if "+47" in row)
+    text = record_case(place.context, f"hr:{row.partition(';')[0]}")
+
+    bare = re.findall(r"^\s*(?:- )?(\w+): [-+.]?\d", text, re.MULTILINE)
+    assert set(bare) <= {"fraction"}
+    assert re.search(r"mobile: '\+0", text)
 
 
 def _people(place: Any) -> list[str]:
