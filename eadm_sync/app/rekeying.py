@@ -232,7 +232,8 @@ class _Again:
         self.queue = _Place(items.payload, partial(payload.resealed, vault=vault, again=values), IS_UNFINISHED)
         columns = (
             *(tables.source_records.c.data, tables.people.c.data, tables.audit.c.detail),
-            *(tables.known_accounts.c.attributes, tables.known_groups.c.attributes),
+            *(tables.known_accounts.c.attributes, tables.recycled_accounts.c.attributes),
+            tables.known_groups.c.attributes,
         )
         self.places = (self.queue, *(_Place(column, values) for column in columns))
 
