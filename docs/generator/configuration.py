@@ -15,6 +15,9 @@ UNITS = {
     "ImportBrake.floor": "people",
     "Limit.max": "changes",
     "Limit.floor": "changes",
+    "SliceLimit.max": "changes; at import, people",
+    "SliceLimit.floor": "changes; at import, people",
+    "SliceLimit.min_population": "objects; at import, people",
     "embedded.max_lengths": "characters",
     "embedded.seats": "seats",
     "embedded.batch_size": "changes",
@@ -35,6 +38,8 @@ HOMES = {
     "ImportBrake": ("brakes", "imports"),
     "PlanBrake": ("brakes", "targets"),
     "Limit": ("brakes", "targets", "<kind>", "<action>"),
+    "SliceLimits": ("brakes", "targets", "<kind>", "<action>", "by"),
+    "SliceLimit": ("brakes", "targets", "<kind>", "<action>", "by", "<part>"),
 }
 """Settings that stand in several places, and the one they are told at."""
 

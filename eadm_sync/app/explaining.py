@@ -26,6 +26,7 @@ from eadm_sync.lifecycle import NO_ORDERS, Standing, standing
 from eadm_sync.model import Person
 from eadm_sync.plan.change import account_key, licence_key, membership_key
 from eadm_sync.plan.overlap import Kept, Terms, overlapped
+from eadm_sync.plan.places import place_of
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.orders import Order, load_orders, standing_orders
@@ -246,7 +247,9 @@ def _explained(context: Context, connection: Connection, person_id: str, *, look
         day,
     )
     unnamed = tuple(f"every candidate of {name} is taken" for name, value in decisions.values.items() if value is None)
-    known, holds = load_known(connection, [person_id]).get(person_id) or Known(), last_holds(connection)
+    known = load_known(connection, [person_id]).get(person_id) or Known()
+    place = place_of(person, organisation, context.ruleset.affiliation_order, day)
+    holds = tuple(hold for hold in last_holds(connection) if hold.concerns(place))
     overlap = overlapped(made.desired, known, stand, Terms.of(context.ruleset, day), day)
     changes, faults = prospects(context, person, stand, made.desired, overlap.known, day, holds, orders.stopped)
     rows = records(connection, person_id)

@@ -20,7 +20,7 @@ from eadm_sync.errors import SourceError
 from eadm_sync.importing import Hold as ImportHold
 from eadm_sync.importing import Imported, read_import
 from eadm_sync.model import Person
-from eadm_sync.plan.brakes import Limit
+from eadm_sync.plan.brakes import PARTS, Limit
 from eadm_sync.plan.build import Inputs, build
 from eadm_sync.plan.change import group_key, licence_key, membership_key, nesting_key
 from eadm_sync.plan.plan import Basis, Plan
@@ -29,6 +29,7 @@ from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 from eadm_sync.state.orders import load_orders
 from eadm_sync.state.outcomes import known_marks, known_versions
+from eadm_sync.state.releases import Releases
 from eadm_sync.state.sealing import check_key
 from exportqueue import State
 
@@ -70,8 +71,7 @@ class Planned:
     @property
     def import_holds(self) -> tuple[ImportHold, ...]:
         """Absences that are not believed."""
-        holds = (hold for report in self.imported.reports for hold in (report.hold, report.units_hold))
-        return tuple(hold for hold in holds if hold is not None)
+        return tuple(hold for report in self.imported.reports for hold in report.holds)
 
     @property
     def is_held(self) -> bool:
@@ -108,8 +108,9 @@ def planned(
         StateError: The state cannot be read.
     """
     for name in sorted(released):
-        known_name("hold", name, possible_holds(context))
+        known_name("hold", name, possible_holds(context, name))
     day = today(context.clock, context.loaded.settings.organisation.zone)
+    releases = Releases(released)
     with database.read() as connection:
         check_key(connection, context.vault)
         imported = read_import(
@@ -119,12 +120,12 @@ def planned(
             context.vault,
             now=context.clock.now(),
             today=day,
-            released=released,
+            releases=releases,
             progress=lambda source, rows: progress(f"reading {source}", rows, None),
             locate=context.origin,
         )
         planned_for = as_of or day
-        plan = _plan(context, connection, imported, planned_for, released, progress, only)
+        plan = _plan(context, connection, imported, planned_for, releases, progress, only)
         with contextlib.closing(plan.people):
             marks = known_marks(connection, tuple(context.loaded.settings.targets))
             yield Planned(plan, imported, _evaluated_with(context, planned_for), marks, as_of)
@@ -135,7 +136,7 @@ def _plan(
     connection: Connection,
     imported: Imported,
     day: date,
-    released: frozenset[str],
+    releases: Releases,
     progress: Progress,
     only: Collection[str] | None,
 ) -> Plan:
@@ -149,7 +150,7 @@ def _plan(
             ruleset=context.ruleset.version,
             targets=context.target_fingerprints(),
             known=known_versions(connection, tuple(settings.targets)),
-            released=tuple(sorted(released)),
+            released=tuple(sorted(releases.named)),
         ),
         population=imported,
         organisation=Organisation(imported.units.values(), imported.class_groups.values(), managers),
@@ -165,6 +166,7 @@ def _plan(
         words=context.vocabulary.targets,
         stock=lambda target: _stock(context, target),
         limit_of=lambda target, kind, action: _limit(context, target, kind, action),
+        releases=releases,
         orders=load_orders(connection),
         only=only,
         progress=lambda done, total: progress("evaluating people", done, total),
@@ -172,15 +174,22 @@ def _plan(
     return build(inputs, connection)
 
 
-def possible_holds(context: Context) -> frozenset[str]:
-    """The name of every hold that there can be in this installation."""
+def possible_holds(context: Context, wanted: str = "") -> frozenset[str]:
+    """The name of every hold that there can be in this installation.
+
+    Of the parts of a slice ("ad.account.disable[unit 32]") only the one that is wanted: units come and go.
+    """
     settings = context.loaded.settings
-    imports = (
-        f"{source}.{brake}" for source in settings.sources for brake in ("vanished", "incomplete", "units", "reused")
-    )
-    slices = (f"{target}.{kind}.{action}" for target in settings.targets for kind in Kind for action in Action)
-    skus = (f"{rule.target}.licence.{rule.sku}" for rule in context.ruleset.licences)
-    return frozenset((*imports, *slices, *skus))
+    imports = [f"{source}.{brake}" for source in settings.sources for brake in _IMPORT_BRAKES]
+    slices = [f"{target}.{kind}.{action}" for target in settings.targets for kind in Kind for action in Action]
+    skus = [f"{rule.target}.licence.{rule.sku}" for rule in context.ruleset.licences]
+    whole, _, part = wanted.partition("[")
+    parted = (*slices, *(f"{source}.vanished" for source in settings.sources))
+    is_part = whole in parted and part.endswith("]") and part.partition(" ")[0] in PARTS and len(part.split()) > 1
+    return frozenset((*imports, *slices, *skus, *([wanted] if is_part else [])))
+
+
+_IMPORT_BRAKES = ("vanished", "incomplete", "units", "new", "changed", "anomalous", "reused")
 
 
 def _limit(context: Context, target: str, kind: Kind, action: str) -> Limit | None:

@@ -19,7 +19,7 @@ from eadm_sync.desired import Desired, Explanation
 from eadm_sync.desired import Value as PlainValue
 from eadm_sync.lifecycle import Standing, delete_on, standing
 from eadm_sync.model import Orders, Person
-from eadm_sync.plan.change import Change, Value
+from eadm_sync.plan.change import Change, Place, Value
 from eadm_sync.plan.deactivated import all_deactivated
 from eadm_sync.plan.diff import diff_person, stop_person
 from eadm_sync.plan.overlap import Overlap
@@ -40,6 +40,8 @@ class LastHold(msgspec.Struct, frozen=True):
         action: Action of its changes; "" for an import's.
         sku: The product that has too few seats, or None.
         reason: Why, where counts do not tell all.
+        by: unit, affiliation or rule, where a part of the slice is held; "" for all of it.
+        value: Which one.
     """
 
     name: str
@@ -49,6 +51,17 @@ class LastHold(msgspec.Struct, frozen=True):
     action: str = ""
     sku: str | None = None
     reason: str = ""
+    by: str = ""
+    value: str = ""
+
+    def concerns(self, place: Place) -> bool:
+        """Whether it can hold anything of a person whom brakes count there."""
+        match self.by:
+            case "unit":
+                return self.value in place.units
+            case "affiliation":
+                return self.value == place.affiliation
+        return True
 
     def holds(self, change: Change, others: Iterable[Change]) -> bool:
         """Whether it held a change of a person with these changes; what holds an account holds all in its target."""
@@ -59,7 +72,9 @@ class LastHold(msgspec.Struct, frozen=True):
         return self.kind == Kind.ACCOUNT and any(self._is_of(one) for one in others if one.target == change.target)
 
     def _is_of(self, change: Change) -> bool:
-        return (change.target, change.kind, change.action) == (self.target, self.kind, self.action)
+        if (change.target, change.kind, change.action) != (self.target, self.kind, self.action):
+            return False
+        return self.by != "rule" or change.rule == self.value
 
 
 class Prospect(msgspec.Struct, frozen=True):
@@ -166,6 +181,8 @@ def _last_hold(run_id: str, hold: Mapping[str, Any]) -> LastHold:
         hold["action"],
         hold.get("sku"),
         hold.get("reason") or f"{hold['count']} changes, the limit lets {hold['limit']} through",
+        hold.get("by", ""),
+        hold.get("value", ""),
     )
 
 

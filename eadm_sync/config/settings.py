@@ -52,10 +52,48 @@ class _Word(str):
 # ---------------------------------------------------------------- brakes
 
 
-class ImportBrake(_Settings):
-    """When people who vanish from a source are held: they stay as they were until somebody looks.
+class SliceLimit(_Settings):
+    """How much may change at once in a part of what there is before that part is held by itself."""
 
-    Held when more vanish than `max_vanished` (where it is set), or more than the greater of `floor` and
+    max: Count | None = Field(None, description="At most this many at once; null for no such limit.")
+    max_fraction: Fraction | None = Field(
+        None, description="At most this share (0-1) of what the part held before; null for no such limit."
+    )
+    floor: Count = Field(0, description="This many are never too many for `max_fraction`.")
+    min_population: Count = Field(
+        20, description="Parts that held fewer than this are not judged by themselves, only with all others."
+    )
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it limits anything."""
+        return self.max is not None or self.max_fraction is not None
+
+
+_WHOLE = SliceLimit()
+
+
+_HALF = SliceLimit(max_fraction=0.5, floor=10)
+
+
+class ImportParts(_Settings):
+    """When those who are missing from a part of a source are held by themselves, and the rest goes on."""
+
+    unit: SliceLimit = Field(_HALF, description="Each unit with everything below it, such as a school. Default: 50 %.")
+    affiliation: SliceLimit = Field(
+        _HALF, description="Each kind of affiliation, such as all substitutes. Default: 50 %."
+    )
+
+    def limit(self, by: str) -> SliceLimit | None:
+        """The limit on parts of one sort, or None where there is none."""
+        limit: SliceLimit = getattr(self, by)
+        return limit if limit.is_set else None
+
+
+class ImportBrake(_Settings):
+    """When what a source says is not believed: people stay as they were until somebody looks.
+
+    Absences are held when more vanish than `max_vanished` (where it is set), or more than the greater of `floor` and
     `max_vanished_fraction` of those the source had; and always when everybody vanishes.
     """
 
@@ -67,6 +105,19 @@ class ImportBrake(_Settings):
     )
     floor: Count = Field(
         3, description="This many may always vanish, whatever their share; but never all the people of a source."
+    )
+
+    by: ImportParts = Field(ImportParts(), description="Limits on those missing from parts of the source.")
+    new: SliceLimit = Field(
+        _WHOLE, description="People whom the source did not have before; held ones wait. Default: no limit."
+    )
+    changed: SliceLimit = Field(
+        _WHOLE, description="Known people whose record differs; held ones stay as they were. Default: no limit."
+    )
+    anomalous: SliceLimit = Field(
+        SliceLimit(max_fraction=0.01, floor=3),
+        description="Known people who would be another human being by name and date of birth. Each is left out anyway; "
+        "beyond this limit, all changed records are held. Default: 1 % (0.01), floor 3.",
     )
 
     def holds(self, vanished: int, population: int) -> bool:
@@ -81,6 +132,24 @@ class ImportBrake(_Settings):
         return min(allowed, max(population - 1, 0))
 
 
+class SliceLimits(_Settings):
+    """Limits on parts of what a target has: what passes one is held by itself, and the rest goes on."""
+
+    unit: SliceLimit = Field(
+        _WHOLE, description="Each unit with everything below it; a person is where their winning affiliation is."
+    )
+    affiliation: SliceLimit = Field(_WHOLE, description="Each kind of affiliation, by the person's winning one.")
+    rule: SliceLimit = Field(_WHOLE, description="Each rule: what it gave, or gives.")
+
+    def limit(self, by: str) -> SliceLimit | None:
+        """The limit on parts of one sort, or None where there is none."""
+        limit: SliceLimit = getattr(self, by)
+        return limit if limit.is_set else None
+
+
+_UNDIVIDED = SliceLimits()
+
+
 class Limit(_Settings):
     """How much may change in one run before the whole slice (target, kind and action) is held."""
 
@@ -90,6 +159,9 @@ class Limit(_Settings):
         description="At most this share (0-1) of the objects of that kind in the target; null for no such limit.",
     )
     floor: Count = Field(0, description="This many changes are never too many for `max_fraction`.")
+    by: SliceLimits = Field(
+        _UNDIVIDED, description="Limits on parts: each unit, each kind of affiliation, each rule (groups: rules only)."
+    )
 
 
 _FREE = Limit()
@@ -101,8 +173,8 @@ class AccountLimits(_Settings):
     create: Limit = Field(_FREE, description="New accounts. Default: no limit.")
     update: Limit = Field(_FREE, description="Changed attributes and moves. Default: no limit.")
     enable: Limit = Field(_FREE, description="Accounts that are enabled again. Default: no limit.")
-    disable: Limit = Field(_FREE, description="Disabled accounts. Default: 5 % (0.05), floor 10.")
-    delete: Limit = Field(_FREE, description="Deleted accounts. Default: 2 % (0.02), floor 5.")
+    disable: Limit = Field(_FREE, description="Disabled accounts. Default: 5 % (0.05), floor 10; by part: 50 %.")
+    delete: Limit = Field(_FREE, description="Deleted accounts. Default: 2 % (0.02), floor 5; by part: 50 %.")
     restore: Limit = Field(_FREE, description="Accounts taken back from a recycle bin. Default: no limit.")
 
 
@@ -118,7 +190,7 @@ class MembershipLimits(_Settings):
     """Limits on memberships."""
 
     create: Limit = Field(_FREE, description="New memberships. Default: no limit.")
-    delete: Limit = Field(_FREE, description="Ended memberships. Default: 20 % (0.2), floor 50.")
+    delete: Limit = Field(_FREE, description="Ended memberships. Default: 20 % (0.2), floor 50; by part: 50 %.")
 
 
 class NestingLimits(_Settings):
@@ -132,7 +204,7 @@ class LicenceLimits(_Settings):
     """Limits on licences."""
 
     create: Limit = Field(_FREE, description="Licences given. Default: no limit.")
-    delete: Limit = Field(_FREE, description="Licences taken. Default: 10 % (0.1), floor 20.")
+    delete: Limit = Field(_FREE, description="Licences taken. Default: 10 % (0.1), floor 20; by part: 50 %.")
 
 
 class PlanBrake(_Settings):
@@ -153,13 +225,19 @@ class PlanBrake(_Settings):
         return limit
 
 
+def _halves(floor: int) -> SliceLimits:
+    """Half of a unit, of those with a kind of affiliation, or of what a rule gave: more is rarely one day's work."""
+    half = SliceLimit(max_fraction=0.5, floor=floor)
+    return SliceLimits(unit=half, affiliation=half, rule=half)
+
+
 DEFAULT_LIMITS = {
-    ("account", "disable"): Limit(max_fraction=0.05, floor=10),
-    ("account", "delete"): Limit(max_fraction=0.02, floor=5),
+    ("account", "disable"): Limit(max_fraction=0.05, floor=10, by=_halves(10)),
+    ("account", "delete"): Limit(max_fraction=0.02, floor=5, by=_halves(5)),
     ("group", "delete"): Limit(max_fraction=0.05, floor=5),
-    ("membership", "delete"): Limit(max_fraction=0.2, floor=50),
+    ("membership", "delete"): Limit(max_fraction=0.2, floor=50, by=_halves(50)),
     ("nesting", "delete"): Limit(max_fraction=0.1, floor=10),
-    ("licence", "delete"): Limit(max_fraction=0.1, floor=20),
+    ("licence", "delete"): Limit(max_fraction=0.1, floor=20, by=_halves(20)),
 }
 """What takes something away is limited unless configured otherwise; what gives is not."""
 
@@ -359,9 +437,17 @@ class Settings(_Settings):
             given = brake.limit(kind, action) if brake is not None else None
             if given is not None:
                 limit = _overlaid(limit, given)
-        return None if limit.max is None and limit.max_fraction is None else limit
+        parts = (limit.by.unit, limit.by.affiliation, limit.by.rule)
+        is_set = limit.max is not None or limit.max_fraction is not None or any(part.is_set for part in parts)
+        return limit if is_set else None
 
 
 def _overlaid(base: _Model, over: _Model) -> _Model:
-    """`base`, but for the fields that `over` was given."""
-    return base.model_copy(update={name: getattr(over, name) for name in over.model_fields_set})
+    """`base`, but for the fields that `over` was given; settings within settings are laid over likewise."""
+    given = {name: getattr(over, name) for name in over.model_fields_set}
+    inner = {
+        name: _overlaid(getattr(base, name), value)
+        for name, value in given.items()
+        if isinstance(value, _Settings) and isinstance(getattr(base, name), _Settings)
+    }
+    return base.model_copy(update=given | inner)

@@ -18,6 +18,7 @@ from eadm_sync.importing.reading import Reading
 from eadm_sync.importing.records import Hold, Quarantined, SourcePerson, decode_person
 from eadm_sync.importing.store import ImportStore, ImportWriter, StoredRecord, chunks
 from eadm_sync.model import ClassGroup, Person, Unit
+from eadm_sync.state.releases import Use
 
 
 class SourceReport(msgspec.Struct, frozen=True):
@@ -36,6 +37,8 @@ class SourceReport(msgspec.Struct, frozen=True):
         quarantined: Rows and values that were left out.
         hold: Why the absences of people are not believed, or None.
         units_hold: Likewise for units.
+        further_holds: What else is not believed: the absences of parts of it, new, changed or anomalous people.
+        uses: How far each limit of its brake was used.
         error: Why the source could not be read at all, or None; its people and units stay as they were.
     """
 
@@ -51,7 +54,14 @@ class SourceReport(msgspec.Struct, frozen=True):
     quarantined: int = 0
     hold: Hold | None = None
     units_hold: Hold | None = None
+    further_holds: tuple[Hold, ...] = ()
+    uses: tuple[Use, ...] = ()
     error: SourceError | None = None
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """All that is held of it."""
+        return tuple(hold for hold in (self.hold, self.units_hold, *self.further_holds) if hold is not None)
 
 
 @dataclass
@@ -63,6 +73,8 @@ class Outcome:
         shared: Keys that were read and belong to people who have, or had, several records.
         hold: Why its absences of people are not believed, or None.
         units_hold: Likewise for units.
+        further: As `SourceReport.further_holds`.
+        uses: How far each limit was used.
         vanished: People who vanished or lost all their affiliations, believed or not.
         before: Its units and class groups as stored.
         now: Its units and class groups from now on.
@@ -72,6 +84,8 @@ class Outcome:
     shared: set[str]
     hold: Hold | None = None
     units_hold: Hold | None = None
+    further: tuple[Hold, ...] = ()
+    uses: tuple[Use, ...] = ()
     vanished: int = 0
     before: Organisation = field(default_factory=Organisation)
     now: Organisation = field(default_factory=Organisation)

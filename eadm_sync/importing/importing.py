@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache, partial
 
 from sqlalchemy import Connection
 
 from connectors.contract import Source
 from connectors.errors import ConnectorError, Unreadable
+from eadm_sync.config.limits import UNLIMITED, always_allowed
 from eadm_sync.config.settings import Settings
 from eadm_sync.errors import ConfigError, SourceError
 from eadm_sync.importing import national_id
 from eadm_sync.importing import organisation as organising
-from eadm_sync.importing.brakes import judge_people, judge_units
+from eadm_sync.importing.brakes import (
+    Missing,
+    Part,
+    judge_incomplete,
+    judge_missing,
+    judge_others,
+    judge_units,
+    parts_of,
+)
 from eadm_sync.importing.imported import Imported, Outcome, SourceReport
 from eadm_sync.importing.keys import link_digest
 from eadm_sync.importing.linking import Linker
@@ -25,7 +35,9 @@ from eadm_sync.importing.records import Quarantined, SourcePerson, decode_person
 from eadm_sync.importing.sameness import is_reused
 from eadm_sync.importing.staging import Staged
 from eadm_sync.importing.store import ImportStore, chunks
+from eadm_sync.model import Unit
 from eadm_sync.state.crypto import Vault
+from eadm_sync.state.releases import Releases
 
 
 def read_import(  # noqa: PLR0913 - the use case's whole world, named at every call
@@ -36,7 +48,7 @@ def read_import(  # noqa: PLR0913 - the use case's whole world, named at every c
     *,
     now: datetime,
     today: date,
-    released: frozenset[str] = frozenset(),
+    releases: Releases | None = None,
     progress: Progress | None = None,
     locate: Locate = nowhere,
 ) -> Imported:
@@ -51,12 +63,12 @@ def read_import(  # noqa: PLR0913 - the use case's whole world, named at every c
         vault: Seals national ids and makes keyed hashes.
         now: The present moment, in UTC; what is new in quarantine is dated by it.
         today: The local date.
-        released: Brakes to let through ("hr.vanished", "hr.incomplete", "hr.units"), and "hr.reused" for keys that
-            seem to be used again for another human being, and are not.
+        releases: Holds to let go ("hr.vanished", "hr.incomplete", "hr.units"), and "hr.reused" for keys that
+            seem to be used again for another human being, and are not; None: no hold.
         progress: Called now and then with a source's name and its rows read so far.
         locate: Where templates of a mapping are written: ("sources", name, "map", "people", 0, "given_name") → Origin.
     """
-    run = _Run(settings, ImportStore(store), vault, today, released)
+    run = _Run(settings, ImportStore(store), vault, today, releases or Releases())
     for name in settings.sources:
         if name in sources:
             run.read(name, sources[name], progress, locate)
@@ -72,18 +84,17 @@ _REUSED = (
 class _Run:
     """One import on its way."""
 
-    def __init__(
-        self, settings: Settings, store: ImportStore, vault: Vault, today: date, released: frozenset[str]
-    ) -> None:
+    def __init__(self, settings: Settings, store: ImportStore, vault: Vault, today: date, releases: Releases) -> None:
         self._settings = settings
         self._store = store
         self._vault = vault
         self._today = today
-        self._released = released
+        self._releases = releases
         self._names = tuple(settings.sources)
         self._outcomes: dict[str, Outcome] = {}
         self._errors: dict[str, SourceError] = {}
         self._elsewhere = {name: store.elsewhere(name) for name in self._names}
+        self._units_before: dict[str, Unit] = {}
 
     def read(self, name: str, source: Source, progress: Progress | None, locate: Locate) -> None:
         """Reads one source; an error of its own is noted, and stops nothing else."""
@@ -127,9 +138,10 @@ class _Run:
             lambda source, key, field, reason: self._outcomes[source].reading.refuse(key, field, reason),
         )
         linker.link()
+        before = {name: self._store.organisation(name) for name in self._names}
+        self._units_before = organising.combined([each.units for each in before.values()])
         for name, outcome in self._outcomes.items():
             self._judge(name, outcome, linker)
-        before = {name: self._store.organisation(name) for name in self._names}
         after = dict(before)
         for name, outcome in self._outcomes.items():
             outcome.before = before[name]
@@ -160,13 +172,14 @@ class _Run:
         Whoever had the key stays exactly as they were, until the source has a key of its own for the other, or somebody
         who has looked lets it through.
         """
-        if f"{name}.reused" in self._released:
+        if f"{name}.reused" in self._releases.named:
             return
         known = [key for key in reading.staged if key not in reading.new]
         for chunk in chunks(known):
             for key, former in self._store.people(name, chunk).items():
                 if is_reused(former, reading.staged.person(key), self._born):
                     reading.refuse(key, "key", _REUSED.format(name))
+                    reading.reused += 1
 
     def _born(self, record: SourcePerson) -> date | None:
         """A record's date of birth, or that in its national id."""
@@ -181,29 +194,102 @@ class _Run:
         """Decides whether the source's absences are believed, and takes back what follows from them if not."""
         reading = outcome.reading
         moved = self._moved(name, reading, linker)
-        gone = [key for key in reading.vanished if key not in moved]
-        outcome.vanished = len(gone) + len(reading.bare)
-        outcome.hold = hold = judge_people(
+        missing = [key for key in reading.vanished if key not in moved] + reading.bare
+        outcome.vanished = len(missing)
+        if reading.incomplete is not None:
+            population, releases = reading.population, self._releases
+            outcome.hold = judge_incomplete(
+                name, reading.incomplete, population=population, vanished=len(missing), releases=releases
+            )
+        if outcome.hold is not None:
+            reading.vanished = []
+            self._keep(reading, reading.bare)
+            self._keep(reading, self._losers(name, reading, _loses))
+        else:
+            self._judge_missing(name, outcome, missing)
+        if outcome.hold is not None and not reading.unchanged and len(reading.staged) == len(reading.new):
+            strangers = [key for key in reading.new if linker.person_of(name, key) == f"{name}:{key}"]
+            self._leave_out(reading, strangers)  # not one known key: more likely the wrong file than a new town
+        self._judge_others(name, outcome)
+
+    def _judge_missing(self, name: str, outcome: Outcome, missing: Sequence[str]) -> None:
+        """Decides about the absences of a source that was read to its end, part by part and as a whole."""
+        reading = outcome.reading
+        found = judge_missing(
             name,
             self._settings.import_brake(name),
+            self._parts(name, missing),
+            units=self._units_before,
             population=reading.population,
-            vanished=len(gone),
-            bare=len(reading.bare),
-            incomplete=reading.incomplete,
-            released=self._released,
+            populations=cache(lambda: self._populations(name)),
+            releases=self._releases,
         )
-        if hold is None:
+        outcome.uses += found.uses
+        if not found.kept:
             return
-        believed = hold.brake.endswith(".vanished")
-        reading.vanished = [key for key in reading.vanished if key in moved] if believed else []
-        self._keep(reading, reading.bare)
-        if not believed:
-            self._keep(reading, self._losers(name, reading))
-        if reading.population and not reading.unchanged and len(reading.staged) == len(reading.new):
-            strangers = [key for key in reading.new if linker.person_of(name, key) == f"{name}:{key}"]
-            for key in strangers:  # not one known key: more likely the wrong file than a new town
-                reading.staged.drop(key)
-                reading.new.discard(key)
+        reading.vanished = [key for key in reading.vanished if key not in found.kept]
+        self._keep(reading, found.kept)
+        if found.parts:
+            outcome.further += found.holds
+            self._keep(reading, self._losers(name, reading, partial(self._loses_in, found)))
+        else:
+            (outcome.hold,) = found.holds
+
+    def _judge_others(self, name: str, outcome: Outcome) -> None:
+        """Decides about new, changed and anomalous people."""
+        reading, brake = outcome.reading, self._settings.import_brake(name)
+        known = [key for key in reading.staged if key not in reading.new and key not in reading.returned]
+        for what, limit, count, held in (
+            ("anomalous", brake.anomalous, reading.reused, known),
+            ("changed", brake.changed, len(known), known),
+            ("new", brake.new, len(reading.new), list(reading.new)),
+        ):
+            hold, use = judge_others(
+                name, what, limit, population=reading.population, count=count, releases=self._releases
+            )
+            outcome.uses += () if use is None else (use,)
+            if hold is None:
+                continue
+            outcome.further += (hold,)
+            if what == "new":
+                self._leave_out(reading, held)
+            else:
+                self._keep(reading, held)
+
+    @staticmethod
+    def _leave_out(reading: Reading, keys: Iterable[str]) -> None:
+        """Does not take over new records."""
+        for key in keys:
+            reading.staged.drop(key)
+            reading.new.discard(key)
+
+    def _parts(self, name: str, keys: Sequence[str]) -> dict[str, frozenset[Part]]:
+        """The parts that these records were in before, as far as limits can tell them apart."""
+        if len(keys) <= self._floor(name):
+            return dict.fromkeys(keys, frozenset())
+        found: dict[str, frozenset[Part]] = {}
+        for chunk in chunks(keys):
+            former = self._store.people(name, chunk)
+            found |= {key: parts_of(person, self._units_before) for key, person in former.items()}
+        return {key: found.get(key, frozenset()) for key in keys}
+
+    def _floor(self, name: str) -> int:
+        """So many absences are never too many for any part."""
+        by = self._settings.import_brake(name).by
+        limits = [limit for limit in (by.limit("unit"), by.limit("affiliation")) if limit is not None]
+        return min(map(always_allowed, limits), default=UNLIMITED)
+
+    def _populations(self, name: str) -> Counter[Part]:
+        """How many people of a source were in each part before: a second for a hundred thousand of them."""
+        found: Counter[Part] = Counter()
+        for source, _, data in self._store.present():
+            if source == name:
+                found.update(parts_of(decode_person(data), self._units_before))
+        return found
+
+    def _loses_in(self, found: Missing, former: SourcePerson, person: SourcePerson) -> bool:
+        """Whether a person, who is there, has less than before in a part whose absences are held."""
+        return _loses(former, person) and not found.parts.isdisjoint(parts_of(former, self._units_before))
 
     def _moved(self, name: str, reading: Reading, linker: Linker) -> set[str]:
         """Vanished keys whose person this source has under another key now.
@@ -225,13 +311,13 @@ class _Run:
                 reading.staged.drop(key)
                 reading.unchanged += 1
 
-    def _losers(self, name: str, reading: Reading) -> list[str]:
-        """Staged known keys that would lose an affiliation or a class group."""
+    def _losers(self, name: str, reading: Reading, loses: Callable[[SourcePerson, SourcePerson], bool]) -> list[str]:
+        """Staged known keys that would lose something: asked of the former record and the present one."""
         known = [key for key in reading.staged if key not in reading.new and key not in reading.returned]
         losers: list[str] = []
         for chunk in chunks(known):
             former = self._store.people(name, chunk)
-            losers += [key for key in former if _loses(former[key], reading.staged.person(key))]
+            losers += [key for key in former if loses(former[key], reading.staged.person(key))]
         return losers
 
     # ------------------------------------------------------------ units and class groups
@@ -245,14 +331,15 @@ class _Run:
             if "class_groups" in rows.roles
             else []
         )
-        outcome.units_hold = judge_units(
+        outcome.units_hold, use = judge_units(
             name,
             self._settings.import_brake(name),
             population=len(former.units),
             vanished=len(units),
             incomplete=outcome.reading.incomplete,
-            released=self._released,
+            releases=self._releases,
         )
+        outcome.uses += (use,) if former.units else ()
         kept_units = set(former.units) if "units" not in rows.roles or outcome.units_hold else set()
         kept_groups = set(former.class_groups) if "class_groups" not in rows.roles or outcome.hold else set()
         kept = self._referenced(set(units) - kept_units | set(groups) - kept_groups, outcome, before)
@@ -346,6 +433,8 @@ class _Run:
             quarantined=reading.quarantined_count + contradicted,
             hold=outcome.hold,
             units_hold=outcome.units_hold,
+            further_holds=outcome.further,
+            uses=outcome.uses,
         )
 
 

@@ -66,6 +66,7 @@ class Reading:
         unchanged: Records that are as they were, or that have to stay so.
         vanished: Keys that were present before and are not any more.
         bare: Staged keys that have lost all the affiliations they had.
+        reused: How many known keys were left out because they are about another human being now.
         rows: Rows read, of all tables.
         organisation: Units and class groups.
         managers_here: Keys of managers of units whose record this source has or had.
@@ -83,6 +84,7 @@ class Reading:
     unchanged: int = 0
     vanished: list[str] = field(default_factory=list)
     bare: list[str] = field(default_factory=list)
+    reused: int = 0
     rows: int = 0
     organisation: OrganisationRows = field(default_factory=OrganisationRows)
     managers_here: set[str] = field(default_factory=set)

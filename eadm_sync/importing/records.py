@@ -62,14 +62,14 @@ class Quarantined(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """Absences that are not believed: those persons (or units) stay exactly as they were.
+    """What is not believed of a source: those people (or units) stay exactly as they were, new ones wait.
 
     Attributes:
-        brake: What `released` must name to let them through: "<source>.vanished", "<source>.incomplete",
-            "<source>.units".
+        brake: What releases it: "<source>.vanished", "<source>.vanished[unit 32]", "<source>.incomplete",
+            "<source>.units", "<source>.new", "<source>.changed", "<source>.anomalous".
         reason: Why.
         population: How many there were.
-        vanished: How many of them are gone, or have lost all their affiliations.
+        vanished: How many are concerned: of absences, those who are gone or have lost all their affiliations.
         limit: How many may be, or None where the file itself is not believed.
     """
 
@@ -78,6 +78,11 @@ class Hold(msgspec.Struct, frozen=True):
     population: int
     vanished: int
     limit: int | None = None
+
+    @property
+    def what(self) -> str:
+        """What is held: vanished, incomplete, units, new, changed or anomalous."""
+        return self.brake.partition(".")[2].partition("[")[0]
 
 
 encode_person = msgspec.msgpack.Encoder().encode

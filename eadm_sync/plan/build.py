@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
-from sqlalchemy import Connection, func, select
+import msgspec
+from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind
 from eadm_sync.desired import Desired, Evaluator, winning_order
@@ -16,12 +17,13 @@ from eadm_sync.desired import Value as PlainValue
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import NO_ORDERS, Standing, first_after, standing
 from eadm_sync.model import Affiliation, Orders, Person, Sealed
-from eadm_sync.plan.brakes import Limit, Slice, judge
-from eadm_sync.plan.change import Change, PersonFrame, Value
+from eadm_sync.plan.brakes import Cell, Limit, Slice, cell_of, judge
+from eadm_sync.plan.change import NOWHERE, Change, PersonFrame, Place, Value
 from eadm_sync.plan.deactivated import Deactivated, all_deactivated
 from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days, stop_person
 from eadm_sync.plan.groups import Busy, Groups
 from eadm_sync.plan.overlap import Terms, overlapped
+from eadm_sync.plan.places import KnownPopulations, place_of, placed
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
 from eadm_sync.plan.seats import Product, Stock, shortages
 from eadm_sync.plan.spool import Spool
@@ -29,6 +31,7 @@ from eadm_sync.ruleset import Organisation, Ruleset, TargetWords
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.outcomes import Lost, Renamed
+from eadm_sync.state.releases import Releases
 
 _CHUNK = 500
 """People looked at together: one query each for identifiers, accounts, memberships and licences."""
@@ -83,6 +86,7 @@ class Inputs:
         words: What each target's accounts must and can hold.
         stock: Seats of each product that a target has; asked only when somebody shall get a licence.
         limit_of: The brake of a slice, or None.
+        releases: Holds that somebody let go.
         orders: What was ordered about people, by id.
         only: Ids of the people to look at; None: everybody for whom something can be different.
         progress: Called with (people done, people in all).
@@ -103,6 +107,7 @@ class Inputs:
     words: Mapping[str, TargetWords]
     stock: Stock
     limit_of: Callable[[str, Kind, str], Limit | None]
+    releases: Releases = field(default_factory=Releases)
     orders: Mapping[str, Orders] = field(default_factory=dict)
     only: Collection[str] | None = None
     progress: Callable[[int, int], None] = field(default=lambda _done, _all: None)
@@ -123,15 +128,15 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
     frames = tuple(groups.frames(connection, busy, may_end=not postponed and inputs.only is None))
     for frame in frames:
         count(maker.counts, frame.changes)
+        maker.cells.update(cell_of(change, NOWHERE) for change in frame.changes)
     for person_id, reason in groups.problems:
         maker.report(person_id, reason)
-    released = frozenset(inputs.basis.released)
-    braked = judge(maker.counts - maker.urgent, _populations(connection), inputs.limit_of, released)
+    braked = judge(maker.cells, KnownPopulations(connection, maker.place), inputs.limit_of, inputs.releases)
     queued = {product: people - maker.due.keys() for product, people in inputs.being_licensed.items()}
     return Plan(
         basis=inputs.basis,
         counts=dict(maker.counts),
-        holds=(*braked, *shortages(connection, maker.licences, inputs.stock, queued, released)),
+        holds=(*braked.holds, *shortages(connection, maker.licences, inputs.stock, queued, inputs.releases)),
         groups=frames,
         people=maker.frames,
         problems=tuple(maker.problems),
@@ -143,6 +148,7 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
         renamed=maker.renamed,
         lost=maker.lost,
         orders=dict(inputs.orders),
+        uses=braked.uses,
         is_whole=inputs.only is None,
     )
 
@@ -158,13 +164,14 @@ class _Maker:
         self.identifiers = Identifiers(connection, inputs.vault.digest, inputs.ruleset.identifiers, self.today)
         self.frames = Spool()
         self.counts: Counter[Slice] = Counter()
-        self.urgent: Counter[Slice] = Counter()
+        self.cells: Counter[Cell] = Counter()
         self.problems: list[Problem] = []
         self.due: dict[str, date | None] = {}
         self.renamed = Renamed()
         self.lost = Lost()
         self.groups = Groups(inputs.ruleset, inputs.words, self.renamed)
         self.licences: Counter[Product] = Counter()
+        self._made: list[tuple[Person, PersonFrame]] = []
         self._reached: dict[tuple[str, str, str], int] = {}
         self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal, self.today)
         self._attributes = {
@@ -180,6 +187,20 @@ class _Maker:
         self.identifiers.load(ids)
         for person in self.inputs.population.people(ids):
             self._add_person(person, known.get(person.id) or Known())
+        self._place()
+
+    def place(self, person: Person) -> Place:
+        """Where brakes count somebody; of the stored people and of the present ones alike."""
+        return place_of(person, self.inputs.organisation, self.inputs.ruleset.affiliation_order, self.today)
+
+    def _place(self) -> None:
+        """Adds the frames that were made to the plan, each with the place where brakes count it."""
+        places = placed(self.connection, (person for person, _ in self._made), self.place)
+        for person, frame in self._made:
+            place = places[person.id]
+            self.frames.append(msgspec.structs.replace(frame, place=place))
+            self.cells.update(cell_of(change, place) for change in frame.changes if not change.urgent)
+        self._made.clear()
 
     def report(self, person_id: str, reason: str) -> None:
         """Notes a fault; the person is looked at, and it is told of, by every run until it is put right."""
@@ -192,7 +213,6 @@ class _Maker:
         urgent: tuple[Change, ...] = ()
         if orders.stopped:
             urgent, known = stop_person(person.id, known), known.disabled()
-            count(self.urgent, urgent)
         allocated_before = len(self.identifiers.allocated)
         try:
             desired = self._desired(person, stand)
@@ -206,7 +226,7 @@ class _Maker:
             count(self.counts, changes)
             self._count_licences(changes)
             name = f"{person.given_name} {person.family_name}".strip()
-            self.frames.append(PersonFrame(person.id, name, stand.stage, allocated, changes))
+            self._made.append((person, PersonFrame(person.id, name, stand.stage, allocated, changes)))
 
     def _changes(self, person: Person, stand: Standing, desired: Desired, known: Known) -> tuple[Change, ...]:
         """What brings a person to what the rules give, with all that follows from it noted."""
@@ -323,19 +343,3 @@ def _belonging(inputs: Inputs, ids: Sequence[str]) -> Iterator[str]:
 
 def _belongs(affiliation: Affiliation, units: frozenset[str], class_groups: frozenset[str]) -> bool:
     return affiliation.unit in units or any(row.code in class_groups for row in affiliation.classes)
-
-
-def _populations(connection: Connection) -> dict[tuple[str, Kind], int]:
-    """How many objects of each kind the targets are known to hold of ours."""
-    tables_by_kind = {
-        Kind.ACCOUNT: tables.known_accounts,
-        Kind.GROUP: tables.known_groups,
-        Kind.MEMBERSHIP: tables.known_memberships,
-        Kind.NESTING: tables.known_nestings,
-        Kind.LICENCE: tables.known_licences,
-    }
-    return {
-        (target, kind): number
-        for kind, table in tables_by_kind.items()
-        for target, number in connection.execute(select(table.c.target, func.count()).group_by(table.c.target))
-    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from connectors.contract import Action, Kind
@@ -71,6 +73,21 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.person if self.person is not None else group_key(self.member or self.group or "")
 
 
+class Place(NamedTuple):
+    """Where a person is in the organisation, as brakes count it.
+
+    Attributes:
+        units: Codes of the units, from the root down to the person's own; empty where there is none.
+        affiliation: Kind of the affiliation that puts the person there; "" where there is none.
+    """
+
+    units: tuple[str, ...] = ()
+    affiliation: str = ""
+
+
+NOWHERE = Place()
+
+
 def account_key(person_id: str) -> str:
     """Object key of a person's account in any target."""
     return f"account:{person_id}"
@@ -119,6 +136,7 @@ class PersonFrame(msgspec.Struct, frozen=True, tag="person", omit_defaults=True)
         stage: The lifecycle stage that led to them.
         identifiers: Newly allocated ones: (name, value).
         changes: In the order account, membership, licence; by target within.
+        place: Where brakes count them.
     """
 
     person: str
@@ -126,6 +144,7 @@ class PersonFrame(msgspec.Struct, frozen=True, tag="person", omit_defaults=True)
     stage: str
     identifiers: tuple[tuple[str, str], ...] = ()
     changes: tuple[Change, ...] = ()
+    place: Place = NOWHERE
 
 
 Frame = GroupFrame | PersonFrame

@@ -13,9 +13,10 @@ import msgspec
 from connectors.contract import Action, Kind
 from eadm_sync.model import Orders
 from eadm_sync.plan.brakes import Hold, Sieve, Slice
-from eadm_sync.plan.change import Change, Frame, GroupFrame, PersonFrame
+from eadm_sync.plan.change import NOWHERE, Change, Frame, GroupFrame, PersonFrame
 from eadm_sync.plan.spool import Spool
 from eadm_sync.state.outcomes import Lost, Renamed
+from eadm_sync.state.releases import Use
 
 
 class Basis(msgspec.Struct, frozen=True):
@@ -81,6 +82,7 @@ class Plan(msgspec.Struct):
         renamed: What is known by a rule that has another name now; no change to a target.
         lost: Since when people have what is kept for them though nothing gives it any more; no change to a target.
         orders: What was ordered about people when it was made, by id.
+        uses: How far each limit was used.
         is_whole: Whether everybody was looked at for whom something can be different; else some people only.
     """
 
@@ -98,6 +100,7 @@ class Plan(msgspec.Struct):
     renamed: Renamed = msgspec.field(default_factory=Renamed)
     lost: Lost = msgspec.field(default_factory=Lost)
     orders: dict[str, Orders] = {}
+    uses: tuple[Use, ...] = ()
     is_whole: bool = True
 
     @property
@@ -140,7 +143,8 @@ def _sifted(frame: Frame, sieve: Sieve) -> tuple[tuple[Change, ...], tuple[Chang
     Who does not get a licence keeps those that were to go for it: licences come before they go. And nobody's account
     is deleted anywhere while something else of theirs waits for a decision: its delivery would be refused.
     """
-    blocked = sieve.held_targets([slice_of(change) for change in frame.changes if not change.urgent])
+    place = frame.place if isinstance(frame, PersonFrame) else NOWHERE
+    blocked = sieve.held_targets([change for change in frame.changes if not change.urgent], place)
     waiting: set[str] = set()
     accepted: list[Change] = []
     held: list[Change] = []
@@ -148,7 +152,7 @@ def _sifted(frame: Frame, sieve: Sieve) -> tuple[tuple[Change, ...], tuple[Chang
         if change.urgent:
             accepted.append(change)
             continue
-        on_hold = sieve.lacks_group(change) or change.target in blocked or sieve.holds(slice_of(change))
+        on_hold = sieve.lacks_group(change) or change.target in blocked or sieve.holds(change, place)
         if change.kind is Kind.LICENCE:
             if change.action is Action.CREATE:
                 on_hold = on_hold or not sieve.takes_seat(change.target, change.sku or "")

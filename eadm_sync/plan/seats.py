@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from connectors.contract import Action, Kind, LicenceStock
 from eadm_sync.plan.brakes import Hold
 from eadm_sync.state import tables
+from eadm_sync.state.releases import Releases
 
 Stock = Callable[[str], Sequence[LicenceStock]]
 """Target → its stock of licences; empty where it has none or cannot be asked."""
@@ -22,7 +23,7 @@ def shortages(
     wanted: Mapping[Product, int],
     stock: Stock,
     queued: Mapping[Product, frozenset[str]],
-    released: frozenset[str] = frozenset(),
+    releases: Releases,
 ) -> Iterator[Hold]:
     """A hold for each product that more people shall get than there are free seats.
 
@@ -34,18 +35,18 @@ def shortages(
         wanted: How many people shall get each product in this plan; those who have it are not among them.
         stock: Asked once for each target in which somebody shall get something.
         queued: People with changes of a product in the queue that this plan does not replace.
-        released: Names of holds that somebody let go.
+        releases: Holds that somebody let go.
     """
     for target in sorted({target for target, _ in wanted}):
         for one in stock(target):
             product = target, one.sku
             name = f"{target}.{Kind.LICENCE}.{one.sku}"
-            if one.total is None or product not in wanted or name in released:
+            if one.total is None or product not in wanted:
                 continue
             holders = _holders(connection, product)
             taken = max(one.used, len(holders)) + len(queued.get(product, frozenset()) - holders)
             free = max(one.total - taken, 0)
-            if wanted[product] > free:
+            if wanted[product] > free and not releases.lets(name, wanted[product]):
                 yield Hold(
                     name=name,
                     target=target,

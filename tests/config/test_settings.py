@@ -17,6 +17,8 @@ from eadm_sync.config.settings import (
     Organisation,
     PlanBrake,
     Settings,
+    SliceLimit,
+    SliceLimits,
     SourceSettings,
     StateSettings,
     TargetSettings,
@@ -115,15 +117,26 @@ def test_a_limit_given_in_part_keeps_its_defaults() -> None:
     own = PlanBrake(account=AccountLimits(delete=Limit(max=7)))
     common = Brakes(targets=PlanBrake(account=AccountLimits(delete=Limit(floor=1), disable=Limit(max=3))))
     both = settings(target=own, brakes=common)
-    assert both.limit("ad", "account", "delete") == Limit(max=7, max_fraction=0.02, floor=1)
+    deleted = both.limit("ad", "account", "delete")
+    assert deleted is not None
+    assert (deleted.max, deleted.max_fraction, deleted.floor) == (7, 0.02, 1)
+    assert deleted.by == DEFAULT_LIMITS["account", "delete"].by
     assert both.limit("ad", "account", "disable") == Limit(max=3, max_fraction=0.05, floor=10)
     assert both.limit("ad", "licence", "delete") == DEFAULT_LIMITS["licence", "delete"]
 
 
 def test_a_limit_can_be_lifted_by_name_only() -> None:
-    """`max_fraction: null` lifts the share; that is a decision which stands in the file."""
-    own = PlanBrake(account=AccountLimits(delete=Limit(max_fraction=None)))
-    assert settings(target=own).limit("ad", "account", "delete") is None
+    """`max_fraction: null` lifts the share of the whole, or of a part; each is a decision that stands in the file."""
+    none = SliceLimit(max_fraction=None)
+    some = PlanBrake(account=AccountLimits(delete=Limit(max_fraction=None, by=SliceLimits(unit=none))))
+    every = SliceLimits(unit=none, affiliation=none, rule=none)
+    all_ = PlanBrake(account=AccountLimits(delete=Limit(max_fraction=None, by=every)))
+
+    left = settings(target=some).limit("ad", "account", "delete")
+
+    assert left is not None
+    assert (left.by.limit("unit"), left.by.limit("rule") is None) == (None, False)
+    assert settings(target=all_).limit("ad", "account", "delete") is None
 
 
 def test_settings_are_frozen() -> None:

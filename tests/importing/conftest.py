@@ -18,6 +18,7 @@ from eadm_sync.importing.national_id import NationalId, parse
 from eadm_sync.model import Person
 from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
+from eadm_sync.state.releases import Releases
 
 TODAY = date(2026, 8, 17)
 
@@ -130,7 +131,7 @@ class Installation:
             self.vault,
             now=datetime(2026, 8, 17, 4, tzinfo=UTC),
             today=self.today,
-            released=frozenset(released.split()),
+            releases=Releases(released.split(",")),
         )
 
     def sync(self, released: str = "", **sources: MemorySource) -> Imported:

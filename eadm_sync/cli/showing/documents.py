@@ -71,7 +71,7 @@ def _head(preview: Preview) -> dict[str, Any]:
 def _import_hold(hold: ImportHold) -> dict[str, Any]:
     return {
         "name": hold.brake,
-        "source": hold.brake.rpartition(".")[0],
+        "source": hold.brake.partition(".")[0],
         "count": hold.vanished,
         "population": hold.population,
         "limit": hold.limit,
@@ -83,5 +83,6 @@ def _sources(preview: Preview) -> Iterator[dict[str, Any]]:
     for report in preview.planned.imported.reports:
         out = {name: getattr(report, name) for name in report.__struct_fields__}
         out["hold"], out["units_hold"] = (hold and hold.brake for hold in (report.hold, report.units_hold))
+        out["further_holds"] = [hold.brake for hold in report.further_holds]
         out["error"] = None if report.error is None else str(report.error)
         yield out

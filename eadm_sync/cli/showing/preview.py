@@ -116,7 +116,7 @@ def source_rows(preview: Preview) -> list[tuple[object, ...]]:
             report.vanished,
             report.returned,
             report.quarantined,
-            "unreadable" if report.error else "held" if report.hold or report.units_hold else "read",
+            "unreadable" if report.error else "held" if report.holds else "read",
         )
         for report in preview.planned.imported.reports
     ]
@@ -230,16 +230,26 @@ def _failed(error: SourceError) -> Notice:
 
 
 def _import_hold(hold: ImportHold, config: str) -> Notice:
-    source, _, what = hold.brake.rpartition(".")
-    things = "units" if what == "units" else "people"
+    source = clean(hold.brake.partition(".")[0])
     limit = "" if hold.limit is None else f", by the source's import brake (limit {hold.limit})"
     return Notice(
         False,
-        f"Held: {hold.brake}{limit}: {clean(hold.reason)}. Not written: the absence of {hold.vanished} {things}; "
-        f"they stay exactly as they were, with everything that follows from them. The rest of {clean(source)} goes on. "
-        "If the absences are real, let them go with",
+        f"Held: {clean(hold.brake)}{limit}: {clean(hold.reason)}. {_NOT_WRITTEN[hold.what].format(hold.vanished)}; "
+        f"the rest of {source} goes on. If it is meant, let it go with",
         release_command(hold.brake, config),
     )
+
+
+_STAY = "they stay exactly as they were, with everything that follows from them"
+_NOT_WRITTEN = {
+    "vanished": f"Not written: the absence of {{}} people; {_STAY}",
+    "incomplete": f"Not written: the absence of {{}} people; {_STAY}",
+    "units": f"Not written: the absence of {{}} units; {_STAY}",
+    "new": "Not written: {} new people; they wait",
+    "changed": f"Not written: the changes to {{}} people; {_STAY}",
+    "anomalous": f"Not written: any change to known people; {_STAY}. {{}} would be others: most likely columns or rows "
+    "were shifted",
+}
 
 
 def _hold(hold: Hold, config: str) -> Notice:
@@ -252,12 +262,24 @@ def _hold(hold: Hold, config: str) -> Notice:
         )
     else:
         also = f" Nor is anything else of these people in {target}." if hold.kind is Kind.ACCOUNT else ""
+        where = f", of {_of_part(hold)}," if hold.by else ""
+        why = f"; {hold.reason}" if hold.reason else f"; the limit lets {hold.limit} through"
         text = (
-            f"Held: {clean(hold.name)}: {hold.count} of {hold.population} {hold.kind}s in {target} would be "
-            f"{_DONE[hold.action]}; the limit lets {hold.limit} through. None of them is written.{also} "
+            f"Held: {clean(hold.name)}: {hold.count} of {hold.population} {hold.kind}s in {target}{where} would be "
+            f"{_DONE[hold.action]}{why}. None of them is written.{also} "
             "Everything else goes on. If it is meant, let it go with"
         )
     return Notice(False, text, release_command(hold.name, config))
+
+
+def _of_part(hold: Hold) -> str:
+    """The part of a slice in words."""
+    match hold.by:
+        case "unit":
+            return f"unit {clean(hold.value)} with everything below it"
+        case "affiliation":
+            return f"everybody who is {clean(hold.value)}"
+    return f"all that the rule {clean(hold.value)} gave"
 
 
 _DONE = {
