@@ -122,5 +122,6 @@ def _file_handler(path: Path) -> logging.Handler:
     from logging.handlers import WatchedFileHandler  # noqa: PLC0415 - loads sockets and queues; most commands log none
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o640, exist_ok=True)  # what stands in it is nobody's but the owner's and a log shipper's
     kind = WatchedFileHandler if os.name == "posix" else logging.FileHandler
     return kind(path, encoding="utf-8")

@@ -95,10 +95,14 @@ class Database:
         """A lock that holds across processes and machines, or None where somebody has it (see `locks`).
 
         Raises:
-            StateError: The database cannot be reached.
+            StateError: The database cannot be reached, or the lock's file cannot be opened.
         """
-        with _as_state_error():
-            return try_lock(self.engine, name, holder)
+        try:
+            with _as_state_error():
+                return try_lock(self.engine, name, holder)
+        except OSError as error:
+            who = getpass.getuser()
+            raise StateError(f"{who} cannot use the lock {error.filename}: {error.strerror}") from error
 
     def close(self) -> None:
         """Lets go of all connections."""

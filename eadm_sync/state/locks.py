@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import sys
 from pathlib import Path
 from typing import IO, Protocol
@@ -41,6 +42,7 @@ def try_lock(engine: Engine, name: str, holder: str = "") -> Lock | None:
 
     Raises:
         DBAPIError: The database cannot be reached.
+        OSError: The lock's file cannot be opened.
     """
     if engine.dialect.name == "postgresql":
         return _advisory_lock(engine, name)
@@ -141,7 +143,7 @@ def _file(engine: Engine, name: str) -> Path | None:
 
 
 def _file_lock(path: Path, holder: str) -> _FileLock | None:
-    handle = path.open("a+", encoding="utf-8")
+    handle = os.fdopen(_open_private(path), "a+", encoding="utf-8")
     if not _try_lock(handle.fileno()):
         handle.close()
         return None
@@ -151,14 +153,25 @@ def _file_lock(path: Path, holder: str) -> _FileLock | None:
     return _FileLock(handle)
 
 
+def _open_private(path: Path) -> int:
+    """Opens a file that is only its owner's: whoever can open it, if only to read, can lock it and keep all others out.
+
+    What root makes belongs to the folder's owner, as with SQLite's own files: one command by hand must not keep the
+    daemon from its locks.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    if sys.platform != "win32" and os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
+
+
 if sys.platform == "win32":
     import msvcrt
 
     _LOCKED_BYTE = 0x7FFF_FFFF  # far behind the holder's words, so that others can read them
 
     def _try_lock(descriptor: int) -> bool:
-        import os  # noqa: PLC0415 - only here
-
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,12 @@ def test_a_traceback_is_masked_too(tmp_path: Path):
 
     (event,) = events(file)
     assert "value *********** is too long" in event["exception"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have other rights there")
+def test_a_log_file_is_not_everybodys(tmp_path: Path):
+    """It tells who is employed, by their ids."""
+    assert to_file(tmp_path).stat().st_mode & 0o777 == 0o640
 
 
 def test_libraries_are_heard_from_warnings_on(tmp_path: Path):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from sqlalchemy import insert, update
 
 from eadm_sync.app.context import complete_metadata, open_context
@@ -160,7 +161,35 @@ def test_status_says_that_all_is_well(shell: Shell) -> None:
     ended = shell("status")
     assert "people: 6" in ended.out
     assert "directory\t6\t0" in ended.out
-    assert "all is well" in ended.out
+    assert "no daemon runs" in ended.out  # none ever did, and somebody tries things by hand
+    assert ended.code == 0
+
+    config = Path("config.yaml")
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    config.write_text(yaml.safe_dump({**settings, "schedule": {}}), encoding="utf-8")
+    assert "all is well" in shell("status").out
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(
+    ("role", "code"),
+    [
+        (None, 1),
+        ("worker", 1),  # it delivers, and does nothing of the schedule
+        ("standby", 0),  # it leads in a moment
+        ("leader", 0),
+    ],
+)
+def test_status_says_that_nobody_does_what_is_on_the_schedule(shell: Shell, role: str | None, code: int) -> None:
+    """Where a daemon was, and ended in good order, its jobs would be missed in silence."""
+    now = SystemClock().now().isoformat()
+    alter(insert(tables.jobs).values(name="sync", schedule="", started_at=now, finished_at=now, status="done"))
+    if role is not None:
+        alter(insert(tables.daemons).values(name="h:1", role=role, version="1", started_at=now, seen_at=now))
+
+    ended = shell("status")
+
+    assert (ended.code, "no daemon runs" in ended.out) == (code, bool(code))
 
 
 @pytest.mark.usefixtures("refused")

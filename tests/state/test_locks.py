@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections.abc import Iterator
 from multiprocessing.synchronize import Event
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from eadm_sync.errors import StateBusy
+from eadm_sync.errors import StateBusy, StateError
 from eadm_sync.state.database import Database, open_for_writing
 
 KILL = """
@@ -47,6 +48,26 @@ def hold(url: str, held: Event) -> None:
         held.set()
         time.sleep(60)
         lock.release()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have other rights there")
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_lock_is_a_file_of_its_owner_alone(database: Database, tmp_path: Path):
+    """Whoever may read a file may lock it, and nothing would be planned or delivered any more."""
+    lock = database.try_lock("leader", "me")
+
+    assert lock
+    assert (tmp_path / "state.db.leader.lock").stat().st_mode & 0o777 == 0o600
+    lock.release()
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_lock_that_cannot_be_opened_is_a_fault_of_the_state(database: Database, tmp_path: Path):
+    """Says which file, so that somebody can put it right."""
+    (tmp_path / "state.db.leader.lock").mkdir()
+
+    with pytest.raises(StateError, match=r"cannot use the lock .*state\.db\.leader\.lock"):
+        database.try_lock("leader")
 
 
 def test_a_lock_has_one_holder(database: Database):

@@ -107,19 +107,7 @@ def _advice(found: Status) -> Iterator[Advice]:
     if found.last is not None:
         yield from _advice_on_run(found.last)
     yield from _advice_on_queue(found)
-    for job in found.jobs:
-        if job.status in {"failed", "incomplete", "interrupted"}:
-            why = f": {clean(job.error)}" if job.error else ""
-            see = f"; see 'eadm-sync report {clean(job.run_id)}'" if job.run_id else ""
-            yield Advice(FAILED, f"the job {clean(job.name)} ended {clean(job.status)}{why}{see}")
-    alive = any(one.is_alive for one in found.daemons)
-    for daemon in found.daemons:
-        if not daemon.is_alive:
-            rest = "another one goes on" if alive else "no other one is there: start it again"
-            yield Advice(
-                DONE if alive else FAILED,
-                f"the daemon {clean(daemon.name)} has said nothing since {clean(daemon.seen_at)}; {rest}",
-            )
+    yield from _advice_on_jobs(found)
     if found.quarantined:
         yield Advice(DONE, "some of what the sources hold was left out: 'eadm-sync quarantine list' says what and why")
 
@@ -146,6 +134,27 @@ def _advice_on_queue(found: Status) -> Iterator[Advice]:
             why = f" ({clean(stopped)})" if stopped else ""
             by = "a daemon delivers" if any(each.is_alive for each in found.daemons) else "'eadm-sync deliver' delivers"
             yield Advice(FAILED if stopped else DONE, f"{going} on the way to {target}{why}: {by} what is due")
+
+
+def _advice_on_jobs(found: Status) -> Iterator[Advice]:
+    for job in found.jobs:
+        if job.status in {"failed", "incomplete", "interrupted", "missed"}:
+            why = f": {clean(job.error)}" if job.error else ""
+            see = f"; see 'eadm-sync report {clean(job.run_id)}'" if job.run_id else ""
+            yield Advice(FAILED, f"the job {clean(job.name)} ended {clean(job.status)}{why}{see}")
+    alive = any(one.is_alive for one in found.daemons)
+    for daemon in found.daemons:
+        if not daemon.is_alive:
+            rest = "another one goes on" if alive else "no other one is there: start it again"
+            yield Advice(
+                DONE if alive else FAILED,
+                f"the daemon {clean(daemon.name)} has said nothing since {clean(daemon.seen_at)}; {rest}",
+            )
+    if found.jobs and not any(one.is_alive and one.role != "worker" for one in found.daemons):
+        # Where there never was one, somebody may well be about to try things by hand first.
+        ever = any(job.started_at is not None for job in found.jobs)
+        undone = "no daemon runs, so nothing of the schedule is done: 'eadm-sync run' starts one"
+        yield Advice(FAILED if ever else DONE, undone)
 
 
 def _advice_on_run(last: LastRun) -> Iterator[Advice]:
