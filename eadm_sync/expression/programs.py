@@ -258,7 +258,7 @@ def split_clauses(text: str) -> list[tuple[str, nodes.Expr]]:
     """The operands that a condition's outermost and/or put together, each with its text."""
     clauses = list(_leaves(parse_expression(text, Origin(""))))
     joints = token_starts(text, _SPLIT_WORDS)
-    firsts = [_first_offset(node) for node in clauses]
+    firsts = [first_offset(node) for node in clauses]
     texts: list[str] = []
     for position, first in enumerate(firsts):
         before = max((joint for joint in joints if joint < first), default=None)
@@ -280,7 +280,7 @@ def _leaves(node: nodes.Expr) -> Iterator[nodes.Expr]:
             yield current
 
 
-def _first_offset(node: nodes.Node) -> int:
+def first_offset(node: nodes.Node) -> int:
     """Where a node's text begins: the least offset in it, since a filter's node stands at the filter's name."""
     return min(part.lineno for part in [node, *node.find_all(nodes.Node)] if part.lineno is not None)
 

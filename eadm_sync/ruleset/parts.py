@@ -15,8 +15,10 @@ from eadm_sync.config.problems import did_you_mean
 from eadm_sync.config.yaml import Document, Path
 from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import Condition, Namespace, Origin, Scope, Typed, all_of, check_template, compile_condition
+from eadm_sync.expression.programs import first_offset
 from eadm_sync.expression.scope import BOOL, LIST, NUMBER, TEXT
 from eadm_sync.ruleset.code import build_function, text_code, wrong_constant, wrong_type
+from eadm_sync.ruleset.containers import unescaped
 from eadm_sync.ruleset.document import AccountEntry, GroupEntry, LicenceEntry
 from eadm_sync.ruleset.entries import Entry, origin_of, texts_in, value_at
 from eadm_sync.ruleset.scopes import Words, condition_scope, rule_scope
@@ -120,6 +122,10 @@ class Parts:
         container = self._template(entry, scope, text, "container")
         if container is not None and container.sensitive:
             self._note(entry, "a container cannot be encrypted, so no sensitive field may go into it", "container")
+        for node in unescaped(text) if container is not None else ():
+            message = "what a record says can hold a comma, which would make another container of it"
+            hint = "put '| dn' behind it, as in OU={{ affiliation.unit.name | dn }}"
+            self.problems.append(entry.origin("container").problem(first_offset(node), message, hint))
         return container
 
     def _attributes(

@@ -18,7 +18,7 @@ groups:
   - rule: members
     target: ad
     name: "U-{{ affiliation.unit.code }}"
-    container: "OU={{ affiliation.unit.parent.name }}"
+    container: "OU={{ affiliation.unit.parent.name | dn }}"
     attributes: {info: "{{ affiliation.unit.name }}"}
 """
 KARI, OLA = "1;Kari;Li;employee;11", "2;Ola;Li;employee;11"

@@ -87,6 +87,10 @@ def test_problems_of_all_files_come_at_once(refused: Refused):
         ("ruleset: a\nidentifiers: {u: {candidates: ['{{ person.national_id }}{{ n }}']}}\n", "sensitive field"),
         ("ruleset: a\ngroups: [{rule: r, target: ad, name: '{{ person.national_id }}'}]\n", "no sensitive field"),
         ("ruleset: a\naccounts: [{rule: r, target: google, container: '{{ person.national_id }}'}]\n", "no sensitive"),
+        (
+            "ruleset: a\ngroups: [{rule: r, target: ad, name: x, container: 'OU={{ affiliation.unit.name }},DC=x'}]\n",
+            "2:59: groups[0].container: what a record says can hold a comma",
+        ),
         ("ruleset: a\nlicences: [{rule: r, target: ad, sku: x, from: 01.09.2026}]\n", "must be a date: YYYY-MM-DD"),
         ("ruleset: a\nlicences: [{rule: r, target: ad, sku: x, until: 20260901}]\n", "must be a date: YYYY-MM-DD"),
         (
