@@ -176,7 +176,10 @@ def note_renamed_group(desired: DesiredGroup, known: KnownGroup, others: Contain
 
 
 def stop_person(person_id: str, known: Known) -> tuple[Change, ...]:
-    """The disabling of all that somebody can use, ahead of everything else; nothing begins its retention with it."""
+    """The disabling of all that somebody can use, ahead of everything else; whoever is signed in is signed out.
+
+    No retention begins with it: the rules may still give the accounts.
+    """
     return tuple(
         Change(
             account.target,
@@ -186,6 +189,7 @@ def stop_person(person_id: str, known: Known) -> tuple[Change, ...]:
             rule=account.rule,
             reason="stopped",
             urgent=True,
+            revokes=True,
         )
         for account in known.accounts.values()
         if account.enabled

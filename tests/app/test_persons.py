@@ -1,4 +1,4 @@
-"""Orders about single people: stopped, let back in, kept for longer."""
+"""Orders about single people, and what sources say of one: a leave, a death."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ accounts:
   - {rule: b, target: web, attributes: {name: "{{ person.given_name }}"}}
 groups:
   - {rule: g, target: ad, name: "u-{{ affiliation.unit.code }}"}
-lifecycle: {grace_days: 3}
+lifecycle:
+  grace_days: 3
+  leave: {unpaid: disable, military: strip}
 """
 
 
@@ -50,7 +52,9 @@ class Office:
 
     def people(self, *rows: str) -> None:
         """Writes the source: "1;Kari;11;2026-01-01;2026-08-31"."""
-        (self.folder / "people.csv").write_text("\n".join(["number;given;unit;start;end", *rows, ""]), encoding="utf-8")
+        columns = "number;given;unit;start;end;leave;died"
+        lines = [row + ";" * (columns.count(";") - row.count(";")) for row in rows]
+        (self.folder / "people.csv").write_text("\n".join([columns, *lines, ""]), encoding="utf-8")
 
     def on(self, day: date) -> None:
         """Sets the clock to the morning of a day."""
@@ -66,6 +70,13 @@ class Office:
             queue = self.context.queue
             found = [queue.list(connection, None, state, subject, 500) for state in (State.WAITING, State.READY)]
         return [item for items in found for item in items]
+
+    def members(self, target: str = "ad") -> set[str | None]:
+        """Everybody who is in a group."""
+        with self.context.make_target(target) as opened:
+            owners = {one.anchor: one.owner for one in opened.read(Kind.ACCOUNT) if isinstance(one, RemoteObject)}
+            found = [one for one in opened.read(Kind.MEMBERSHIP) if isinstance(one, RemoteObject) and not one.deleted]
+        return {owners[one.account or ""] for one in found}
 
     def enabled(self, target: str = "ad") -> dict[str | None, bool | None]:
         """Person → whether their account is enabled, as the target itself says."""
@@ -93,6 +104,7 @@ def office(tmp_path: Path) -> Office:
                         "from": "people",
                         "key": "{{ row.number }}",
                         "given_name": "{{ row.given }}",
+                        "deceased": "{{ row.died }}",
                     },
                     "affiliations": {
                         "from": "people",
@@ -102,6 +114,7 @@ def office(tmp_path: Path) -> Office:
                         "unit": "{{ row.unit }}",
                         "start": "{{ row.start }}",
                         "end": "{{ row.end }}",
+                        "leave": "{{ row.leave }}",
                     },
                     "units": {"from": "units", "code": "{{ row.code }}"},
                 },
@@ -336,3 +349,72 @@ def test_a_narrow_plan_leaves_everybody_else_to_the_next_run(office: Office):
         names = [one.attributes["name"] for one in opened.read(Kind.GROUP) if isinstance(one, RemoteObject)]
     assert "unit-11" in names
     assert office.sync().enqueued == 0
+
+
+RELEASED = frozenset({"ad.account.disable", "web.account.disable"})
+"""This office's brake lets no account be disabled; these tests are not about that."""
+
+
+def test_who_has_died_is_disabled_at_once_and_kept_for_retention(office: Office):
+    """Without the three days of grace; a source that takes it back gives everything back."""
+    office.people("1;Kari;11;2026-01-01;;;ja", "2;Ola;11;2026-01-01;")
+    office.sync(released=RELEASED, reason="known")
+    dead = office.enabled("ad")
+    with office.context.reading() as database, database.read() as connection:
+        days = set(connection.scalars(select(tables.known_accounts.c.deactivated_on)))
+
+    office.people("1;Kari;11;2026-01-01;", "2;Ola;11;2026-01-01;")
+    office.sync()
+
+    assert dead == {"hr:1": False, "hr:2": True}
+    assert days == {None, "2026-08-17"}
+    assert office.enabled("ad") == {"hr:1": True, "hr:2": True}
+
+
+@pytest.mark.parametrize(
+    ("code", "enabled", "members"),
+    [
+        # disabled, with all groups
+        ("unpaid", False, {"hr:1", "hr:2"}),
+        # enabled, without groups
+        ("military", True, {"hr:2"}),
+        # nothing changes
+        ("other", True, {"hr:1", "hr:2"}),
+    ],
+)
+def test_a_leave_does_what_the_ruleset_says_and_is_undone_at_its_end(
+    office: Office, code: str, enabled: bool, members: set[str]
+):
+    """The account is not deactivated meanwhile: no retention begins."""
+    office.people(f"1;Kari;11;2026-01-01;;{code}", "2;Ola;11;2026-01-01;")
+    office.sync(released=RELEASED, reason="known")
+    on_leave = office.enabled("ad"), office.members("ad")
+    with office.context.reading() as database, database.read() as connection:
+        days = set(connection.scalars(select(tables.known_accounts.c.deactivated_on)))
+    assert office.sync().enqueued == 0
+
+    office.people("1;Kari;11;2026-01-01;", "2;Ola;11;2026-01-01;")
+    office.sync()
+
+    assert on_leave == ({"hr:1": enabled, "hr:2": True}, members)
+    assert days == {None}
+    assert (office.enabled("ad"), office.members("ad")) == ({"hr:1": True, "hr:2": True}, {"hr:1", "hr:2"})
+
+
+def test_orders_work_on_postgresql_too(office: Office, postgresql_url: str):
+    """The same on the other database: stop, resume, extend and its end."""
+    path = office.folder / "config.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("sqlite:///state.db", postgresql_url), encoding="utf-8")
+    for target in ("ad.db", "web.db"):
+        (office.folder / target).unlink()
+    office.sync()
+
+    stopped = persons.stop(office.context, "hr:1", "lost laptop")
+    disabled = office.enabled("ad")
+    resumed = persons.resume(office.context, "hr:1", "found again")
+    persons.extend(office.context, "hr:1", date(2026, 9, 20), "exam")
+    ended = persons.end_extension(office.context, "hr:1", "no exam")
+
+    assert (stopped.is_complete, resumed.is_complete, ended.is_complete) == (True, True, True)
+    assert disabled == {"hr:1": False, "hr:2": True}
+    assert office.enabled("ad") == {"hr:1": True, "hr:2": True}

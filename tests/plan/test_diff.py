@@ -86,6 +86,7 @@ def test_a_stop_disables_what_is_enabled_and_nothing_else():
     (change,) = stop_person("hr:1", known)
 
     assert (change.target, change.action, change.urgent, change.deactivates) == ("ad", Action.DISABLE, True, False)
+    assert change.revokes
     assert stop_person("hr:1", known.disabled()) == ()
 
 
