@@ -35,20 +35,24 @@ class Audited(Change, frozen=True, omit_defaults=True):
     deactivated_on: date | None = None
 
 
-def audited(change: Change, before: Image, after: Image) -> Audited:
+def audited(change: Change, before: Image, after: Image) -> Change:
     """What is kept of a change to an object that was known as `before` and now is as `after`.
 
-    An account or group that is not there any more has no `after`, one that is new no `before`.
+    An account or group that is not there any more has no `after`, one that is new no `before`. Of a membership, a
+    nesting or a licence the change itself tells all.
     """
+    if change.kind not in _OBJECTS:
+        return change
+    known = after or before
     fields = {name: getattr(change, name) for name in Change.__struct_fields__}
-    if change.kind in _OBJECTS:
-        known = after or before
-        fields["attributes"] = _differences(before, after)
-        fields["container"] = _move(before, after)
-        fields["anchor"] = known.anchor if known else None
-    if change.action is Action.DISABLE and isinstance(after, KnownAccount):
-        fields["deactivated_on"] = after.deactivated_on
-    return Audited(**fields)
+    fields["attributes"] = _differences(before, after)
+    fields["container"] = _move(before, after)
+    disabled = after if change.action is Action.DISABLE and isinstance(after, KnownAccount) else None
+    return Audited(
+        **fields,
+        anchor=known.anchor if known else None,
+        deactivated_on=disabled.deactivated_on if disabled else None,
+    )
 
 
 _OBJECTS = (Kind.ACCOUNT, Kind.GROUP)
