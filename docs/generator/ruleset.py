@@ -14,7 +14,14 @@ from docs.generator.settings import Section, Sections
 from eadm_sync.expression import FILTERS, TESTS, Scope, Type
 from eadm_sync.expression.filters import DEFAULT_DOC, Filter
 from eadm_sync.ruleset.schema import ruleset_schema
-from eadm_sync.ruleset.scopes import Words, candidate_scope, condition_scope, deactivation_scope, rule_scope
+from eadm_sync.ruleset.scopes import (
+    Words,
+    alias_scope,
+    candidate_scope,
+    condition_scope,
+    deactivation_scope,
+    rule_scope,
+)
 from eadm_sync.ruleset.tables import Table
 from eadm_sync.ruleset.vocabulary import TargetWords, Vocabulary
 
@@ -87,6 +94,7 @@ def scopes() -> dict[str, Scope]:
         "condition": conditions,
         "candidate": candidate_scope(words()),
         "deactivation": deactivation_scope(words(), VOCABULARY.targets["ad"]),
+        "alias": alias_scope(VOCABULARY.targets["ad"], {}),
         **rules,
     }
 
@@ -134,6 +142,7 @@ LOOSE = (
     Readable("target", "a target", False, "In rules: the variables that the configuration gives the rule's target."),
     Readable("n", "text", False, "In candidates of identifiers: 2, 3, 4 …, as the candidate is tried again."),
     Readable("username", "text", True, "In rules: the identifier of that name, as any name under `identifiers`."),
+    Readable("former", "text", False, "In the form of an alias: the former value."),
     Readable("deactivated_on", "a date", False, "Under `lifecycle.deactivation`: the day of the deactivation."),
     Readable("delete_on", "a date", False, "Under `lifecycle.deactivation`: the day from which it may be deleted."),
     Readable("jobs", "a table", False, "Everywhere: the lookup table of that name, as any name under `tables`."),

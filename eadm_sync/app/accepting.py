@@ -122,6 +122,7 @@ def accept(
     left_groups = [frame for frame in plan.groups if moved.touches(frame)]
     _note_people(connection, made, looked_at.keys(), {*left_out, *taken_up, *orphans, *_members(left_groups)})
     store(connection, _allocated(made, moved), context.clock.now().isoformat())
+    _note_formers(connection, made, moved)
     _note_plan(context, connection, made, plan_id, run_id, reason)
     return Accepted(enqueued, superseded, len(left_out) + len(left_groups) + len(overtaken))
 
@@ -248,6 +249,14 @@ def _note_people(connection: Connection, made: Planned, looked_at: Iterable[str]
     settled = set(connection.scalars(select(people.id).where(people.pending.is_(True)))) & set(looked_at) - again
     bulk.update(connection, tables.people, ("pending",), ("id",), ((False, person_id) for person_id in sorted(settled)))
     bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(again)))
+
+
+def _note_formers(connection: Connection, made: Planned, moved: _Moved) -> None:
+    """Keeps what accounts lose and have as aliases from now on; one that is lost a second time counts anew."""
+    day = made.plan.basis.today.isoformat()
+    rows = ((*former, day) for former in made.plan.formers if former.person not in moved.people)
+    columns = ("person_id", "target", "attribute", "value", "since")
+    bulk.upsert(connection, tables.former_values, columns, rows)
 
 
 def _allocated(made: Planned, moved: _Moved) -> Iterator[tuple[str, str, str]]:

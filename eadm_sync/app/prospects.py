@@ -19,6 +19,7 @@ from eadm_sync.desired import Desired, Explanation
 from eadm_sync.desired import Value as PlainValue
 from eadm_sync.lifecycle import Standing, delete_on, standing
 from eadm_sync.model import Orders, Person
+from eadm_sync.plan.aliases import with_aliases
 from eadm_sync.plan.change import Change, Place, Value
 from eadm_sync.plan.deactivated import all_deactivated
 from eadm_sync.plan.diff import diff_person, stop_person
@@ -143,9 +144,10 @@ def prospects(
             for name, value in attributes.items()
         }
 
+    kept, _ = with_aliases(person.id, desired.without(faults), known, context.ruleset.lifecycle.aliases, day)
     others = diff_person(
         person.id,
-        desired.without(faults),
+        kept,
         known.without(faults),
         stand,
         seal=seal,

@@ -209,7 +209,7 @@ def _forget(context: Context, database: Database, due: Sequence[Purgeable], *, r
             )  # overwrites what is deleted; it is only unlinked else
         _reserve_names(context, connection, ids)
         _forget_records(connection, ids)
-        for table in (tables.identifiers, tables.person_orders, tables.recycled_accounts):
+        for table in (tables.identifiers, tables.person_orders, tables.recycled_accounts, tables.former_values):
             bulk.delete(connection, table, ("person_id",), ((person,) for person in ids))
         bulk.delete(connection, tables.people, ("id",), ((person,) for person in ids))
         _forget_items(context, connection, ids)

@@ -17,6 +17,7 @@ from eadm_sync.desired import Value as PlainValue
 from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import NO_ORDERS, Standing, first_after, standing
 from eadm_sync.model import Affiliation, Orders, Person, Sealed
+from eadm_sync.plan.aliases import Former, alias_days, with_aliases
 from eadm_sync.plan.brakes import Cell, Limit, Slice, cell_of, judge
 from eadm_sync.plan.change import NOWHERE, Change, PersonFrame, Place, Value
 from eadm_sync.plan.deactivated import Deactivated, all_deactivated
@@ -147,6 +148,7 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
         overtaken=tuple(groups.overtaken),
         renamed=maker.renamed,
         lost=maker.lost,
+        formers=tuple(maker.formers),
         orders=dict(inputs.orders),
         uses=braked.uses,
         is_whole=inputs.only is None,
@@ -169,6 +171,7 @@ class _Maker:
         self.due: dict[str, date | None] = {}
         self.renamed = Renamed()
         self.lost = Lost()
+        self.formers: list[Former] = []
         self.groups = Groups(inputs.ruleset, inputs.words, self.renamed)
         self.licences: Counter[Product] = Counter()
         self._made: list[tuple[Person, PersonFrame]] = []
@@ -235,9 +238,15 @@ class _Maker:
         desired, known, is_served = self._without_impossible(person.id, desired, known)
         self.groups.add(desired.groups, person.id)
         note_renamed(person.id, desired, known, self.renamed)
+        desired, formers = with_aliases(person.id, desired, known, self.settings.aliases, self.today)
+        self.formers += formers
         overlap = overlapped(desired, known, stand, self._terms, self.today)
         overlap.note(person.id, self.lost)
-        turning_days = (*retirement_days(overlap.known, desired, self.settings), *overlap.turning_days())
+        turning_days = (
+            *retirement_days(overlap.known, desired, self.settings),
+            *overlap.turning_days(),
+            *alias_days(desired, known, formers, self.settings.aliases, self.today),
+        )
         due = first_after(self.today, (stand.next_change, *turning_days))
         self.due[person.id] = due if is_served else self.today
         return diff_person(

@@ -12,6 +12,7 @@ import msgspec
 
 from connectors.contract import Action, Kind
 from eadm_sync.model import Orders
+from eadm_sync.plan.aliases import Former
 from eadm_sync.plan.brakes import Hold, Sieve, Slice
 from eadm_sync.plan.change import NOWHERE, Change, Frame, GroupFrame, PersonFrame
 from eadm_sync.plan.spool import Spool
@@ -80,6 +81,7 @@ class Plan(msgspec.Struct):
         overtaken: (target, key) of groups that are as they shall be: changes of them in the queue, if there are any,
             are out of date.
         renamed: What is known by a rule that has another name now; no change to a target.
+        formers: Values that accounts lose and keep as aliases, to be written down with the plan.
         lost: Since when people have what is kept for them though nothing gives it any more; no change to a target.
         orders: What was ordered about people when it was made, by id.
         uses: How far each limit was used.
@@ -99,6 +101,7 @@ class Plan(msgspec.Struct):
     overtaken: tuple[tuple[str, str], ...] = ()
     renamed: Renamed = msgspec.field(default_factory=Renamed)
     lost: Lost = msgspec.field(default_factory=Lost)
+    formers: tuple[Former, ...] = ()
     orders: dict[str, Orders] = {}
     uses: tuple[Use, ...] = ()
     is_whole: bool = True

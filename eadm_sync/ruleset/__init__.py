@@ -5,6 +5,7 @@ from eadm_sync.ruleset.naming import candidates, fits
 from eadm_sync.ruleset.organisation import Organisation
 from eadm_sync.ruleset.rules import (
     AccountRule,
+    Alias,
     Deactivation,
     Form,
     GroupRule,
@@ -20,6 +21,7 @@ from eadm_sync.ruleset.vocabulary import TargetWords, Vocabulary
 
 __all__ = [
     "AccountRule",
+    "Alias",
     "Deactivation",
     "Form",
     "GroupRule",

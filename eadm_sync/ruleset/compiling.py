@@ -6,14 +6,25 @@ import ast
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from eadm_sync.config.problems import did_you_mean
 from eadm_sync.errors import Problem
 from eadm_sync.expression import Typed, all_of
 from eadm_sync.ruleset.code import build_function, mapping, value_code
-from eadm_sync.ruleset.document import AccountEntry, DeactivationEntry, IdentifierEntry, LicenceEntry
+from eadm_sync.ruleset.document import AccountEntry, AliasEntry, DeactivationEntry, IdentifierEntry, LicenceEntry
 from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.group_compiling import GroupCompiler
-from eadm_sync.ruleset.rules import AccountRule, Candidate, Deactivation, Form, IdentifierRule, LicenceRule, Part, Value
-from eadm_sync.ruleset.scopes import BASE, Words, candidate_scope, deactivation_scope, identifier_local
+from eadm_sync.ruleset.rules import (
+    AccountRule,
+    Alias,
+    Candidate,
+    Deactivation,
+    Form,
+    IdentifierRule,
+    LicenceRule,
+    Part,
+    Value,
+)
+from eadm_sync.ruleset.scopes import BASE, Words, alias_scope, candidate_scope, deactivation_scope, identifier_local
 
 
 class Compiler(GroupCompiler):
@@ -94,6 +105,31 @@ class Compiler(GroupCompiler):
             revokes_sessions=given.revoke_sessions,
             content=self._content(given, given.model_dump()),
             make=build_function("deactivation", scope.parameters, result, (), self.namespace),
+        )
+
+    def alias(self, entry: Entry, word: str, given: AliasEntry) -> Alias | None:
+        """Compiles which former values accounts of one target keep; None where something is wrong."""
+        before = len(self.problems)
+        target = self._target(entry, word)
+        for key, name in (("attribute", given.attribute), ("of", given.of)):
+            if target.attributes and name not in target.attributes:
+                hint = did_you_mean(name, target.attributes)
+                self._note(entry, f"unknown attribute '{name}'", key, hint=hint)
+        if target.attributes.get(given.attribute, "list") != "list":
+            self._note(entry, f"'{given.attribute}' holds one value, and there can be many", "attribute")
+        if target.attributes.get(given.of, "str") != "str":
+            self._note(entry, f"'{given.of}' must hold one text", "of")
+        form = self._template(entry, alias_scope(target, self.words.fold), given.form, "form")
+        if form is not None and "former" not in form.reads:
+            self._note(entry, "reads no 'former', so all former values would be one", "form")
+        if form is None or len(self.problems) > before:
+            return None
+        return Alias(
+            attribute=given.attribute,
+            of=given.of,
+            keep_days=given.keep_days,
+            content=self._content(given, given.model_dump()),
+            render=build_function("alias", ("former",), form.code, (), self.namespace),
         )
 
     def identifier(self, word: str, entry: Entry, given: IdentifierEntry) -> IdentifierRule | None:

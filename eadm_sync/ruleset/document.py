@@ -229,6 +229,23 @@ class DeactivationEntry(_Entry):
     )
 
 
+class AliasEntry(_Entry):
+    """An account attribute in which former values of another stay, so that old addresses still reach whoever had them.
+
+    A former value stands there beside what rules put into the attribute. Whether anybody else could be given it is a
+    matter of `identifiers`: a name that was given once is never given to another person.
+    """
+
+    attribute: StrictStr = Field(description="The attribute they stand in; one of many values.")
+    of: StrictStr = Field(description="The attribute whose former values they are.")
+    keep_days: Days | None = Field(
+        None, description="For how many days after they were replaced; null, and where left out: for ever."
+    )
+    form: Text = Field(
+        "{{ former }}", description="Template of what stands there; `former` is the former value, `target` can be read."
+    )
+
+
 class LifecycleEntry(_Entry):
     """How long before and after an affiliation accounts live, in days."""
 
@@ -258,6 +275,9 @@ class LifecycleEntry(_Entry):
         "licences.",
     )
     leave_default: OnLeave = Field("keep", description="The same for all other leave codes.")
+    aliases: dict[Text, Annotated[list[AliasEntry], Field(min_length=1)]] = Field(
+        {}, description="By target: which former values an account keeps when its person is renamed."
+    )
     deactivation: dict[Text, DeactivationEntry] = Field(
         {},
         description="By target: what a deactivated account looks like. In a target left out it is disabled, and "

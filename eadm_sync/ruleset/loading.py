@@ -22,10 +22,11 @@ from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import names_of
 from eadm_sync.ruleset.code import build_function
 from eadm_sync.ruleset.compiling import Compiler
-from eadm_sync.ruleset.document import RESERVED, DeactivationEntry, RulesetFile
+from eadm_sync.ruleset.document import RESERVED, AliasEntry, DeactivationEntry, RulesetFile
 from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.rules import (
     AccountRule,
+    Alias,
     Deactivation,
     IdentifierRule,
     LicenceRule,
@@ -351,8 +352,34 @@ class _Loader:
         settings = given[0].content.lifecycle if given else None
         if settings is None:
             return LifecycleSettings()
-        days = settings.model_dump(exclude={"deactivation"})
-        return LifecycleSettings(**days, deactivation=self._deactivation(given[0], settings.deactivation, compiler))
+        days = settings.model_dump(exclude={"deactivation", "aliases"})
+        return LifecycleSettings(
+            **days,
+            deactivation=self._deactivation(given[0], settings.deactivation, compiler),
+            aliases=self._aliases(given[0], settings.aliases, compiler),
+        )
+
+    def _aliases(
+        self, file: _File, given: Mapping[str, Sequence[AliasEntry]], compiler: Compiler
+    ) -> dict[str, tuple[Alias, ...]]:
+        found: dict[str, tuple[Alias, ...]] = {}
+        for target, entries in given.items():
+            if not self._is_target(file, ("lifecycle", "aliases", target), target):
+                continue
+            compiled = []
+            for position, one in enumerate(entries):
+                path = ("lifecycle", "aliases", target, position)
+                entry = Entry(file.document, path, f"{file.content.ruleset}/aliases of {target}")
+                compiled.append(compiler.alias(entry, target, one))
+            found[target] = tuple(alias for alias in compiled if alias is not None)
+        return found
+
+    def _is_target(self, file: _File, path: tuple[str | int, ...], target: str) -> bool:
+        if target in self._vocabulary.targets:
+            return True
+        hint = did_you_mean(target, self._vocabulary.targets)
+        self._note(file, path, f"unknown target '{target}'", hint=hint, key=True)
+        return False
 
     def _deactivation(
         self, file: _File, given: Mapping[str, DeactivationEntry], compiler: Compiler
@@ -360,14 +387,7 @@ class _Loader:
         found: dict[str, Deactivation] = {}
         for target, recipe in given.items():
             path = ("lifecycle", "deactivation", target)
-            if target not in self._vocabulary.targets:
-                self._note(
-                    file,
-                    path,
-                    f"unknown target '{target}'",
-                    hint=did_you_mean(target, self._vocabulary.targets),
-                    key=True,
-                )
+            if not self._is_target(file, path, target):
                 continue
             entry = Entry(file.document, path, f"{file.content.ruleset}/deactivation of {target}")
             if compiled := compiler.deactivation(entry, target, recipe):

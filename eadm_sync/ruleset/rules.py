@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -245,6 +245,25 @@ class Deactivation:
 
 
 @dataclass(frozen=True, slots=True)
+class Alias:
+    """That former values of one account attribute stand in another one.
+
+    Attributes:
+        attribute: The one they stand in, a list.
+        of: The one they are of.
+        keep_days: For how long after they were replaced; None: for ever.
+        content: All that it says, as `Part.content`.
+        render: Makes of a former value what is to stand there.
+    """
+
+    attribute: str
+    of: str
+    keep_days: int | None = None
+    content: object = field(default=None, repr=False)
+    render: Callable[[str], str] = field(default=str, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class LifecycleSettings:
     """How long accounts live around an affiliation; all in days.
 
@@ -259,6 +278,7 @@ class LifecycleSettings:
         leave: What is done while an affiliation has a leave code, by code.
         leave_default: The same for all other codes.
         deactivation: What becomes of deactivated accounts, by target; in others they are disabled and stripped.
+        aliases: Which former values accounts keep, by target.
     """
 
     create_days_before_start: int = 14
@@ -271,6 +291,7 @@ class LifecycleSettings:
     leave: Mapping[str, OnLeave] = field(default_factory=dict)
     leave_default: OnLeave = "keep"
     deactivation: Mapping[str, Deactivation] = field(default_factory=dict)
+    aliases: Mapping[str, Sequence[Alias]] = field(default_factory=dict)
 
     @property
     def strips(self) -> bool:

@@ -91,6 +91,12 @@ def deactivation_scope(words: Words, target: TargetWords) -> Scope:
     return Scope(("person", *days), {**common, **days, "target": _target(target)}, fold=words.fold)
 
 
+def alias_scope(target: TargetWords, fold: Mapping[str, str]) -> Scope:
+    """What the template of an alias can read."""
+    variables = {"former": Variable(TEXT, parameter("former")), "target": _target(target)}
+    return Scope(("former",), variables, fold=fold)
+
+
 def _common(words: Words) -> dict[str, Variable]:
     vocabulary = words.vocabulary
     unit = _unit_type(vocabulary.unit_extra)

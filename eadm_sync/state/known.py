@@ -86,6 +86,7 @@ class Known(msgspec.Struct):
         licences: (target, sku) → rule.
         lost: What nothing gives any more, as far as it was kept → the day on which a plan first found that.
         recycled: By target, accounts that were deleted and that the target may still have in its recycle bin.
+        formers: (target, attribute) → what an account held there before → the day on which a plan replaced it.
     """
 
     accounts: dict[str, KnownAccount] = {}
@@ -93,6 +94,7 @@ class Known(msgspec.Struct):
     licences: dict[tuple[str, str], str] = {}
     lost: dict[Thing, date] = {}
     recycled: dict[str, KnownAccount] = {}
+    formers: dict[tuple[str, str], dict[str, date]] = {}
 
     def limited_to(self, attributes: Mapping[str, frozenset[str]]) -> Known:
         """The same, without attributes that a target has no more, so that nobody tries to clear them.
@@ -112,6 +114,7 @@ class Known(msgspec.Struct):
             {(target, sku): rule for (target, sku), rule in self.licences.items() if target not in targets},
             {thing: day for thing, day in self.lost.items() if thing[0] not in targets},
             {target: account for target, account in self.recycled.items() if target not in targets},
+            self.formers,
         )
 
     def without_things(self, things: Collection[Thing]) -> Known:
@@ -122,6 +125,7 @@ class Known(msgspec.Struct):
             {key: rule for key, rule in self.licences.items() if (key[0], Kind.LICENCE, key[1]) not in things},
             {thing: day for thing, day in self.lost.items() if thing not in things},
             self.recycled,
+            self.formers,
         )
 
     def disabled(self) -> Known:
@@ -164,6 +168,14 @@ def load_known(connection: Connection, person_ids: Sequence[str]) -> dict[str, K
     ids = list(found)  # memberships and licences hang on accounts
     for person_id, account in load_recycled(connection, person_ids):
         found.setdefault(person_id, Known()).recycled[account.target] = account
+    formers = tables.former_values.c
+    for person_id, target, attribute, value, since in connection.execute(
+        select(formers.person_id, formers.target, formers.attribute, formers.value, formers.since).where(
+            formers.person_id.in_(person_ids)
+        )
+    ):
+        held = found.setdefault(person_id, Known()).formers.setdefault((target, attribute), {})
+        held[value] = date.fromisoformat(since)
     if not ids:
         return found
     memberships = tables.known_memberships.c

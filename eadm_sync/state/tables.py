@@ -128,6 +128,17 @@ known_accounts = Table(
     Index("known_accounts_enabled", "target", "enabled"),  # counted without reading attributes
 )
 
+former_values = Table(
+    "former_values",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("attribute", Text, primary_key=True),
+    Column("value", Text, primary_key=True),  # what the account held there before; an alias by the ruleset
+    Column("since", Text, nullable=False),  # the local day on which a plan replaced it
+    sqlite_with_rowid=False,
+)
+
 recycled_accounts = Table(
     "recycled_accounts",
     metadata,

@@ -28,6 +28,16 @@ def upgrade() -> None:
     for table in ("known_accounts", "known_memberships", "known_licences"):
         op.add_column(table, sa.Column("lost_on", sa.Text(), nullable=True))
     op.create_table(
+        "former_values",
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("attribute", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("since", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("person_id", "target", "attribute", "value"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "recycled_accounts",
         sa.Column("person_id", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
