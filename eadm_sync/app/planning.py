@@ -21,7 +21,7 @@ from eadm_sync.importing import Hold as ImportHold
 from eadm_sync.importing import Imported, read_import
 from eadm_sync.model import Person
 from eadm_sync.plan.brakes import PARTS, Limit
-from eadm_sync.plan.build import Inputs, build
+from eadm_sync.plan.build import Given, Inputs, build
 from eadm_sync.plan.change import group_key, licence_key, membership_key, nesting_key
 from eadm_sync.plan.plan import Basis, Plan
 from eadm_sync.ruleset import Organisation
@@ -89,6 +89,7 @@ def planned(
     read_sources: bool = True,
     only: Collection[str] | None = None,
     as_of: date | None = None,
+    instead: Callable[[Connection], Given] | None = None,
 ) -> Iterator[Planned]:
     """A plan for today, valid inside the `with` block.
 
@@ -101,6 +102,7 @@ def planned(
             a former run's leftovers ask for is planned.
         only: Ids of the people to look at; None: everybody for whom something can be different.
         as_of: Plan for this day to come instead, with what is known today; to be looked at only, never accepted.
+        instead: Says what to plan in place of what the rules ask for, from the same state; `only` is not looked at.
 
     Raises:
         NotFound: A hold that is to be released cannot be, by any name of a source or target.
@@ -125,7 +127,9 @@ def planned(
             locate=context.origin,
         )
         planned_for = as_of or day
-        plan = _plan(context, connection, imported, planned_for, releases, progress, only)
+        given = None if instead is None else instead(connection)
+        only = only if given is None else given.people.keys()
+        plan = _plan(context, connection, imported, planned_for, releases, progress, only, given)
         with contextlib.closing(plan.people):
             marks = known_marks(connection, tuple(context.loaded.settings.targets))
             yield Planned(plan, imported, _evaluated_with(context, planned_for), marks, as_of)
@@ -139,6 +143,7 @@ def _plan(
     releases: Releases,
     progress: Progress,
     only: Collection[str] | None,
+    given: Given | None,
 ) -> Plan:
     settings = context.loaded.settings
     queued = _queued(context, connection)
@@ -169,6 +174,7 @@ def _plan(
         releases=releases,
         orders=load_orders(connection),
         only=only,
+        given=given,
         progress=lambda done, total: progress("evaluating people", done, total),
     )
     return build(inputs, connection)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import Connection
 
 from eadm_sync.app.accepting import accept
 from eadm_sync.app.context import Context
@@ -17,6 +19,7 @@ from eadm_sync.app.runs import Run, recorded
 from eadm_sync.errors import PlanOutdated, StateBusy
 from eadm_sync.plan.plan import slice_of
 from eadm_sync.plan.saved import read_header
+from eadm_sync.state.database import Database
 
 
 @dataclass
@@ -54,6 +57,12 @@ class SyncReport:
 
 Confirm = Callable[[Planned], bool]
 """Shows a plan and says whether to go on."""
+
+Make = Callable[[Database], AbstractContextManager[Planned]]
+"""Makes a plan from the state."""
+
+Also = Callable[[Connection, str], None]
+"""Writes something down beside a plan: (connection, id of the run)."""
 
 
 def sync(
@@ -126,9 +135,42 @@ def apply_saved(
     return _run(context, unchanged, _Terms(deliver, released, reason, strict=True), progress)
 
 
+def carry_out(
+    context: Context,
+    confirm: Confirm,
+    make: Make,
+    *,
+    command: str,
+    deliver: bool = True,
+    reason: str | None = None,
+    also: Also | None = None,
+    progress: Progress = silent,
+) -> SyncReport:
+    """Accepts a plan that another command makes, as `sync` does its own.
+
+    Args:
+        context: The installation.
+        confirm: Asked once, before anything is written.
+        make: Makes the plan.
+        command: What the book of runs calls it.
+        deliver: As for `sync`.
+        reason: Why holds are let go, for the audit.
+        also: What is written down in the same transaction, for a run of this id.
+        progress: Told how it gets on.
+
+    Raises:
+        As `sync`, and what `make` raises.
+    """
+    terms = _Terms(deliver, frozenset(), reason, command=command, make=make, also=also)
+    return _run(context, confirm, terms, progress)
+
+
 @dataclass(frozen=True)
 class _Terms:
-    """How a run is to be made; `strict`: all that was agreed to is done, or nothing. The others as for `sync`."""
+    """How a run is to be made; `strict`: all that was agreed to is done, or nothing. The others as for `sync`.
+
+    `make` and `also` are as for `carry_out`.
+    """
 
     deliver: bool = True
     released: frozenset[str] = frozenset()
@@ -137,21 +179,28 @@ class _Terms:
     command: str = "sync"
     strict: bool = False
     only: Collection[str] | None = None
+    make: Make | None = None
+    also: Also | None = None
+
+    def planning(self, context: Context, database: Database, progress: Progress) -> AbstractContextManager[Planned]:
+        """Makes the plan."""
+        if self.make is not None:
+            return self.make(database)
+        return planned(
+            context,
+            database,
+            released=self.released,
+            progress=progress,
+            read_sources=self.read_sources,
+            only=self.only,
+        )
 
 
 def _run(context: Context, confirm: Confirm, terms: _Terms, progress: Progress) -> SyncReport:
     with context.writing() as database, recorded(context, database, terms.command) as run:
         report = SyncReport(run.id)
         began = context.clock.now()
-        planning = planned(
-            context,
-            database,
-            released=terms.released,
-            progress=progress,
-            read_sources=terms.read_sources,
-            only=terms.only,
-        )
-        with database.run_lock() as lock, planning as made:
+        with database.run_lock() as lock, terms.planning(context, database, progress) as made:
             run.spent("planning", began, context.clock.now())
             _describe(run, report, made)
             if not confirm(made):
@@ -163,6 +212,8 @@ def _run(context: Context, confirm: Confirm, terms: _Terms, progress: Progress) 
                 raise StateBusy("a process that began when this one lost its connection")
             with database.write() as connection:
                 accepted = accept(context, connection, made, run_id=run.id, reason=terms.reason, strict=terms.strict)
+                if terms.also is not None:
+                    terms.also(connection, run.id)
             report.enqueued, report.superseded = accepted.enqueued, accepted.superseded
             report.left_out = accepted.left_out
         if terms.deliver:

@@ -31,9 +31,12 @@ def items(changes: Iterable[Change], vault: Vault) -> Iterator[NewItem]:
 
     New nestings come last, behind both of their groups. A group's deletion waits for the end of its places in other
     groups, and a licence that goes for those that the person gets in its place: both stand before it in every plan.
+    It also waits for the end of what the same plan takes out of it.
     """
     before: dict[tuple[str, Kind], list[str]] = {}
     nestings: list[Change] = []
+    ending: list[tuple[Change, Sequence[str]]] = []
+    leaving: dict[tuple[str, str], list[str]] = {}
     subject = ""
     for change in changes:
         if change.kind is Kind.NESTING and change.action is Action.CREATE:
@@ -45,7 +48,16 @@ def items(changes: Iterable[Change], vault: Vault) -> Iterator[NewItem]:
         if (change.kind, change.action) in {(Kind.NESTING, Action.DELETE), (Kind.LICENCE, Action.CREATE)}:
             before.setdefault(place, []).append(change.object_key)
         awaited = _AWAITED.get((change.kind, change.action))
-        yield _item(change, vault, before.get((change.target, awaited), ()) if awaited else ())
+        after = tuple(before.get((change.target, awaited), ())) if awaited else ()
+        if change.kind is Kind.GROUP and change.action is Action.DELETE:
+            ending.append((change, after))
+            leaving.setdefault((change.target, change.group or ""), [])
+            continue
+        if change.action is Action.DELETE and (change.kind is Kind.NESTING or (change.target, change.group) in leaving):
+            leaving.setdefault((change.target, change.group or ""), []).append(change.object_key)
+        yield _item(change, vault, after)
+    for change, after in ending:
+        yield _item(change, vault, (*after, *leaving[change.target, change.group or ""]))
     for change in nestings:
         yield _item(change, vault)
 

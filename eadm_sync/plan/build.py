@@ -19,7 +19,7 @@ from eadm_sync.lifecycle import NO_ORDERS, Standing, first_after, standing
 from eadm_sync.model import Affiliation, Orders, Person, Sealed
 from eadm_sync.plan.aliases import Former, alias_days, with_aliases
 from eadm_sync.plan.brakes import Cell, Limit, Slice, cell_of, judge
-from eadm_sync.plan.change import NOWHERE, Change, PersonFrame, Place, Value
+from eadm_sync.plan.change import NOWHERE, Change, GroupFrame, PersonFrame, Place, Value
 from eadm_sync.plan.deactivated import Deactivated, all_deactivated
 from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days, stop_person
 from eadm_sync.plan.groups import Busy, Groups
@@ -68,6 +68,21 @@ class Sealer(Protocol):
 
 
 @dataclass(frozen=True)
+class Given:
+    """Changes to plan in place of those that the rules ask for; whoever they are for is looked at by the next run.
+
+    Attributes:
+        people: By the person's id; whoever has none is only looked at again, and what is queued for them is dropped.
+        groups: Those to groups.
+        overtaken: (target, key) of groups for which what is queued is dropped.
+    """
+
+    people: Mapping[str, tuple[Change, ...]]
+    groups: tuple[GroupFrame, ...] = ()
+    overtaken: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What a plan is made from.
 
@@ -90,6 +105,7 @@ class Inputs:
         releases: Holds that somebody let go.
         orders: What was ordered about people, by id.
         only: Ids of the people to look at; None: everybody for whom something can be different.
+        given: Changes in place of those that the rules ask for; None: the rules are asked.
         progress: Called with (people done, people in all).
     """
 
@@ -111,6 +127,7 @@ class Inputs:
     releases: Releases = field(default_factory=Releases)
     orders: Mapping[str, Orders] = field(default_factory=dict)
     only: Collection[str] | None = None
+    given: Given | None = None
     progress: Callable[[int, int], None] = field(default=lambda _done, _all: None)
 
 
@@ -126,7 +143,11 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
         inputs.progress(min(start + _CHUNK, len(ids)), len(ids))
     groups = maker.groups
     busy = Busy(inputs.being_made, inputs.being_filled, inputs.running)
-    frames = tuple(groups.frames(connection, busy, may_end=not postponed and inputs.only is None))
+    if inputs.given is None:
+        frames = tuple(groups.frames(connection, busy, may_end=not postponed and inputs.only is None))
+    else:
+        frames = inputs.given.groups
+        groups.overtaken += inputs.given.overtaken
     for frame in frames:
         count(maker.counts, frame.changes)
         maker.cells.update(cell_of(change, NOWHERE) for change in frame.changes)
@@ -213,6 +234,10 @@ class _Maker:
     def _add_person(self, person: Person, known: Known) -> None:
         orders = self.inputs.orders.get(person.id, NO_ORDERS)
         stand = standing(person, self.settings, self.today, orders)
+        if self.inputs.given is not None:
+            self.due[person.id] = self.today
+            self._add_frame(person, stand, self.inputs.given.people[person.id])
+            return
         urgent: tuple[Change, ...] = ()
         if orders.stopped:
             urgent, known = stop_person(person.id, known), known.disabled()
@@ -225,6 +250,15 @@ class _Maker:
         else:
             changes = (*urgent, *self._changes(person, stand, desired, known))
         allocated = tuple((name, value) for _, name, value in self.identifiers.allocated[allocated_before:])
+        self._add_frame(person, stand, changes, allocated)
+
+    def _add_frame(
+        self,
+        person: Person,
+        stand: Standing,
+        changes: tuple[Change, ...],
+        allocated: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         if changes or allocated:
             count(self.counts, changes)
             self._count_licences(changes)
