@@ -142,6 +142,7 @@ def carry_out(
     *,
     command: str,
     deliver: bool = True,
+    released: frozenset[str] = frozenset(),
     reason: str | None = None,
     also: Also | None = None,
     progress: Progress = silent,
@@ -154,6 +155,7 @@ def carry_out(
         make: Makes the plan.
         command: What the book of runs calls it.
         deliver: As for `sync`.
+        released: Names of the holds that `make` lets go.
         reason: Why holds are let go, for the audit.
         also: What is written down in the same transaction, for a run of this id.
         progress: Told how it gets on.
@@ -161,7 +163,7 @@ def carry_out(
     Raises:
         As `sync`, and what `make` raises.
     """
-    terms = _Terms(deliver, frozenset(), reason, command=command, make=make, also=also)
+    terms = _Terms(deliver, released, reason, command=command, make=make, also=also)
     return _run(context, confirm, terms, progress)
 
 

@@ -98,6 +98,7 @@ def undo(
         lambda database: undone(context, database, run, released=released, progress=progress),
         command=COMMAND,
         deliver=deliver,
+        released=released,
         reason=reason,
         also=partial(_note, context, run, reason),
         progress=progress,

@@ -56,8 +56,8 @@ def items(changes: Iterable[Change], vault: Vault) -> Iterator[NewItem]:
         if change.action is Action.DELETE and (change.kind is Kind.NESTING or (change.target, change.group) in leaving):
             leaving.setdefault((change.target, change.group or ""), []).append(change.object_key)
         yield _item(change, vault, after)
-    for change, after in ending:
-        yield _item(change, vault, (*after, *leaving[change.target, change.group or ""]))
+    for change, others in ending:
+        yield _item(change, vault, (*others, *leaving[change.target, change.group or ""]))
     for change in nestings:
         yield _item(change, vault)
 
