@@ -34,6 +34,10 @@ demo: $(VENV)/.installed ## Run the main job on the example municipality and say
 test: $(VENV)/.tools ## Run all tests
 	$(BIN)/python -m pytest -q -n $(WORKERS)
 
+.PHONY: simulation
+simulation: $(VENV)/.tools ## Tell stories of years in a town (minutes; SEEDS=n YEARS=n PEOPLE=n FIRST_SEED=n)
+	$(BIN)/python -m tests.simulation
+
 .PHONY: fuzz
 fuzz: $(VENV)/.tools ## Bend rulesets and expressions at random, 5 000 inputs a test (minutes; FUZZ_EXAMPLES=n)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} $(BIN)/python -m pytest -q -n $(WORKERS) --timeout=0 tests/fuzz

@@ -127,6 +127,8 @@ def _object(before: HeldObject | None, line: Line, told: Audited) -> HeldObject:
         enabled, deactivated_on = True, None
     elif told.action is Action.DISABLE:
         enabled, deactivated_on = False, told.deactivated_on
+    elif told.action is Action.RESTORE:  # out of the recycle bin, whatever it had been before
+        enabled, deactivated_on = False, None
     return HeldObject(
         anchor=told.anchor or held.anchor,
         container=told.container[1] if told.container is not None else held.container,

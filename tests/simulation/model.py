@@ -1,0 +1,147 @@
+"""Who shall have what, said a second time: from the product's description, without one line of the engine.
+
+It is meant to be slow and plain. What the engine does with due days, fingerprints and queues, this does by asking of
+everybody, every time.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from .town import Tie, Town
+
+CREATE_DAYS, ENABLE_DAYS, GRACE_DAYS = 14, 1, 7
+RETENTION_DAYS, PURGE_DAYS = 60, 90
+ON_LEAVE = {"SYK": "keep", "PERM": "disable", "MIL": "strip"}
+ORDER = ("teacher", "employee", "pupil")
+
+Place = tuple[str, str]
+"""(who, target)"""
+
+
+@dataclass
+class Wanted:
+    """What the targets shall hold.
+
+    Attributes:
+        accounts: (who, target) → attributes that follow from the town, and whether it is enabled.
+        members: (group's name, target) → who.
+        licences: (who, sku).
+    """
+
+    accounts: dict[Place, tuple[dict[str, str], bool]] = field(default_factory=dict)
+    members: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    licences: set[tuple[str, str]] = field(default_factory=set)
+
+
+@dataclass
+class Believed:
+    """The town as sound exports have told of it so far.
+
+    Attributes:
+        ties: (system, number there) → ties; those of a record that is missing end on the day before it was missed.
+        names: who → display name, as a present record last had it.
+        owner: (system, number there) → who.
+        unit_names: By code.
+    """
+
+    ties: dict[tuple[str, str], list[Tie]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    owner: dict[tuple[str, str], str] = field(default_factory=dict)
+    unit_names: dict[str, str] = field(default_factory=dict)
+    _missing: set[tuple[str, str]] = field(default_factory=set)
+
+    def take_in(self, town: Town, today: date) -> None:
+        """Believes a day's exports."""
+        told: dict[tuple[str, str], list[Tie]] = {}
+        for who, human in town.humans.items():
+            for system, key, is_there, ties in (
+                ("hr", str(human.number), human.in_hr, human.positions),
+                ("school", who, human.in_school, human.enrolments),
+            ):
+                if is_there:
+                    told[system, key] = copy.deepcopy(ties)
+                    self.owner[system, key] = who
+                    self.names[who] = f"{human.given} {human.family}"
+        yesterday = today - timedelta(days=1)
+        for place in self.ties.keys() - told.keys() - self._missing:
+            for tie in self.ties[place]:
+                tie.end = min(tie.end or yesterday, yesterday)
+            self._missing.add(place)
+        self._missing -= told.keys()
+        self.ties |= told
+        self.unit_names = dict(town.unit_names)
+
+    def of(self, who: str) -> list[Tie]:
+        """Everything that ties somebody to the town."""
+        return [tie for place, ties in self.ties.items() if self.owner[place] == who for tie in ties]
+
+
+def is_active(ties: list[Tie], day: date) -> bool:
+    """Whether some tie runs on a day and no leave says that accounts are to be disabled."""
+    return any(tie.start <= day <= (tie.end or date.max) and ON_LEAVE.get(tie.leave) != "disable" for tie in ties)
+
+
+def counting(ties: list[Tie], day: date) -> list[Tie]:
+    """The ties that earn access on a day: from some days before the first to some days after the last."""
+    return [
+        tie
+        for tie in ties
+        if tie.start - timedelta(days=CREATE_DAYS) <= day
+        and (tie.end is None or (tie.start <= tie.end and day <= tie.end + timedelta(days=GRACE_DAYS)))
+    ]
+
+
+def wanted_on(believed: Believed, day: date, stopped: frozenset[str], edition: str) -> Wanted:
+    """What the rules in `program.RULES` give on a day."""
+    wanted = Wanted()
+    for who in believed.names:
+        ties = counting(believed.of(who), day)
+        enabled = who not in stopped and any(
+            tie.start - timedelta(days=ENABLE_DAYS) <= day and ON_LEAVE.get(tie.leave) != "disable" for tie in ties
+        )
+        for target in ("ad", "cloud"):
+            earning = [tie for tie in ties if target == "cloud" or tie.kind != "pupil"]
+            if earning:
+                wanted.accounts[who, target] = _attributes(believed, who, earning, target, edition), enabled
+                _add_access(wanted, who, target, [tie for tie in ties if ON_LEAVE.get(tie.leave) != "strip"])
+    return wanted
+
+
+def _attributes(believed: Believed, who: str, earning: list[Tie], target: str, edition: str) -> dict[str, str]:
+    shaping = min(earning, key=lambda tie: (not tie.primary, ORDER.index(tie.kind), tie.start, tie.key))
+    found = {"displayName": believed.names[who], "mark": who}
+    if target == "ad":
+        found["title"] = f"{shaping.title}{edition}"
+    found["department"] = believed.unit_names[shaping.unit]
+    return found
+
+
+def _add_access(wanted: Wanted, who: str, target: str, ties: list[Tie]) -> None:
+    for tie in ties:
+        if target == "ad" and tie.kind != "pupil":
+            wanted.members.setdefault((f"U-{tie.unit}", target), set()).add(who)
+        if target == "cloud" and tie.class_group:
+            wanted.members.setdefault((f"C-{tie.class_group}", target), set()).add(who)
+    if target == "cloud" and ties:
+        kinds = {tie.kind for tie in ties}
+        wanted.licences.add((who, next(sku for kind, sku in _PRODUCTS if kind in kinds)))
+
+
+_PRODUCTS = (("teacher", "FACULTY"), ("employee", "OFFICE"), ("pupil", "STUDENT"))
+"""Of the exclusive ones, the first that somebody earns is theirs."""
+
+
+def turning_days(believed: Believed) -> Iterator[date]:
+    """Every day on which time alone changes what somebody shall have."""
+    for ties in believed.ties.values():
+        for tie in ties:
+            yield tie.start - timedelta(days=CREATE_DAYS)
+            yield tie.start - timedelta(days=ENABLE_DAYS)
+            yield tie.start
+            if tie.end is not None:
+                yield tie.end + timedelta(days=1)
+                yield tie.end + timedelta(days=GRACE_DAYS + 1)

@@ -1,0 +1,27 @@
+"""Short stories that once went wrong; each was cut out of a long one."""
+
+from __future__ import annotations
+
+from .story import Event
+from .telling import tell
+
+
+def test_the_last_pupil_of_a_class_leaves():
+    """The class's group goes with the run behind the last member's, and then there is nothing left to do."""
+    story = (
+        Event(0, "enrol", "h4", days=1),
+        Event(42, "drop out", "h4", days=10),
+    )
+
+    tell(story, 60)
+
+
+def test_somebody_returns_whose_accounts_are_in_the_recycle_bin():
+    """The audit tells of restored accounts what is known of them."""
+    story = (
+        Event(0, "join", "h1", "22", word="Rådgiver"),
+        Event(14, "end", "h1", days=1),
+        Event(303, "join", "h1", "12", word="Rådgiver"),
+    )
+
+    tell(story, 314)
