@@ -13,6 +13,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.naming import known_name
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.runs import recorded
+from eadm_sync.app.sharing import Share
 from eadm_sync.app.slots import Orders, Slot, told
 from eadm_sync.delivery.settling import unsettled
 from eadm_sync.state.database import Database
@@ -137,8 +138,10 @@ class Crew:
             self._probe_at_once([name for name in busy if name in queue and queue[name].circuit])
         self._reported = tuple(name for name in self._names if name in busy or (name in queue and queue[name].dead))
         for name in busy:
-            of = context.concurrency(name)
-            self._slots += [Slot(context, self._database, name, number, of, self._orders) for number in range(of)]
+            of, share = context.concurrency(name), Share(self._database, name)
+            self._slots += [
+                Slot(context, self._database, name, number, of, self._orders, share) for number in range(of)
+            ]
         for slot in self._slots:
             threading.Thread(target=slot.run, name=f"{slot.target}#{slot.number}", daemon=True).start()
 

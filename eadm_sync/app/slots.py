@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.contract import Target
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
+from eadm_sync.app.sharing import Share
 from eadm_sync.delivery.deliverer import Deliverer
 from eadm_sync.delivery.settling import settle, unsettled
 from eadm_sync.delivery.verdicts import classify
@@ -42,6 +43,9 @@ _POLL_SECONDS = 0.9
 
 _TURN_SECONDS = 2.0
 """How often it is looked whether a slot that somebody else holds is free."""
+
+_YIELD_SECONDS = 5.0
+"""How long a slot that was let go is left to whoever waits for it: more than two of their looks."""
 
 _LINGER_SECONDS = 60.0
 """How long an idle target is kept open: its next change need not wait for a connection, and files that are made when it
@@ -91,6 +95,7 @@ class Slot:
         number: Which of its slots, from 0.
         of: How many slots it has.
         orders: What to do.
+        share: What this process has of the target's slots.
         drained: What it has delivered so far.
         is_held: Whether this process has the slot.
         seen_at: When its thread last came round; it stays away while a batch is delivered.
@@ -107,6 +112,7 @@ class Slot:
     number: int
     of: int
     orders: Orders
+    share: Share
     drained: Drained = field(default_factory=Drained)
     is_held: bool = False
     seen_at: datetime | None = None
@@ -119,6 +125,7 @@ class Slot:
     _failures: int = 0
     _held_until: float = 0.0
     _waited_seconds: float = 0.0
+    _gives_way: bool = False
 
     @property
     def name(self) -> str:
@@ -135,6 +142,7 @@ class Slot:
         try:
             self._go_on()
         finally:
+            self.share.forgo()
             self.ended.set()
 
     def _go_on(self) -> None:
@@ -168,13 +176,18 @@ class Slot:
         lock = self._wait_for_slot()
         if lock is None:
             return
-        self.is_held = True
+        self.is_held, self._gives_way = True, False
+        self.share.take()
         try:
             self._recover()
             self._serve(lock)
         finally:
             self.is_held = False
             lock.release()
+            self.share.give()
+        if self._gives_way:
+            log.info("slot.given_up", target=self.target, slot=self.number)
+            self._pause(_YIELD_SECONDS)
 
     def _wait_for_slot(self) -> Lock | None:
         """The slot; None where it is time to end."""
@@ -185,6 +198,8 @@ class Slot:
             outlook, _ = self._look()
             if self.orders.until_empty and not (outlook.claimable or outlook.running):
                 return None
+            if not self.orders.until_empty:
+                self.share.wish()
             self._pause(_POLL_SECONDS if self.orders.until_empty else _TURN_SECONDS)
         return None
 
@@ -205,8 +220,8 @@ class Slot:
             log.warning("queue.recovered", target=self.target, slot=self.number, items=recovered)
 
     def _must_end(self, lock: Lock) -> bool:
-        """Whether nothing more may be claimed: told to stop, or the slot was lost with a connection."""
-        if self.orders.stopping.is_set():
+        """Whether nothing more may be claimed: told to stop, the slot lost with a connection, or left to others."""
+        if self.orders.stopping.is_set() or self._gives_way:
             return True
         now = time.monotonic()
         if now >= self._held_until:
@@ -214,7 +229,8 @@ class Slot:
                 log.warning("slot.lost", target=self.target, slot=self.number)
                 return True
             self._held_until = now + _HOLD_CHECK_SECONDS
-        return False
+            self._gives_way = not self.orders.until_empty and self.share.is_asked()
+        return self._gives_way
 
     # ---------------------------------------------------------------- the target
 

@@ -41,13 +41,16 @@ class Leadership:
     def check(self) -> bool:
         """Whether it leads now: makes sure that it still does, or tries to.
 
+        Whoever finds that it does no longer tries again at the next look only: somebody else may have led meanwhile,
+        so that it has to begin anew in any case.
+
         Raises:
             StateError: The state cannot be asked; then it does not lead.
         """
         if self._lock is not None and not self._lock.is_held():
             self._lock = None
             log.warning("leader.lost")
-        if self._lock is None:
+        elif self._lock is None:
             self._lock = self._database.try_lock(_NAME, self._holder)
         return self._lock is not None
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
 
+import pytest
 import sqlalchemy as sa
 
+from connectors.contract import Capabilities, Kind, Operation, Outcome
+from eadm_sync.app.context import Context
 from eadm_sync.state import tables
 from tests.postgresql import Server
 
@@ -50,6 +58,70 @@ def test_one_leads_and_another_takes_over(shared: Installation):
     assert "running" not in [run.status for run in runs[:-1]]
 
 
+@dataclass
+class Service:
+    """A target that two may write at the same time, and that notes in a file who asked for what.
+
+    It answers nobody's first request before both daemons have come with one: if only one delivered, nothing would ever
+    reach it.
+    """
+
+    effects: Path
+    capabilities: Capabilities
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def apply(self, operations: Sequence[Operation]) -> Iterator[Outcome]:
+        """Each is done, once both are here."""
+        for operation in operations:
+            with self.effects.open("a", encoding="utf-8") as file:
+                file.write(f"{os.getpid()} {operation.action} {operation.kind} {operation.id}\n")
+            wait_until(lambda: len({who for who, *_ in self.asked()}) >= 2, "both daemons deliver")
+            created = operation.kind in {Kind.ACCOUNT, Kind.GROUP}
+            yield Outcome(operation.id, None, f"anchor of {operation.id}" if created else operation.anchor)
+
+    def asked(self) -> list[list[str]]:
+        """What was asked, in order: process, action, kind, operation."""
+        return [line.split() for line in self.effects.read_text(encoding="utf-8").splitlines()]
+
+
+def test_all_deliver_and_nothing_is_delivered_twice(
+    shared: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Of a target that two may write, the daemon that came first lets one slot go to the other; both deliver."""
+    able = replace(shared.context.capabilities("directory"), concurrency=2, batch_size=1)
+    service = Service(tmp_path / "effects", able)
+    service.effects.touch()
+
+    def make(_context: Context, _name: str) -> Any:
+        return service
+
+    monkeypatch.setattr(Context, "make_target", make)  # processes are forks of this one
+    shared.configure(lambda settings: settings["targets"]["directory"].update(concurrency=2))
+    shared.schedule(once={"do": "sync"})
+    first, second = shared.leader(), shared.daemon()
+    wait_until(lambda: _events(first, second, "slot.given_up"), "one makes way", first.log)
+
+    assert shared.ask("once").status == "done"
+    wait_until(lambda: len(shared.rows(tables.known_accounts)) == PEOPLE, "all accounts are known")
+    wait_until(lambda: not _unfinished(shared), "the queue is empty", first.log)
+
+    asked = service.asked()
+    assert {int(who) for who, *_ in asked} == {first.id, second.id}
+    assert set(Counter(operation for *_, operation in asked).values()) == {1}
+    assert len(asked) == int(shared.rows(tables.meta, tables.meta.c.name == "known_version:directory")[0].value)
+
+
+def _unfinished(shared: Installation) -> int:
+    context = shared.context
+    with context.reading() as database, database.read() as connection:
+        return sum(1 for _ in context.queue.unfinished(connection))
+
+
 def test_a_leader_that_stops_makes_way(shared: Installation):
     """In good order it takes one look of the other."""
     shared.schedule(often={"do": "sync", "every": "1s"})
@@ -70,16 +142,21 @@ def test_a_leader_that_loses_its_connection_leads_no_longer(shared: Installation
     first, second = shared.leader(), shared.daemon()
     first.wait_for("job.ended")
 
-    for _ in range(3):
+    for number in range(1, 4):
         _cut_locks(shared)
-        time.sleep(0.7)
+        wait_until(lambda cuts=number: _events(first, second, "leader.ended") >= cuts, "they notice", first.log)
+        wait_until(lambda cuts=number: _events(first, second, "leader.began") > cuts, "somebody leads", first.log)
 
-    first.wait_for("leader.ended")
     began = [*first.events("leader.began"), *second.events("leader.began")]
     assert len(began) >= 2
     before = len(led_by(first, second))
     wait_until(lambda: len(led_by(first, second)) >= before + 2, "jobs go on")
     assert_none_twice(led_by(first, second))
+
+
+def _events(first: Process, second: Process, event: str) -> int:
+    """How often it was logged by either."""
+    return len(first.events(event)) + len(second.events(event))
 
 
 def _cut_locks(shared: Installation) -> None:
