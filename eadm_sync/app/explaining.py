@@ -5,7 +5,7 @@ Reads only the state, and the sources where the state does not answer (`tracing`
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,12 +15,14 @@ from connectors.contract import Kind
 from eadm_sync.app.context import Context
 from eadm_sync.app.decisions import Decision, Decisions
 from eadm_sync.app.naming import find_person, known_name
+from eadm_sync.app.nesting import ByWay, by_way
 from eadm_sync.app.population import stored_organisation, stored_person
 from eadm_sync.app.prospects import LastHold, Prospect, Turn, last_holds, prospects, turns
 from eadm_sync.app.tracing import Found, QuarantineRow, RecordTrace, Stranger, quarantined, records
 from eadm_sync.app.waits import Outcome, Wait, outcomes, waits
 from eadm_sync.clock import today
 from eadm_sync.desired import Explanation, RuleExplanation, explain, winning_order
+from eadm_sync.desired.possible import possible_groups
 from eadm_sync.errors import NotFound
 from eadm_sync.lifecycle import NO_ORDERS, Standing, standing
 from eadm_sync.model import Person
@@ -52,6 +54,7 @@ class Explained:
         holds: What the latest plan held, of everybody.
         waits: Their changes in the queue that are not done.
         outcomes: What was confirmed last, of each thing.
+        by_way: Groups that they are in, or shall be, because a group of theirs is in them.
         orders: What was ordered about them.
         kept: What they keep for a while, though nothing gives it any more.
         pending: Whether they wait to be looked at again by the next run.
@@ -72,6 +75,7 @@ class Explained:
     holds: tuple[LastHold, ...]
     waits: tuple[Wait, ...]
     outcomes: tuple[Outcome, ...]
+    by_way: tuple[ByWay, ...]
     orders: tuple[Order, ...]
     kept: tuple[Kept, ...]
     pending: bool
@@ -93,6 +97,8 @@ class WhyNot:
         has: Whether they are known to have it.
         shall_have: Whether the rules give it.
         rules: The rules that could give it, with every clause.
+        is_known: Whether there is such a thing, or this person shall have it; False for a group that rules could give
+            and that nobody is known to have.
     """
 
     explained: Explained
@@ -101,6 +107,12 @@ class WhyNot:
     has: bool
     shall_have: bool
     rules: tuple[RuleExplanation, ...]
+    is_known: bool = True
+
+    @property
+    def by_way(self) -> tuple[ByWay, ...]:
+        """The same group by way of other groups; with one of each target that has it."""
+        return tuple(one for one in self.explained.by_way if self.kind is Kind.GROUP and one.group == self.name)
 
     @property
     def object_key(self) -> str:
@@ -161,7 +173,8 @@ def why_not(context: Context, person: str, what: str, *, look: bool = False) -> 
         The answer; of somebody whom the state does not know, what the sources and the quarantine say.
 
     Raises:
-        NotFound, AmbiguousName: The person as above; or `what` is no target, no known group and no sku of any rule.
+        NotFound, AmbiguousName: The person as above; or `what` is no target, no sku of any rule, and no group that is
+            known or that rules could make of the units and class groups that there are.
         ConfigError: The rules are wrong.
     """
     with context.reading() as database, database.read() as connection:
@@ -170,7 +183,8 @@ def why_not(context: Context, person: str, what: str, *, look: bool = False) -> 
             return found
         why = _explained(context, connection, found, look=look)
         groups = _makers_of_groups(connection, why)
-    return _answer(context, why, groups, what)
+        possible = possible_groups(context.ruleset, stored_organisation(context, connection))
+    return _answer(context, why, groups, possible, what)
 
 
 def _person(context: Context, connection: Connection, name: str) -> str | Stranger:
@@ -186,10 +200,12 @@ def _person(context: Context, connection: Connection, name: str) -> str | Strang
         return unknown
 
 
-def _answer(context: Context, why: Explained, groups: dict[str, set[str]], what: str) -> WhyNot:
+def _answer(
+    context: Context, why: Explained, groups: Mapping[str, set[str]], possible: Mapping[str, set[str]], what: str
+) -> WhyNot:
     ruleset, targets = context.ruleset, context.loaded.settings.targets
     skus = {rule.sku for rule in ruleset.licences}
-    key = _called(what, {*targets, *skus, *groups})
+    key = _called(what, {*targets, *skus, *groups, *possible})
     desired, known = why.explanation.desired, why.known
     if key in targets:
         of_target = {rule.id for rule in ruleset.accounts if rule.target == key}
@@ -202,7 +218,8 @@ def _answer(context: Context, why: Explained, groups: dict[str, set[str]], what:
         return WhyNot(why, Kind.LICENCE, key, has, shall, _among(why, of_sku))
     shall = any(row.group == key for row in desired.memberships)
     has = any(group == key for _, group in known.memberships)
-    return WhyNot(why, Kind.GROUP, key, has, shall, _among(why, groups[key]))
+    makers = groups.get(key, set()) | possible.get(key, set())
+    return WhyNot(why, Kind.GROUP, key, has, shall, _among(why, makers), is_known=key in groups)
 
 
 def _called(what: str, known: Collection[str]) -> str:
@@ -269,6 +286,7 @@ def _explained(context: Context, connection: Connection, person_id: str, *, look
         holds=holds,
         waits=tuple(waits(context, connection, person_id)),
         outcomes=tuple(outcomes(connection, person_id)),
+        by_way=by_way(connection, known, made.desired),
         orders=standing_orders(connection, person_id),
         kept=tuple(overlap.kept),
         pending=bool(connection.scalar(select(tables.people.c.pending).where(tables.people.c.id == person_id))),

@@ -155,7 +155,7 @@ class Groups:
         above = _Above((key, outer) for key, group in known.items() for outer in group.member_of)
         named = {key: place for key, place in self._found.items() if place[0].member_of}
         for key in self._found.keys() & known.keys():
-            wanted = {_called(key[0], name, there) for name in self._found[key][0].member_of}
+            wanted = {called(key[0], name, there) for name in self._found[key][0].member_of}
             others = self._beside.others(self._found[key][0])
             for outer, rule in known[key].member_of.items():
                 if outer not in wanted and rule not in others:
@@ -163,7 +163,7 @@ class Groups:
         for key, (group, member) in sorted(named.items()):
             settled: list[str] = []
             for name in group.member_of:
-                outer = _called(group.target, name, there)
+                outer = called(group.target, name, there)
                 fault = _fault(key, outer, there, above)
                 if fault is None:
                     above.enter(key, outer)
@@ -224,7 +224,7 @@ class _Beside:
         return self._others[rule_id]
 
 
-def _called(target: str, name: str, there: Collection[Key]) -> str:
+def called(target: str, name: str, there: Collection[Key]) -> str:
     """The key of the group that a rule calls so: as it is, or in lower case, as names are kept."""
     return name if (target, name) in there else name.casefold()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, select
 
 from eadm_sync.app import queueing
 from eadm_sync.app.explaining import Explained, WhyNot, explained, why_not
@@ -445,3 +445,66 @@ def test_what_somebody_did_to_a_change_in_the_queue_is_no_outcome(place: Any):
     queueing.drop(context, [item.id], "not wanted")
 
     assert {one.action for one in explain(place, "hr:001001").outcomes if one.object == key} == {"create"}
+
+
+# ---------------------------------------------------------------- groups in groups, and groups to come
+
+
+def test_a_group_by_way_of_another_is_told_with_the_way(place: Any):
+    """A pupil is in the mail to the whole school because the class is; nobody finds that in their own memberships."""
+    with place.context.reading() as database, database.read() as connection:
+        nestings, members = tables.known_nestings.c, tables.known_memberships.c
+        row = connection.execute(
+            select(members.person_id, nestings.member_key, nestings.group_key, nestings.rule)
+            .join_from(tables.known_nestings, tables.known_memberships, members.group_key == nestings.member_key)
+            .where(members.role == "member", members.target == nestings.target)
+            .order_by(members.person_id)
+            .limit(1)
+        ).one()
+        columns = tables.known_memberships
+    context = place.context
+    with context.writing() as database, database.write() as connection:
+        connection.execute(columns.delete().where(columns.c.group_key == row.group_key))  # else they are in it anyhow
+
+    answer = ask(place, row.person_id, row.group_key)
+
+    assert (answer.has, [(one.through, one.rule, one.has) for one in answer.by_way]) == (
+        False,
+        [((row.member_key,), row.rule, True)],
+    )
+
+
+def test_a_group_by_way_of_one_to_come_is_told_as_to_come(place: Any):
+    """Before the next run nobody is in it; afterwards everybody who works in a unit is, by way of the unit's group."""
+    place.edit("groups.yaml", '    name: "ENHET-{{ affiliation.unit.code }}"', UNITS_IN_ONE)
+    place.edit("groups.yaml", "groups:\n", ALL_UNITS)
+
+    answer = ask(place, "hr:001001", "ALLE-ENHETER")
+
+    assert (answer.has, answer.shall_have) == (False, False)
+    assert [(one.through, one.rule, one.has) for one in answer.by_way] == [(("enhet-1000",), "groups/unit-ad", False)]
+
+
+UNITS_IN_ONE = """    name: "ENHET-{{ affiliation.unit.code }}"
+    member_of: ALLE-ENHETER"""
+
+ALL_UNITS = """groups:
+  - {rule: all-units, target: ad, when: affiliation.title == 'Astronaut', name: ALLE-ENHETER}
+"""
+
+
+@pytest.mark.parametrize("name", ["ROMFARERE", "ROM-1000", "ROM-1401"])
+def test_a_group_that_nobody_has_yet_has_an_answer(place: Any, name: str):
+    """The rule that could give it says what it asks for in vain."""
+    place.edit("groups.yaml", "groups:\n", ASTRONAUTS)
+
+    answer = ask(place, "hr:001001", name)
+
+    assert (answer.kind, answer.name, answer.is_known) == ("group", name.casefold(), False)
+    assert [(rule.rule.startswith("groups/astronaut"), rule.holds) for rule in answer.rules] == [(True, False)]
+
+
+ASTRONAUTS = """groups:
+  - {rule: astronauts, target: ad, when: affiliation.title == 'Astronaut', name: ROMFARERE}
+  - {rule: astronauts-of, target: ad, when: affiliation.title == 'Astronaut', name: "ROM-{{ affiliation.unit.code }}"}
+"""

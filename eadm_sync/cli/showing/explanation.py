@@ -52,6 +52,7 @@ def lines(why: Explained, *, every_rule: bool) -> Iterator[str]:
         yield from (f"  {_thing(thing)}: {_state(thing, has, shall, kept)}{_last(thing, last)}" for thing in things)
         yield from _attempt_lines(rule, all_of_them=every_rule)
     yield from _lost_lines(has, shall, kept)
+    yield from _by_way_lines(why)
     yield from prospect_lines(why)
     yield from wait_lines(why.waits)
     if silent:
@@ -202,6 +203,16 @@ def _lost_lines(
                 yield f"  {_thing(thing)}, once given by {clean(rule)}{until}"
 
 
+def _by_way_lines(why: Explained) -> Iterator[str]:
+    if why.by_way:
+        yield ""
+        yield styled("By way of other groups:", "bold")
+    for one in why.by_way:
+        through = ", which is in ".join(map(clean, one.through))
+        state = "" if one.has else ", not there yet"
+        yield f"  {clean(one.target)} group {clean(one.group)}: through {through}, by {clean(one.rule)}{state}"
+
+
 # ---------------------------------------------------------------- rules
 
 
@@ -263,6 +274,7 @@ def as_data(why: Explained, rules: Iterable[RuleExplanation] | None = None) -> d
             for thing in sorted(has | shall)
             for target, kind, name in [thing]
         ],
+        "by_way": [plain(one) for one in why.by_way],
         "rules": [_rule_data(rule) for rule in (why.explanation.rules if rules is None else rules)],
         "plan": [plain(prospect) for prospect in why.prospects],
         "faults": list(why.faults),
@@ -274,6 +286,7 @@ def as_data(why: Explained, rules: Iterable[RuleExplanation] | None = None) -> d
 def why_not_data(answer: WhyNot) -> dict[str, Any]:
     """The answer to `why-not` for JSON."""
     asked = {"kind": answer.kind, "name": answer.name, "has": answer.has, "shall_have": answer.shall_have}
+    asked["is_known"] = answer.is_known
     return {**asked, "verdict": verdict(answer), **as_data(answer.explained, answer.rules)}
 
 

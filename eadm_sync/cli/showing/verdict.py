@@ -17,17 +17,26 @@ if TYPE_CHECKING:
 def verdict(answer: WhyNot) -> str:
     """Why somebody does not have something; or that they have it."""
     what = f"{answer.kind} {clean(answer.name)}"
-    if answer.has and answer.shall_have:
-        return f"Has {what}, and the rules give it.{_disabled(answer)}"
-    if answer.has and _disabled(answer):
-        return f"Has {what}, though no rule gives it any more.{_disabled(answer)} Why: {_why_not_given(answer)}."
-    if answer.has and (kept := answer.kept_until) is not None:
-        return f"Has {what}, though no rule gives it any more: it is kept until {kept}. Why: {_why_not_given(answer)}."
     if answer.has:
-        return f"Has {what}, though no rule gives it any more: it will be taken away. Why: {_why_not_given(answer)}."
+        return f"Has {what}, {_has(answer)}"
     if answer.shall_have:
         return f"Does not have {what} yet, though the rules give it: {_why_not_there(answer)}."
-    return f"Does not have {what}: {_why_not_given(answer)}."
+    if answer.by_way:
+        return f"{_by_way(answer)} Not in {what} themselves: {_why_not_given(answer)}."
+    yet = "" if answer.is_known else ", which nobody has yet"
+    return f"Does not have {what}{yet}: {_why_not_given(answer)}."
+
+
+def _has(answer: WhyNot) -> str:
+    """What is to be said of something that somebody has."""
+    disabled = _disabled(answer)
+    if answer.shall_have:
+        return f"and the rules give it.{disabled}"
+    if disabled:
+        return f"though no rule gives it any more.{disabled} Why: {_why_not_given(answer)}."
+    kept = answer.kept_until
+    then = "it will be taken away" if kept is None else f"it is kept until {kept}"
+    return f"though no rule gives it any more: {then}. Why: {_why_not_given(answer)}."
 
 
 def _disabled(answer: WhyNot) -> str:
@@ -38,6 +47,14 @@ def _disabled(answer: WhyNot) -> str:
     days = (turn.day for turn in answer.explained.turns if (turn.kind, turn.about) == ("deleted", answer.name))
     deleted = "".join(f", and may be deleted on {day}" for day in days)
     return f" It is disabled{since}{deleted}."
+
+
+def _by_way(answer: WhyNot) -> str:
+    """How somebody is in a group by way of others."""
+    one = answer.by_way[0]
+    through = ", which is in ".join(map(clean, one.through))
+    word = "Is" if one.has else "Will be"
+    return f"{word} in group {clean(one.group)} of {clean(one.target)} by way of group {through} ({clean(one.rule)})."
 
 
 def _why_not_there(answer: WhyNot) -> str:
