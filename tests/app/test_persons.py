@@ -23,6 +23,7 @@ from eadm_sync.clock import FixedClock
 from eadm_sync.config.keys import write_key_file
 from eadm_sync.errors import ConfigError, NotFound
 from eadm_sync.state import tables
+from eadm_sync.state.orders import Order, OrderKind, give_order
 from exportqueue import Item, State
 
 RULES = """
@@ -140,6 +141,36 @@ def test_a_stop_disables_all_accounts_at_once_though_a_brake_would_hold_it(offic
     assert done.is_complete
     assert done.enqueued == 2
     assert done.person.stage == "stopped"
+    assert office.enabled("ad") == {"hr:1": False, "hr:2": True}
+    assert office.enabled("web") == {"hr:1": False, "hr:2": True}
+
+
+def _ordered_only(office: Office) -> None:
+    """Kari is stopped by the order alone: nothing is planned yet."""
+    with office.context.writing() as database, database.write() as connection:
+        give_order(connection, "hr:1", Order(OrderKind.STOP, None, "lost laptop", "anna", "2026-08-17T04:00:00+00:00"))
+        connection.execute(tables.people.update().values(pending=True))
+
+
+def test_a_run_does_what_the_stop_could_not(office: Office):
+    """Where the order stands and an account is enabled all the same, the next plan disables it, counted by no brake."""
+    _ordered_only(office)
+    holds: list[object] = []
+
+    report = sync(office.context, lambda made: holds.extend(made.plan.holds) is None)
+
+    assert (report.enqueued, report.held, holds) == (2, 0, [])
+    assert office.enabled("ad") == {"hr:1": False, "hr:2": True}
+
+
+def test_a_brake_that_holds_others_does_not_hold_a_stop(office: Office):
+    """Ola's leaving is held in the same slice, by this office's brake."""
+    _ordered_only(office)
+    office.people("1;Karen;11;2026-01-01;", "2;Ola;11;2026-01-01;2026-08-10")
+
+    report = office.sync()
+
+    assert report.held == 3  # Ola's two accounts and his group; Kari's new name goes through
     assert office.enabled("ad") == {"hr:1": False, "hr:2": True}
     assert office.enabled("web") == {"hr:1": False, "hr:2": True}
 
