@@ -268,6 +268,7 @@ def _adjust(
             person=person_id,
             rule=account.rule,
             reason=_NOT_ENABLED.get(standing.stage, "the start was put off"),
+            revokes=True,
         )
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 import yaml
 
 from connectors.contract import Kind, RemoteObject
+from eadm_sync.app.auditing import verify
 from eadm_sync.app.context import Context, complete_metadata, open_context
 from eadm_sync.app.purging import HOLD, PurgeReport, preview_purge, purge
 from eadm_sync.app.syncing import sync
@@ -151,6 +152,29 @@ def test_all_that_is_personal_goes_and_a_keyed_hash_of_the_name_stays(town: Town
     ]
     for file in town.folder.glob("state.db*"):
         assert b"Hemmelig" not in file.read_bytes()
+
+
+def test_a_server_forgets_as_well(tmp_path: Path, postgresql_url: str):
+    """PostgreSQL has the same guards, and the audit's triggers let the details go."""
+    town = make_town(tmp_path)
+    path = tmp_path / "config.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("sqlite:///state.db", postgresql_url), encoding="utf-8")
+    assert leave(town).purge(FORGOTTEN).purged == 1
+    assert [row.id for row in town.rows(tables.people)] == ["hr:2"]
+    assert [row.detail is None for row in town.rows(tables.audit) if row.person_id == "hr:1"] == [True] * 3 + [False]
+    assert verified(town.context)
+
+
+def verified(context: Context) -> bool:
+    """Whether the audit still holds, chain and all."""
+    found = verify(context)
+    return not found.faults and found.forgotten > 0
+
+
+def test_the_audit_holds_after_a_purge(town: Town):
+    """What was forgotten is no tampering."""
+    town.purge(FORGOTTEN)
+    assert verified(town.context)
 
 
 def test_finished_changes_in_the_queue_go_too(town: Town):

@@ -163,3 +163,15 @@ def test_a_brake_that_holds_the_disabling_holds_all_that_goes_with_it(school: An
     found = account(school)
     assert (found.enabled, found.container, found.attributes["title"]) == (True, "OU=Here,DC=x", "Teacher")
     assert ("staff", "hr:1") in school.members()
+
+
+def test_whoever_is_disabled_for_a_while_is_signed_out_too(school: Any):
+    """A start that is put off, or a leave: the account waits, and nobody works with it meanwhile."""
+    rules(school).people(KARI, "2;Ola;By;employee;12").sync()
+    anchor = account(school).anchor
+    school.people(f"{KARI};2026-12-01", "2;Ola;By;employee;12").rules(
+        RULES.replace("{extra}", "").replace("retention_days: 365", "create_days_before_start: 365")
+    ).sync()
+    assert account(school).enabled is False
+    with open_context(school.folder / "config.yaml", school.clock).make_target("ad") as target:
+        assert target.ended_sessions() == {anchor: 1}  # type: ignore[attr-defined]
