@@ -11,7 +11,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -35,17 +35,13 @@ from exportqueue.item import (
 )
 from exportqueue.outlook import Outlook
 from exportqueue.overview import LATELY, SAMPLE
-from exportqueue.queue import SUPERSEDED
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+from exportqueue.queue import SUPERSEDED, utc_now
 
 
 class MemoryQueue:
     """As `Queue`, method by method; see there."""
 
-    def __init__(self, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
         self._clock = clock
         self._items: dict[int, Item] = {}
         self._needs: dict[int, frozenset[int]] = {}

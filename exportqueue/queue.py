@@ -11,9 +11,9 @@ from typing import TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from exportqueue import outlook, overview
+from exportqueue import filling, outlook, overview
 from exportqueue.circuit import OpenCircuit
-from exportqueue.database import Row, database_of
+from exportqueue.database import database_of
 from exportqueue.errors import LeaseLost, UnknownItem
 from exportqueue.item import (
     Item,
@@ -43,24 +43,9 @@ T = TypeVar("T")
 
 SUPERSEDED = "superseded by a newer plan"
 
-_NEW_COLUMNS = (
-    "id",
-    "target",
-    "object_key",
-    "operation",
-    "payload",
-    "format",
-    "subject",
-    "priority",
-    "not_before",
-    "state",
-    "plan_id",
-    "run_id",
-    "created_at",
-)
 
-
-def _now() -> datetime:
+def utc_now() -> datetime:
+    """The present moment, by the machine's clock."""
     return datetime.now(UTC)
 
 
@@ -76,7 +61,7 @@ class Queue:
         clock: The present moment, aware.
     """
 
-    def __init__(self, tables: QueueTables, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, tables: QueueTables, clock: Callable[[], datetime] = utc_now) -> None:
         self.tables = tables
         self._clock = clock
         self._statements: dict[str, Statements] = {}
@@ -97,10 +82,10 @@ class Queue:
         in this call or earlier. Without any it is ready at once.
         """
         database_of(conn).gate(conn, alone=True)
-        created_at = to_micros(self._clock())
+        common = plan_id, run_id, self._micros()
         count = 0
         for chunk in _chunks(items):
-            self._enqueue_chunk(conn, chunk, (plan_id, run_id, created_at))
+            filling.add(conn, self.tables, self._for(conn), chunk, common)
             count += len(chunk)
         if count >= MANY:
             database_of(conn).analyse(conn, self.tables.items, self.tables.prerequisites)
@@ -337,35 +322,6 @@ class Queue:
     def _micros(self) -> int:
         return to_micros(self._clock())
 
-    def _enqueue_chunk(self, conn: sa.Connection, chunk: Sequence[NewItem], common: tuple[object, ...]) -> None:
-        database, statements = database_of(conn), self._for(conn)
-        latest = self._latest(conn, chunk)
-        first: int = conn.execute(statements.allocate, {"count": len(chunk)}).scalar_one() - len(chunk)
-        rows: builtins.list[Row] = []
-        edges: builtins.list[Row] = []
-        for item_id, item in enumerate(chunk, first):
-            target, own = item.target, item.object_key
-            needs = {latest[target, key] for key in (own, *item.after) if (target, key) in latest}
-            edges += [(item_id, needed) for needed in needs]
-            rows.append(_new_row(item_id, item, "waiting" if needs else "ready", common))
-            latest[target, own] = item_id
-        database.insert(conn, self.tables.items, _NEW_COLUMNS, rows)
-        if edges:
-            database.insert(conn, self.tables.prerequisites, ("item_id", "needs_id"), edges)
-
-    def _latest(self, conn: sa.Connection, chunk: Sequence[NewItem]) -> dict[tuple[str, str], int]:
-        """The latest unfinished item of every object that a chunk names, where there is one."""
-        keys: dict[str, set[str]] = {}
-        for item in chunk:
-            keys.setdefault(item.target, set()).update((item.object_key, *item.after))
-        pack, statement = database_of(conn).pack, self._for(conn).latest
-        return {
-            (target, key): newest
-            for target, wanted in keys.items()
-            for key, newest in conn.execute(statement, {"target": target, "keys": pack(sorted(wanted))})
-            if newest is not None
-        }
-
     def _fenced(
         self, conn: sa.Connection, statement: sa.UpdateBase, items: Sequence[Item], **values: object
     ) -> frozenset[int]:
@@ -397,23 +353,6 @@ class Queue:
         for chunk in _chunks(dependents):
             conn.execute(statements.relink, {"ids": database.pack(chunk)})
         self._release(conn, dropped)
-
-
-def _new_row(item_id: int, item: NewItem, state: str, common: tuple[object, ...]) -> Row:
-    not_before = None if item.not_before is None else to_micros(item.not_before)
-    return (
-        item_id,
-        item.target,
-        item.object_key,
-        item.operation,
-        item.payload,
-        item.format,
-        item.subject,
-        item.priority,
-        not_before,
-        state,
-        *common,
-    )
 
 
 def _chunks(values: Iterable[T]) -> Iterator[builtins.list[T]]:

@@ -19,11 +19,12 @@ from sqlalchemy.exc import DBAPIError
 
 from exportqueue.circuit import Circuit, OpenCircuit
 from exportqueue.errors import LeaseExpired, LeaseLost, NoResult
+from exportqueue.fate import Fate, Judge, absence, longest
 from exportqueue.handler import Handler, Result
 from exportqueue.heartbeat import Heartbeat
 from exportqueue.item import Item, State, TargetStats
-from exportqueue.pace import DEFAULT_PAUSE_SECONDS, Pace
-from exportqueue.retry import Classify, RetryPolicy, Verdict, VerdictKind
+from exportqueue.pace import Pace
+from exportqueue.retry import Classify, RetryPolicy, VerdictKind
 
 PATIENCE = 10
 """Batches in a row that a target may throttle without doing anything. Then it is taken to be away: a drain must end."""
@@ -126,17 +127,6 @@ class Drained:
             lost=self.lost + other.lost,
             unavailable=other.unavailable,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Fate:
-    """What shall become of an item: its new state, and when it may be claimed again if that is READY."""
-
-    item: Item
-    result: Result
-    state: State
-    due: datetime | None = None
-    verdict: Verdict | None = None
 
 
 @dataclass
@@ -274,17 +264,18 @@ class Worker:
                     results[result.item_id] = result
             except BaseException as error:  # noqa: BLE001 - even when interrupted, what was done has to be recorded
                 failure = error
-        fates = [self._fate(item, results.get(item.id), failure) for item in items]
+        judge = Judge(self.classify, self.policy, self.chance, self.clock())
+        fates = [judge.fate(item, results.get(item.id), failure) for item in items]
         before = self.circuit
-        if failure is not None and self._is_ours(failure):
+        if failure is not None and judge.is_ours(failure):
             self._settle(fates, before, lambda: True)
             raise failure
         self._learn(fates, started)
         drained, following = self._settle(fates, before, stop)
-        return replace(drained, unavailable=None if self.circuit.closed else _absence(fates)), following
+        return replace(drained, unavailable=None if self.circuit.closed else absence(fates)), following
 
     def _settle(
-        self, fates: Sequence[_Fate], before: Circuit, stop: Callable[[], bool]
+        self, fates: Sequence[Fate], before: Circuit, stop: Callable[[], bool]
     ) -> tuple[Drained, Sequence[Item]]:
         """Moves the items on and has the results recorded, in one transaction; tells of a circuit that has changed.
 
@@ -295,7 +286,7 @@ class Worker:
             kept = self.queue.finish(conn, [fate.item for fate in fates if fate.state is State.DONE])
             kept |= self._return(conn, fates)
             for fate in fates:
-                if fate.verdict is not None and fate.verdict.kind in _SPENDS_ATTEMPT and self._move(conn, fate):
+                if fate.spends_attempt and self._move(conn, fate):
                     kept |= {fate.item.id}
             held = [fate for fate in fates if fate.item.id in kept]
             self.handler.record(conn, [msgspec.structs.replace(fate.result, state=fate.state) for fate in held])
@@ -303,17 +294,17 @@ class Worker:
             following = self._claim(conn) if at_once else ()
         return _tally(held, lost=len(fates) - len(held)), following
 
-    def _return(self, conn: sa.Connection, fates: Sequence[_Fate]) -> frozenset[int]:
+    def _return(self, conn: sa.Connection, fates: Sequence[Fate]) -> frozenset[int]:
         returned: dict[datetime | None, list[Item]] = {}
         for fate in fates:
-            if fate.state is State.READY and (fate.verdict is None or fate.verdict.kind not in _SPENDS_ATTEMPT):
+            if fate.state is State.READY and not fate.spends_attempt:
                 returned.setdefault(fate.due, []).append(fate.item)
         kept: frozenset[int] = frozenset()
         for due, items in returned.items():
             kept |= self.queue.give_back(conn, items, not_before=due)
         return kept
 
-    def _move(self, conn: sa.Connection, fate: _Fate) -> bool:
+    def _move(self, conn: sa.Connection, fate: Fate) -> bool:
         """Retries or buries one item; says whether it was still held."""
         error = fate.result.error or NoResult(fate.item.id)
         try:
@@ -325,46 +316,9 @@ class Worker:
             return False
         return True
 
-    # ---------------------------------------------------------------- decisions
+    # ---------------------------------------------------------------- what was learnt of the target
 
-    def _fate(self, item: Item, result: Result | None, failure: BaseException | None) -> _Fate:
-        if result is not None and result.error is None:
-            return _Fate(item, result, State.DONE)
-        if result is not None and result.error is not None:
-            return self._failed(item, result, self.classify(result.error))
-        if failure is not None and self._is_ours(failure):
-            return _Fate(item, Result(item.id), State.READY)
-        error = failure if isinstance(failure, Exception) else NoResult(item.id)
-        verdict = self.classify(failure) if isinstance(failure, Exception) else Verdict(VerdictKind.RETRY)
-        if verdict.kind is VerdictKind.DEAD:  # of the batch; whose fault it is is unknown, so all get their attempts
-            verdict = Verdict(VerdictKind.RETRY)
-        return self._failed(item, Result(item.id, error), verdict)
-
-    def _is_ours(self, failure: BaseException) -> bool:
-        """Whether a batch broke off through no fault of its items or of the target: interrupted, or without a state."""
-        return not isinstance(failure, Exception) or self.classify(failure).kind is VerdictKind.ABORT
-
-    def _failed(self, item: Item, result: Result, verdict: Verdict) -> _Fate:
-        now = self.clock()
-        match verdict.kind:
-            case VerdictKind.UNAVAILABLE:
-                return _Fate(item, result, State.READY, None, verdict)
-            case VerdictKind.THROTTLED:
-                pause = DEFAULT_PAUSE_SECONDS if verdict.retry_after_seconds is None else verdict.retry_after_seconds
-                return _Fate(item, result, State.READY, now + timedelta(seconds=pause), verdict)
-            case VerdictKind.DEAD:
-                return _Fate(item, result, State.DEAD, None, verdict)
-            case VerdictKind.RETRY | VerdictKind.ABORT:
-                due = self.policy.next_attempt(
-                    attempts=item.attempts + 1,
-                    created_at=item.created_at,
-                    now=now,
-                    chance=self.chance(),
-                    retry_after_seconds=verdict.retry_after_seconds,
-                )
-                return _Fate(item, result, State.DEAD if due is None else State.READY, due, verdict)
-
-    def _learn(self, fates: Sequence[_Fate], started: datetime) -> None:
+    def _learn(self, fates: Sequence[Fate], started: datetime) -> None:
         """Adjusts circuit and pace to how the target behaved."""
         now = self.clock()
         verdicts = [fate.verdict for fate in fates if fate.verdict is not None]
@@ -374,16 +328,16 @@ class Worker:
         self._throttles = self._throttles + 1 if slower and not answered else 0
         if away or self._throttles >= PATIENCE:
             self._throttles = 0
-            self.circuit = self.circuit.failed(now, _longest(away or slower))
+            self.circuit = self.circuit.failed(now, longest(away or slower))
         else:
             self.circuit = self.circuit.answered()
         if slower:
             seconds = max((now - started).total_seconds(), 0.001)
-            self.pace = self.pace.throttled(now, answered / seconds, _longest(slower))
+            self.pace = self.pace.throttled(now, answered / seconds, longest(slower))
         elif not away:
             self.pace = self.pace.sent(len(fates), started).recovered()
 
-    def _tell(self, conn: sa.Connection, fates: Sequence[_Fate], before: Circuit) -> None:
+    def _tell(self, conn: sa.Connection, fates: Sequence[Fate], before: Circuit) -> None:
         """Has all other workers know of a circuit that has opened, stays open or has closed."""
         now, probe_at = self.clock(), self.circuit.open_until
         if probe_at is None:
@@ -392,7 +346,7 @@ class Worker:
         elif self.circuit == before:  # the probe was interrupted
             self.queue.put_off_probe(conn, self.target, probe_at)
         else:
-            circuit = OpenCircuit(self.target, now, probe_at, self.circuit.failures, _absence(fates))
+            circuit = OpenCircuit(self.target, now, probe_at, self.circuit.failures, absence(fates))
             self.queue.open_up(conn, circuit)
 
     # ---------------------------------------------------------------- little helpers
@@ -415,22 +369,8 @@ class Worker:
         return sum(stats.ready + stats.waiting + stats.running + stats.retrying + stats.held for stats in mine)
 
 
-_SPENDS_ATTEMPT = frozenset({VerdictKind.RETRY, VerdictKind.DEAD, VerdictKind.ABORT})
-
-
-def _absence(fates: Sequence[_Fate]) -> str:
-    """The first error that speaks of the target's absence."""
-    kinds = (VerdictKind.UNAVAILABLE, VerdictKind.THROTTLED)
-    return next(str(fate.result.error) for fate in fates if fate.verdict is not None and fate.verdict.kind in kinds)
-
-
-def _tally(held: Sequence[_Fate], lost: int) -> Drained:
-    failed = [fate for fate in held if fate.verdict is not None and fate.verdict.kind in _SPENDS_ATTEMPT]
+def _tally(held: Sequence[Fate], lost: int) -> Drained:
+    failed = [fate for fate in held if fate.spends_attempt]
     done = sum(fate.state is State.DONE for fate in held)
     dead = sum(fate.state is State.DEAD for fate in failed)
     return Drained(done=done, dead=dead, retried=len(failed) - dead, returned=len(held) - done - len(failed), lost=lost)
-
-
-def _longest(verdicts: Sequence[Verdict]) -> float | None:
-    """The longest wish among verdicts, or None if there is none."""
-    return max((seconds for verdict in verdicts if (seconds := verdict.retry_after_seconds) is not None), default=None)
