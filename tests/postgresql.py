@@ -15,6 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+_WATCH = """(
+    folder=$2
+    send() { pid=$(head -n 1 "$folder/data/postmaster.pid" 2>/dev/null) && kill "$1" "$pid" 2>/dev/null; }
+    while [ -d "$folder" ] && kill -0 "$1" 2>/dev/null; do sleep 1; done
+    send -QUIT
+    while send -0; do sleep 0.1; done
+    rm -rf "$folder"
+) &"""
+"""Ends a server and removes its folder as soon as a process is gone: `$1`; the folder is `$2`."""
+
 QUICK = ("fsync=off", "max_connections=200")
 """Good for tests: what a crash of the machine would leave is not asked, only what one of the server leaves."""
 
@@ -61,6 +71,12 @@ class Server:
         """Ends the server at once, whoever is connected, as a crash would: it recovers when it starts again."""
         self.run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self.folder / "data"))
 
+    def end_with(self, process: int) -> None:
+        """Has the server end with a process, however that ends: test runs that are killed leave nothing behind."""
+        words = ["sh", "-c", _WATCH, "postgresql-watch", str(process), str(self.folder)]
+        nowhere = subprocess.DEVNULL
+        subprocess.run(words, check=True, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
+
     def remove(self) -> None:
         """Ends the server and removes its folder."""
         self.stop()
@@ -91,8 +107,8 @@ def what_is_missing() -> str | None:
     return None
 
 
-def start_new(settings: tuple[str, ...] = QUICK) -> Server:
-    """A new, running server; whoever asked for it removes it."""
+def start_new(settings: tuple[str, ...] = QUICK, *, process: int | None = None) -> Server:
+    """A new, running server; whoever asked removes it. It ends with this process, or the one given, at the latest."""
     programs = _programs()
     assert programs is not None, what_is_missing()
     folder = Path(tempfile.mkdtemp(prefix="eadm-sync-pg-"))
@@ -103,6 +119,7 @@ def start_new(settings: tuple[str, ...] = QUICK) -> Server:
         data = str(folder / "data")
         server.run("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
         server.start()
+        server.end_with(process or os.getpid())
     except BaseException:
         shutil.rmtree(folder)
         raise
@@ -118,7 +135,8 @@ def shared(meeting_place: Path) -> Iterator[Server]:
     with (meeting_place / "postgresql.lock").open("a") as lock, (meeting_place / "postgresql.users").open("a") as users:
         fcntl.flock(lock, fcntl.LOCK_EX)
         fcntl.flock(users, fcntl.LOCK_SH)  # a process that is killed lets go of it
-        server = _noted(note) or start_new()
+        is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ  # who all end with the process that started them
+        server = _noted(note) or start_new(process=os.getppid() if is_one_of_many else os.getpid())
         note.write_text(f"{server.port} {server.bin} {server.folder}")
         fcntl.flock(lock, fcntl.LOCK_UN)
         try:
