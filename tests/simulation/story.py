@@ -258,7 +258,7 @@ _DAYS = {
     "move": (0, 1, 10, 30),
     "enrol": range(1, GRADES + 1),
     "fault": range(1, 10),
-    "crash": range(1, 61),
+    "crash": range(1, 31),
     "empty export": range(1, 5),
     "half export": range(1, 5),
 }
