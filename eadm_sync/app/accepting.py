@@ -17,6 +17,7 @@ from connectors.contract import Action, Kind
 from eadm_sync.app.configurations import note_configuration
 from eadm_sync.app.context import Context
 from eadm_sync.app.planning import EVALUATED_WITH, Planned
+from eadm_sync.app.releasing import note_used
 from eadm_sync.app.versions import note_ruleset
 from eadm_sync.delivery.enqueueing import items
 from eadm_sync.delivery.looking_again import look_again
@@ -279,6 +280,7 @@ def _note_plan(
     if plan.is_whole:
         bulk.upsert(connection, tables.meta, ("name", "value"), [(EVALUATED_WITH, made.evaluated_with)])
     note_key(connection, context.vault)
+    note_used(context, connection, made.releases, run_id)
     append_audit(
         connection,
         context.vault,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -182,4 +183,14 @@ def open_context(config: Path, clock: Clock) -> Context:
     Raises:
         ConfigError: The file is wrong; carries every problem.
     """
-    return Context(load_settings(config), clock, getpass.getuser())
+    return Context(load_settings(config), clock, _user())
+
+
+def _user() -> str:
+    """The user of the operating system whose process this is: what `getpass` reads first, anybody can set."""
+    try:
+        import pwd  # noqa: PLC0415 - not on Windows
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):  # KeyError: a container's user without a name
+        return getpass.getuser()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import msgspec
@@ -15,11 +15,13 @@ from connectors.contract import Action, Kind, LicenceStock
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import known_name
+from eadm_sync.app.releasing import for_run
 from eadm_sync.clock import today
 from eadm_sync.errors import SourceError
 from eadm_sync.importing import Hold as ImportHold
 from eadm_sync.importing import Imported, read_import
 from eadm_sync.model import Person
+from eadm_sync.plan.approval import Approvals
 from eadm_sync.plan.brakes import PARTS, Limit
 from eadm_sync.plan.build import Given, Inputs, build
 from eadm_sync.plan.change import group_key, licence_key, membership_key, nesting_key
@@ -29,7 +31,7 @@ from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 from eadm_sync.state.orders import load_orders
 from eadm_sync.state.outcomes import known_marks, known_versions
-from eadm_sync.state.releases import Releases
+from eadm_sync.state.releases import Releases, Use
 from eadm_sync.state.sealing import check_key
 from exportqueue import State
 
@@ -55,6 +57,7 @@ class Planned:
         evaluated_with: Hash for `EVALUATED_WITH`.
         marks: The audit's id behind what each target had confirmed when the plan was made.
         preview_of: A day to come that it was made for, so that it can only be looked at; None: today.
+        releases: What was let go, and which of it was needed.
     """
 
     plan: Plan
@@ -62,6 +65,7 @@ class Planned:
     evaluated_with: str
     marks: Mapping[str, int]
     preview_of: date | None = None
+    releases: Releases = field(default_factory=Releases)
 
     @property
     def failures(self) -> tuple[SourceError, ...]:
@@ -72,6 +76,11 @@ class Planned:
     def import_holds(self) -> tuple[ImportHold, ...]:
         """Absences that are not believed."""
         return tuple(hold for report in self.imported.reports for hold in report.holds)
+
+    @property
+    def import_uses(self) -> tuple[Use, ...]:
+        """How far the limits of the import brakes were used."""
+        return tuple(use for report in self.imported.reports for use in report.uses)
 
     @property
     def is_held(self) -> bool:
@@ -112,9 +121,9 @@ def planned(
     for name in sorted(released):
         known_name("hold", name, possible_holds(context, name))
     day = today(context.clock, context.loaded.settings.organisation.zone)
-    releases = Releases(released)
     with database.read() as connection:
         check_key(connection, context.vault)
+        releases = for_run(context, connection, released)
         imported = read_import(
             context.loaded.settings,
             context.make_sources() if read_sources else {},
@@ -132,7 +141,8 @@ def planned(
         plan = _plan(context, connection, imported, planned_for, releases, progress, only, given)
         with contextlib.closing(plan.people):
             marks = known_marks(connection, tuple(context.loaded.settings.targets))
-            yield Planned(plan, imported, _evaluated_with(context, planned_for), marks, as_of)
+            evaluated_with = _evaluated_with(context, planned_for)
+            yield Planned(plan, imported, evaluated_with, marks, as_of, releases)
 
 
 def _plan(
@@ -156,6 +166,7 @@ def _plan(
             targets=context.target_fingerprints(),
             known=known_versions(connection, tuple(settings.targets)),
             released=tuple(sorted(releases.named)),
+            granted=dict(sorted(releases.granted.items())),
         ),
         population=imported,
         organisation=Organisation(imported.units.values(), imported.class_groups.values(), managers),
@@ -172,6 +183,7 @@ def _plan(
         stock=lambda target: _stock(context, target),
         limit_of=lambda target, kind, action: _limit(context, target, kind, action),
         releases=releases,
+        approvals=Approvals(settings.plans.approval.deletions, settings.plans.approval.groups),
         orders=load_orders(connection),
         only=only,
         given=given,

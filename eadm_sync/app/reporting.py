@@ -7,6 +7,7 @@ Reports name people by id only.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -226,7 +227,9 @@ def _hold(hold: Mapping[str, Any]) -> HoldLine:
     why = hold.get("reason") or (
         f"{hold['count']} of {hold['population']} in {hold['target']}; the limit lets {hold['limit']} through"
     )
-    return HoldLine(name, why, f'eadm-sync sync --release {name} --reason "…"')
+    if hold.get("approval"):
+        return HoldLine(name, why, "eadm-sync plan --out FILE, then approve and apply it")
+    return HoldLine(name, why, f'eadm-sync release {shlex.quote(name)} --reason "…"')
 
 
 # ---------------------------------------------------------------- as text

@@ -12,9 +12,11 @@ import msgspec
 from sqlalchemy import Connection
 
 from eadm_sync.app.accepting import accept
+from eadm_sync.app.approving import let_through, require_current
 from eadm_sync.app.context import Context
 from eadm_sync.app.delivering import TargetReport, deliver_all
 from eadm_sync.app.planning import Planned, Progress, planned, silent
+from eadm_sync.app.releasing import refuse_alone
 from eadm_sync.app.runs import Run, recorded
 from eadm_sync.errors import PlanOutdated, StateBusy
 from eadm_sync.plan.plan import slice_of
@@ -90,6 +92,7 @@ def sync(
 
     Raises:
         StateBusy: Another run is at work.
+        NotReleased: A hold in `released` is let go by two persons only.
         ConfigError, StateError: As planning.
     """
     return _run(context, confirm, _Terms(deliver, released, reason, read_sources, command), progress)
@@ -121,14 +124,18 @@ def apply_saved(
 
     Raises:
         PlanOutdated: It is not the same any more; says everything that moved.
+        NotApproved: It has expired, or no second person has approved what has to be.
         And as `sync`.
     """
     saved = read_header(file)
+    require_current(context, saved)
 
     def unchanged(made: Planned) -> bool:
         if made.plan.hash != saved.hash:
             moved = saved.basis.moved(made.plan.basis)
             raise PlanOutdated(moved or ("its changes are not those that would be made now",))
+        with context.reading() as database, database.read() as connection:
+            let_through(context, connection, made.plan)
         return confirm(made)
 
     released = frozenset(saved.basis.released)
@@ -199,6 +206,7 @@ class _Terms:
 
 
 def _run(context: Context, confirm: Confirm, terms: _Terms, progress: Progress) -> SyncReport:
+    refuse_alone(context, terms.released)
     with context.writing() as database, recorded(context, database, terms.command) as run:
         report = SyncReport(run.id)
         began = context.clock.now()
@@ -238,6 +246,8 @@ def _describe(run: Run, report: SyncReport, made: Planned) -> None:
         ruleset=plan.basis.ruleset,
         changes={f"{target}.{kind}.{action}": number for (target, kind, action), number in plan.counts.items()},
         held_changes={f"{target}.{kind}.{action}": number for (target, kind, action), number in held.items()},
+        limits=[msgspec.to_builtins(use) for use in (*made.import_uses, *plan.uses)],
+        released=sorted(made.releases.used),
         holds=[msgspec.to_builtins(hold) for hold in (*made.import_holds, *plan.holds)],
         sources={
             one.source: {name: getattr(one, name) for name in _COUNTED_OF_SOURCES} for one in made.imported.reports

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from eadm_sync import __version__
-from eadm_sync.cli.commands import audit, daemon, keys, looking, operating, person, planning, queueing, ruleset, setup
+from eadm_sync.cli.commands import (
+    audit,
+    brakes,
+    daemon,
+    keys,
+    looking,
+    operating,
+    person,
+    planning,
+    queueing,
+    ruleset,
+    setup,
+)
 
 program = typer.Typer(
     name="eadm-sync",
@@ -37,6 +49,7 @@ def _root(
 setup.register(program)
 keys.register(program)
 planning.register(program)
+brakes.register(program)
 looking.register(program)
 queueing.register(program)
 operating.register(program)

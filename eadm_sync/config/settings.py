@@ -107,6 +107,9 @@ class ImportBrake(_Settings):
         3, description="This many may always vanish, whatever their share; but never all the people of a source."
     )
 
+    two_person: bool | None = Field(
+        None, description="Whether a second person has to confirm a release of it; null: as `brakes.two_person` says."
+    )
     by: ImportParts = Field(ImportParts(), description="Limits on those missing from parts of the source.")
     new: SliceLimit = Field(
         _WHOLE, description="People whom the source did not have before; held ones wait. Default: no limit."
@@ -159,6 +162,9 @@ class Limit(_Settings):
         description="At most this share (0-1) of the objects of that kind in the target; null for no such limit.",
     )
     floor: Count = Field(0, description="This many changes are never too many for `max_fraction`.")
+    two_person: bool | None = Field(
+        None, description="Whether a second person has to confirm a release of it; null: as `brakes.two_person` says."
+    )
     by: SliceLimits = Field(
         _UNDIVIDED, description="Limits on parts: each unit, each kind of affiliation, each rule (groups: rules only)."
     )
@@ -247,6 +253,10 @@ class Brakes(_Settings):
 
     imports: ImportBrake = Field(ImportBrake(), description="People who vanish from a source, for every source.")
     targets: PlanBrake = Field(PlanBrake(), description="Changes in a target, for every target.")
+    two_person: bool = Field(False, description="Whether a second person has to confirm every release.")
+    release_hours: Annotated[float, Field(gt=0, le=24 * 14)] = Field(
+        24.0, description="How long what was let go with `release` waits for a run that needs it."
+    )
 
 
 # ---------------------------------------------------------------- sources and targets
@@ -394,6 +404,29 @@ class DaemonSettings(_Settings):
     )
 
 
+class ApprovalSettings(_Settings):
+    """What a second person has to approve before it is done: it is held, and done by `apply` of an approved plan only.
+
+    Others than these changes go on.
+    """
+
+    deletions: Count | None = Field(
+        None, description="More deletions of accounts or groups than this in one target; null for no such rule."
+    )
+    groups: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description="Any change to these groups and to who is in them, by key; `*` and `?` are wild, case is not told."
+    )
+
+
+class PlanSettings(_Settings):
+    """Saved plans."""
+
+    expire_hours: Annotated[float, Field(gt=0)] = Field(
+        72.0, description="How long a saved plan, and its approval, can be applied."
+    )
+    approval: ApprovalSettings = Field(ApprovalSettings(), description="What a second person has to approve.")
+
+
 LinkKey = Literal["national_id", "employee_number", "username", "email"]
 
 
@@ -413,6 +446,7 @@ class Settings(_Settings):
     )
     targets: dict[str, TargetSettings] = Field({}, description="Targets by name.")
     brakes: Brakes = Field(Brakes(), description="Limits that stop a run which would change too much.")
+    plans: PlanSettings = Field(PlanSettings(), description="Saved plans: how long they hold, and who approves.")
     daemon: DaemonSettings = Field(
         DaemonSettings(), description="What the daemon does, and where it can be asked how it is."
     )
@@ -440,6 +474,17 @@ class Settings(_Settings):
         parts = (limit.by.unit, limit.by.affiliation, limit.by.rule)
         is_set = limit.max is not None or limit.max_fraction is not None or any(part.is_set for part in parts)
         return limit if is_set else None
+
+    def needs_two(self, hold: str) -> bool:
+        """Whether a second person has to confirm the release of a hold, by its name."""
+        first, _, rest = hold.partition("[")[0].partition(".")
+        own: bool | None = None
+        if first in self.sources:
+            own = self.import_brake(first).two_person
+        elif first in self.targets:
+            limit = self.limit(first, *rest.split(".", 1)) if rest.count(".") == 1 else None
+            own = None if limit is None else limit.two_person
+        return self.brakes.two_person if own is None else own
 
 
 def _overlaid(base: _Model, over: _Model) -> _Model:

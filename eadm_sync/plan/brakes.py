@@ -9,8 +9,10 @@ under one name.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from fnmatch import translate
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -115,8 +117,10 @@ class Hold(msgspec.Struct, frozen=True):
         limit: How many would have gone through. Of a shortage of seats: so many go through.
         sku: The product of which there are not enough seats; None where a limit of the configuration holds.
         reason: The shortage, or what is special, in words for people; "" where `count` and `limit` tell all.
-        by: unit, affiliation or rule, where a part is held; "" for the whole slice.
-        value: Which one; a unit with everything below it.
+        by: unit, affiliation or rule, where a part is held; "" for the whole slice; group, where all that is done to
+            some groups and to who is in them is to be approved.
+        value: Which one; a unit with everything below it; of groups, a pattern of their keys.
+        approval: Whether it is held until a second person has approved the plan; it cannot be released.
     """
 
     name: str
@@ -130,11 +134,16 @@ class Hold(msgspec.Struct, frozen=True):
     reason: str = ""
     by: str = ""
     value: str = ""
+    approval: bool = False
 
     @property
     def slice(self) -> Slice:
         """The slice it belongs to."""
         return self.target, self.kind, self.action
+
+
+GROUP = "group"
+"""What a hold on some groups is `by`."""
 
 
 class Verdict(NamedTuple):
@@ -275,8 +284,9 @@ class Sieve:
     def __init__(self, holds: tuple[Hold, ...], groups: Iterable[Change] = ()) -> None:
         """`groups` are all changes to groups of the plan."""
         self._parts: defaultdict[Slice, set[tuple[str, str]]] = defaultdict(set)
+        self._groups = [(one.target, re.compile(translate(one.value.casefold()))) for one in holds if one.by == GROUP]
         for hold in holds:
-            if hold.sku is None:
+            if hold.sku is None and hold.by != GROUP:
                 self._parts[hold.slice].add((hold.by, hold.value))
         self._seats = {(hold.target, hold.sku): hold.limit for hold in holds if hold.sku is not None}
         self._unmade = {
@@ -288,7 +298,7 @@ class Sieve:
     def held_targets(self, changes: Iterable[Change], place: Place = NOWHERE) -> frozenset[str]:
         """Targets in which one of the account changes of a person, who is there, is held."""
         if not self._parts:
-            return frozenset()
+            return frozenset()  # accounts belong to no group
         return frozenset(
             change.target for change in changes if change.kind is Kind.ACCOUNT and self.holds(change, place)
         )
@@ -296,9 +306,15 @@ class Sieve:
     def holds(self, change: Change, place: Place = NOWHERE) -> bool:
         """Whether a change is held for its own sake; `place` is where its person is."""
         held = self._parts.get((change.target, change.kind, change.action))
+        if self._groups and self._is_protected(change):
+            return True
         if held is None:
             return False
         return ("", "") in held or any((by, value) in held for by, value in parts_of(change, place))
+
+    def _is_protected(self, change: Change) -> bool:
+        keys = [key.casefold() for key in (change.group, change.member) if key]
+        return any(change.target == target and any(map(matches.match, keys)) for target, matches in self._groups)
 
     def lacks_group(self, change: Change) -> bool:
         """Whether a membership or nesting is to be given in, or to, a group whose creation is held."""

@@ -18,6 +18,7 @@ from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import NO_ORDERS, Standing, first_after, standing
 from eadm_sync.model import Affiliation, Orders, Person, Sealed
 from eadm_sync.plan.aliases import Former, alias_days, with_aliases
+from eadm_sync.plan.approval import Approvals
 from eadm_sync.plan.brakes import Cell, Limit, Slice, cell_of, judge
 from eadm_sync.plan.change import NOWHERE, Change, GroupFrame, PersonFrame, Place, Value
 from eadm_sync.plan.deactivated import Deactivated, all_deactivated
@@ -103,6 +104,7 @@ class Inputs:
         stock: Seats of each product that a target has; asked only when somebody shall get a licence.
         limit_of: The brake of a slice, or None.
         releases: Holds that somebody let go.
+        approvals: Counts what a second person has to approve.
         orders: What was ordered about people, by id.
         only: Ids of the people to look at; None: everybody for whom something can be different.
         given: Changes in place of those that the rules ask for; None: the rules are asked.
@@ -125,6 +127,7 @@ class Inputs:
     stock: Stock
     limit_of: Callable[[str, Kind, str], Limit | None]
     releases: Releases = field(default_factory=Releases)
+    approvals: Approvals = field(default_factory=Approvals)
     orders: Mapping[str, Orders] = field(default_factory=dict)
     only: Collection[str] | None = None
     given: Given | None = None
@@ -151,14 +154,20 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
     for frame in frames:
         count(maker.counts, frame.changes)
         maker.cells.update(cell_of(change, NOWHERE) for change in frame.changes)
+        inputs.approvals.note(frame.changes)
     for person_id, reason in groups.problems:
         maker.report(person_id, reason)
-    braked = judge(maker.cells, KnownPopulations(connection, maker.place), inputs.limit_of, inputs.releases)
+    populations = KnownPopulations(connection, maker.place)
+    braked = judge(maker.cells, populations, inputs.limit_of, inputs.releases)
     queued = {product: people - maker.due.keys() for product, people in inputs.being_licensed.items()}
     return Plan(
         basis=inputs.basis,
         counts=dict(maker.counts),
-        holds=(*braked.holds, *shortages(connection, maker.licences, inputs.stock, queued, inputs.releases)),
+        holds=(
+            *braked.holds,
+            *shortages(connection, maker.licences, inputs.stock, queued, inputs.releases),
+            *inputs.approvals.holds(populations),
+        ),
         groups=frames,
         people=maker.frames,
         problems=tuple(maker.problems),
@@ -224,6 +233,7 @@ class _Maker:
             place = places[person.id]
             self.frames.append(msgspec.structs.replace(frame, place=place))
             self.cells.update(cell_of(change, place) for change in frame.changes if not change.urgent)
+            self.inputs.approvals.note(frame.changes)
         self._made.clear()
 
     def report(self, person_id: str, reason: str) -> None:

@@ -30,6 +30,7 @@ class Basis(msgspec.Struct, frozen=True):
         targets: Target → hash of its settings.
         known: Target → number of confirmed changes so far.
         released: Names of the holds that were let go.
+        granted: Holds that were let go beforehand, each with the most that may pass.
     """
 
     today: date
@@ -38,6 +39,7 @@ class Basis(msgspec.Struct, frozen=True):
     targets: dict[str, str]
     known: dict[str, int]
     released: tuple[str, ...] = ()
+    granted: dict[str, int] = {}
 
     def moved(self, other: Basis) -> tuple[str, ...]:
         """What differs between this basis and a later one, in words for people."""
@@ -52,7 +54,7 @@ class Basis(msgspec.Struct, frozen=True):
             ("known state of", self.known, other.known),
         ):
             words += [f"{what} {name} has changed" for name in sorted(_differing(old, new))]
-        if self.released != other.released:
+        if (self.released, self.granted) != (other.released, other.granted):
             words.append("other holds are released")
         return tuple(words)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ class Header(msgspec.Struct, frozen=True):
         created_at: ISO text in UTC.
         basis: What it stands on.
         counts: "target.kind.action" → number of changes, held ones included.
-        holds: What a brake holds.
+        holds: What a brake holds, or a second person has to approve.
+        planned_by: Who made it.
+        expires_at: After this it cannot be applied; ISO text in UTC.
     """
 
     eadm_sync_plan: int
@@ -38,6 +41,8 @@ class Header(msgspec.Struct, frozen=True):
     basis: Basis
     counts: dict[str, int]
     holds: tuple[Hold, ...]
+    planned_by: str
+    expires_at: str
 
 
 class NotAPlan(EadmError):
@@ -48,22 +53,26 @@ class NotAPlan(EadmError):
         self.file = file
 
 
-def write(plan: Plan, file: Path, created_at: str) -> None:
+def write(plan: Plan, file: Path, created_at: datetime, *, planned_by: str, expires_at: datetime) -> Header:
     """Writes a plan, whole or not at all; readable by its owner only, since it tells of people.
+
+    Whoever shall approve it is given a copy. Returns what the first line says.
 
     Raises:
         OSError: The folder cannot be written.
     """
+    header = header_of(plan, created_at, planned_by=planned_by, expires_at=expires_at)
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as handle:
-            handle.write(msgspec.json.encode(header_of(plan, created_at)) + b"\n")
+            handle.write(msgspec.json.encode(header) + b"\n")
             for frame, _, held in plan.judged():
                 handle.write(msgspec.json.encode(as_json(frame, held)) + b"\n")
         Path(temporary).replace(file)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    return header
 
 
 def read_header(file: Path) -> Header:
@@ -84,15 +93,17 @@ def read_header(file: Path) -> Header:
     return header
 
 
-def header_of(plan: Plan, created_at: str) -> Header:
+def header_of(plan: Plan, created_at: datetime, *, planned_by: str, expires_at: datetime) -> Header:
     """What the first line says."""
     return Header(
         eadm_sync_plan=_VERSION,
         hash=plan.hash,
-        created_at=created_at,
+        created_at=created_at.isoformat(),
         basis=plan.basis,
         counts={f"{target}.{kind}.{action}": number for (target, kind, action), number in plan.counts.items()},
         holds=plan.holds,
+        planned_by=planned_by,
+        expires_at=expires_at.isoformat(),
     )
 
 
@@ -127,5 +138,5 @@ def _shown(value: object) -> object:
     return "***" if isinstance(value, Sealed) else value
 
 
-_VERSION = 1
+_VERSION = 2
 _LONGEST_HEADER_BYTES = 1024 * 1024

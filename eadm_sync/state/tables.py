@@ -71,6 +71,35 @@ person_orders = Table(
     Column("at", Text, nullable=False),
 )
 
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("hold", Text, nullable=False),
+    Column("most", Integer, nullable=False),  # so many changes or absences may pass, as it was shown
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
+    Column("confirmed_by", Text),  # where a second person has to
+    Column("confirmed_at", Text),
+    Column("end", Text),  # used, replaced or revoked
+    Column("ended_at", Text),
+    Column("ended_by", Text),  # id of the run that used it, or who took it back
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("plan", Text, primary_key=True),  # hash of what is to be approved in the plan
+    Column("actor", Text, primary_key=True),
+    Column("planned_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("expires_at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 units = Table(
     "units",
     metadata,

@@ -22,6 +22,7 @@ import yaml
 from sqlalchemy import Connection, Row, select
 
 from connectors.contract import Kind, Operation, RemoteObject, Target
+from eadm_sync.app.approving import save
 from eadm_sync.app.context import Context, open_context
 from eadm_sync.app.delivering import TargetReport, deliver_all
 from eadm_sync.app.planning import Planned, planned
@@ -29,7 +30,6 @@ from eadm_sync.app.syncing import SyncReport, apply_saved, sync
 from eadm_sync.clock import FixedClock
 from eadm_sync.config.keys import write_key_file
 from eadm_sync.model import Sealed
-from eadm_sync.plan import saved
 from eadm_sync.plan.brakes import Hold
 from eadm_sync.plan.plan import Plan
 from eadm_sync.sample.write import write
@@ -142,7 +142,7 @@ class Town:
         """The dry run, with the plan put into a file."""
         context, file = self.context, self.folder / name
         with context.reading() as database, planned(context, database, **options) as one:
-            saved.write(one.plan, file, self.clock.now().isoformat())
+            save(context, one.plan, file)
         return file
 
     def apply(self, file: Path) -> SyncReport:

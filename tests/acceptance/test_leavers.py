@@ -215,7 +215,7 @@ def test_many_leavers_at_once_are_held_while_joiners_are_served(settled: Town):
     made = settled.made
     assert made
     assert made.is_held
-    assert "ad.account.disable" in {hold.name for hold in made.holds}
+    assert any(hold.name.startswith("ad.account.disable") for hold in made.holds)
     assert {line[3] for line in made.lines} == {"create"}
     assert report.held == len(made.held_lines) > 40
     assert settled.account(joiner)
@@ -280,10 +280,11 @@ def test_many_who_vanish_are_held_before_anything_follows_from_it(settled: Town)
     settled.sync()
     held = settled.made
     unchanged = settled.contents()
-    settled.sync(released=frozenset({"hr.vanished", *_all_holds_with(settled, "hr.vanished")}), reason="true")
-
     assert held
-    assert held.import_holds == ("hr.vanished",)
+    (name,) = held.import_holds
+    settled.sync(released=frozenset({name, *_all_holds_with(settled, name)}), reason="true")
+
+    assert name.startswith("hr.vanished[unit ")
     assert unchanged == before
     assert not any(settled.content("ad")["accounts"].get(f"hr:{number}", (0, 0, False))[2] for number in gone)
     settled.assert_settled()

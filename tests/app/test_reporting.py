@@ -64,9 +64,9 @@ Planned
   ad      account  delete       30    30
 
 Held
-  hr.vanished: 30 of 250 people vanished from the source; 12 may. If it is meant: eadm-sync sync --release hr.vanished \
+  hr.vanished: 30 of 250 people vanished from the source; 12 may. If it is meant: eadm-sync release hr.vanished \
 --reason "…"
-  ad.account.delete: 30 of 250 in ad; the limit lets 5 through. If it is meant: eadm-sync sync --release \
+  ad.account.delete: 30 of 250 in ad; the limit lets 5 through. If it is meant: eadm-sync release \
 ad.account.delete --reason "…"
 
 Delivered
@@ -164,7 +164,7 @@ def test_a_held_slice_is_counted_and_named(place: Place):
 
     assert hold.name == "hr.vanished"
     assert "may" in hold.why
-    assert hold.release == 'eadm-sync sync --release hr.vanished --reason "…"'
+    assert hold.release == 'eadm-sync release hr.vanished --reason "…"'
 
 
 def test_a_run_that_is_not_there_is_an_error_that_helps(place: Place):

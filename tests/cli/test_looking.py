@@ -207,7 +207,7 @@ def test_status_keeps_what_the_last_plan_met_when_something_else_ran_since(shell
     people = Path("data/people.csv")
     people.write_text(people.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
     assert shell("sync", "--yes").code == 3
-    held = "sync --release hr.vanished"
+    held = 'release "hr.vanished"'
     assert held in shell("status").out
 
     assert shell("deliver").code == 0

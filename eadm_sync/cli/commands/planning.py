@@ -109,10 +109,10 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
         others = bool(target or person or rule or out or as_of)
         raise typer.Exit(_compare(config, rulesets, form, limit, narrowed=others))
     _ = reason  # taken so that a `sync` can be rehearsed as it will be typed
+    from eadm_sync.app.approving import save
     from eadm_sync.app.narrowing import narrowed, tally
     from eadm_sync.cli.showing.preview import Preview, config_option
     from eadm_sync.cli.showing.waiting import Bars
-    from eadm_sync.plan import saved
 
     context = installation(config)
     day = None if as_of is None else _day_to_come(context, as_of.date(), out)
@@ -125,7 +125,7 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
         preview = Preview(made, selection, tally(made.plan, selection), config_option(config))
         bars.stop()
         if out is not None:
-            saved.write(made.plan, out, context.clock.now().isoformat())
+            save(context, made.plan, out)
         _show(preview, form, limit)
         _say_what_failed(preview)
     if out is not None:

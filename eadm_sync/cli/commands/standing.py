@@ -168,7 +168,7 @@ def _advice_on_run(last: LastRun) -> Iterator[Advice]:
         yield Advice(FAILED, "'eadm-sync check' reads it again and shows what is at fault; then run 'eadm-sync sync'")
     for hold in last.holds:
         name = clean(hold)
-        text = f"held: {name}; look with 'eadm-sync plan', let it go with 'sync --release {name} --reason \"...\"'"
+        text = f"held: {name}; look with 'eadm-sync brakes' and 'plan'; let it go with 'release \"{name}\"'"
         yield Advice(HELD, text)
     if last.problems:
         see = f"'eadm-sync report {clean(last.planned_by)}' says whom and why"

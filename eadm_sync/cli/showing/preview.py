@@ -254,6 +254,14 @@ _NOT_WRITTEN = {
 
 def _hold(hold: Hold, config: str) -> Notice:
     target = clean(hold.target)
+    if hold.approval:
+        return Notice(
+            False,
+            f"Held: {clean(hold.name)}: {counted(hold.count, 'change')} in {target}; {clean(hold.reason)}. None "
+            "of them is written. Everything else goes on. Have the plan approved by another user with "
+            f"'eadm-sync approve{config} FILE', and do it with 'eadm-sync apply{config} FILE'. To save it",
+            f"eadm-sync plan{config} --out FILE",
+        )
     if hold.sku is not None:
         text = (
             f"Held: {clean(hold.name)}: {clean(hold.reason)}. {counted(hold.count, 'person', 'people')} shall get the "
