@@ -142,7 +142,7 @@ def apply_saved(
     return _run(context, unchanged, _Terms(deliver, released, reason, strict=True), progress)
 
 
-def carry_out(
+def carry_out(  # noqa: PLR0913 - what `sync` takes, and who makes the plan
     context: Context,
     confirm: Confirm,
     make: Make,

@@ -19,6 +19,7 @@ from eadm_sync.cli.commands import (
     queueing,
     ruleset,
     setup,
+    undoing,
 )
 
 program = typer.Typer(
@@ -49,6 +50,7 @@ def _root(
 setup.register(program)
 keys.register(program)
 planning.register(program)
+undoing.register(program)
 brakes.register(program)
 looking.register(program)
 queueing.register(program)

@@ -182,8 +182,8 @@ def sync(
     """  # noqa: D301 - click reads the backslash
     from eadm_sync.app import syncing
 
-    _require_answer(form, yes=yes)
-    _require_reason(release, reason)
+    require_answer(form, yes=yes)
+    require_reason(release, reason)
     context = installation(config)
     context.author = author
     released = frozenset(release)
@@ -191,7 +191,7 @@ def sync(
     def run(confirm: Callable[[Planned], bool], bars: Bars) -> SyncReport:
         return syncing.sync(context, confirm, deliver=not no_deliver, released=released, reason=reason, progress=bars)
 
-    raise typer.Exit(_run(run, context, config, form, yes=yes, delivered=not no_deliver))
+    raise typer.Exit(run_asked(run, context, config, form, yes=yes, delivered=not no_deliver))
 
 
 def apply(
@@ -216,15 +216,15 @@ def apply(
     from eadm_sync.app import syncing
     from eadm_sync.plan import saved
 
-    _require_answer(form, yes=yes)
+    require_answer(form, yes=yes)
     header = saved.read_header(file)
-    _require_reason(list(header.basis.released), reason)
+    require_reason(list(header.basis.released), reason)
     context = installation(config)
 
     def run(confirm: Callable[[Planned], bool], bars: Bars) -> SyncReport:
         return syncing.apply_saved(context, file, confirm, deliver=not no_deliver, reason=reason, progress=bars)
 
-    raise typer.Exit(_run(run, context, config, form, yes=yes, delivered=not no_deliver))
+    raise typer.Exit(run_asked(run, context, config, form, yes=yes, delivered=not no_deliver))
 
 
 def deliver(
@@ -376,7 +376,7 @@ def _say_what_failed(preview: Preview) -> None:
 # ---------------------------------------------------------------- sync and apply
 
 
-def _run(
+def run_asked(
     run: Callable[[Callable[[Planned], bool], Bars], SyncReport],
     context: Context,
     config: Path,
@@ -384,8 +384,9 @@ def _run(
     *,
     yes: bool,
     delivered: bool,
+    show: Callable[[Preview], None] | None = None,
 ) -> int:
-    """Shows, asks, runs, reports; returns the exit code."""
+    """Shows (its summary, if nothing else is said), asks, runs, reports; returns the exit code."""
     from eadm_sync.app.narrowing import Selection, tally
     from eadm_sync.cli.showing.preview import Preview, config_option
     from eadm_sync.cli.showing.text import show_report, show_summary
@@ -400,7 +401,7 @@ def _run(
         preview = Preview(made, everything, tally(made.plan, everything), config_option(config))
         bars.stop()
         if form is Format.TABLE:
-            show_summary(preview)
+            (show or show_summary)(preview)
         _say_what_failed(preview)
         sys.stdout.flush()
         return yes or not made.plan.changes or ask("Do this? [y/N] ")
@@ -422,7 +423,8 @@ def _run(
     return HELD if is_held else DONE
 
 
-def _require_answer(form: Format, *, yes: bool) -> None:
+def require_answer(form: Format, *, yes: bool) -> None:
+    """Ends the program where nobody could be asked, before anything is done."""
     if form is Format.JSON and not yes:
         note(
             "error: --format json shows nothing to say yes to; look at `plan` first, then give --yes. Nothing was done."
@@ -432,7 +434,8 @@ def _require_answer(form: Format, *, yes: bool) -> None:
         require_terminal("look at `plan` first, then give --yes")
 
 
-def _require_reason(released: list[str], reason: str | None) -> None:
+def require_reason(released: list[str], reason: str | None) -> None:
+    """Ends the program where a hold is let go and nobody says why."""
     if released and not (reason and reason.strip()):
         note(f'error: say why {", ".join(released)} is let go: --reason "…" is kept in the audit. Nothing was done.')
         raise typer.Exit(FAILED)

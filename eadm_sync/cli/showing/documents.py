@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -22,10 +23,13 @@ def json_text(value: object) -> str:
     return harmless_json(msgspec.json.encode(value).decode())
 
 
-def show_json(preview: Preview, limit: int | None = None) -> None:
-    """One JSON object: what the plan stands on, its summary, then a line for every group and every person."""
+def show_json(preview: Preview, limit: int | None = None, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """One JSON object: what the plan stands on, its summary, then a line for every group and every person.
+
+    `more` stands first.
+    """
     sys.stdout.write("{\n")
-    for name, value in _head(preview).items():
+    for name, value in (*more.items(), *_head(preview).items()):
         sys.stdout.write(f"{json_text(name)}: {json_text(value)},\n")
     parts = itertools.groupby(preview.frames(limit), key=lambda shown: isinstance(shown[0], GroupFrame))
     part = next(parts, None)
