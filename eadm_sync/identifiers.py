@@ -1,9 +1,10 @@
 """Usernames and the like: given once, kept for good, never shared and never given again to somebody else.
 
 An identifier is free when nobody has it or had it, nothing reserves it, and no other person's account holds, in the
-attributes of `unique_in`, what it would become there; all compared without case. What a run allocates is taken for the
-rest of that run, and stored in the transaction that accepts its plan; the run lock keeps two runs from allocating at
-once. Accounts that we do not manage are not asked for: a target that has one of the name refuses the account.
+attributes of `unique_in`, what it would become there; all compared as directories do (`alike`). What a run allocates is
+taken for the rest of that run, and stored in the transaction that accepts its plan; the run lock keeps two runs from
+allocating at once. Accounts that we do not manage are not asked for: a target that has one of the name refuses the
+account.
 
 A person can have had several values of one identifier (`on_rename: follow`). All stay the person's own; the one that
 was allocated last is the one that counts.
@@ -14,14 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
 
 from eadm_sync.errors import EadmError
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset import Form, IdentifierRule, Organisation, candidates, fits
-from eadm_sync.ruleset.naming import Reached
+from eadm_sync.ruleset.naming import Reached, alike
 from eadm_sync.state import tables
 from eadm_sync.state.known import account_attributes
 
@@ -146,14 +147,13 @@ class Identifiers:
 
     def is_free(self, name: str, value: str, person_id: str = "") -> bool:
         """Whether nobody has or had it, nothing reserves it, and nobody else's account holds what it would become."""
-        folded = value.casefold()
         if name not in self._taken:
-            self._taken[name] = set(self._all_taken(name))
+            self._taken[name] = set(map(alike, self._all_taken(name)))
             self._reserved[name] = set(self._all_reserved(name))
-        if folded in self._taken[name]:
+        if alike(value) in self._taken[name]:
             return False
         reserved = self._reserved[name]
-        if reserved and self._digest(name, folded) in reserved:
+        if reserved and any(digest in reserved for digest in reservations_of(name, value, self._digest)):
             return False
         return all(self._accounts.is_free(form, value, person_id) for form in self._forms.get(name, ()))
 
@@ -162,7 +162,7 @@ class Identifiers:
         for candidate in offered:
             tried += 1
             if candidate and self.is_free(name, candidate, person_id):
-                self._taken[name].add(candidate.casefold())
+                self._taken[name].add(alike(candidate))
                 return candidate
         raise NoFreeCandidate(name, tried)
 
@@ -174,6 +174,11 @@ class Identifiers:
         columns = tables.reservations.c
         query = select(columns.digest).where(columns.name == name)
         yield from self._connection.scalars(query.where(_still_reserves(self._today)))
+
+
+def reservations_of(name: str, value: str, digest: Callable[[str, str], bytes]) -> frozenset[bytes]:
+    """The keyed hashes that reserve a name: of itself, and of what it is taken for."""
+    return frozenset(digest(name, text) for text in (value.casefold(), alike(value)))
 
 
 def _still_reserves(today: date | None) -> ColumnElement[bool]:
@@ -229,16 +234,13 @@ class Fates:
 
     def of(self, name: str, value: str, person_id: str) -> Fate:
         """What becomes of one candidate of an identifier for a person."""
-        folded = value.casefold()
-        given, kept = tables.identifiers.c, tables.reservations.c
-        row = self._connection.execute(
-            select(given.person_id, given.allocated_at).where(given.name == name, given.folded == folded)
-        ).first()
+        kept = tables.reservations.c
+        row = self._given(name, value)
         if row is not None:
             outcome = Outcome.OWN if row.person_id == person_id else Outcome.TAKEN
             return Fate(outcome, row.person_id, since=row.allocated_at)
-        digest = self._digest(name, folded)
-        query = select(kept.until).where(kept.name == name, kept.digest == digest, _still_reserves(self._today))
+        is_it = kept.digest.in_(reservations_of(name, value, self._digest))
+        query = select(kept.until).where(kept.name == name, is_it, _still_reserves(self._today))
         reserved = self._connection.execute(query).first()
         if reserved is not None:
             return Fate(Outcome.RESERVED, until=reserved.until)
@@ -247,6 +249,16 @@ class Fates:
             if holder is not None:
                 return Fate(Outcome.IN_USE, holder or None, f"{form.target}.{form.attribute}")
         return Fate(Outcome.FREE)
+
+    def _given(self, name: str, value: str) -> Row[Any, Any, Any] | None:
+        """To whom the name, or one that is taken for it, was given, and when."""
+        given = tables.identifiers.c
+        query = select(given.person_id, given.allocated_at, given.folded).where(given.name == name)
+        row = self._connection.execute(query.where(given.folded == value.casefold())).first()
+        if row is not None:
+            return row
+        wanted = alike(value)
+        return next((one for one in self._connection.execute(query) if alike(one.folded) == wanted), None)
 
 
 class AccountValues:
@@ -260,7 +272,7 @@ class AccountValues:
         """Args: the state; the forms whose attributes are watched."""
         self._connection = connection
         self._owners: dict[str, dict[str, dict[str, str]]] = {}
-        """Target → attribute → folded value → person id, "" where several people have it."""
+        """Target → attribute → value, as `alike` has it → person id, "" where several people have it."""
         for form in forms:
             self._owners.setdefault(form.target, {})[form.attribute] = {}
         self._loaded: set[str] = set()
@@ -269,9 +281,9 @@ class AccountValues:
         """Keeps what one account holds. Several people with one value are nobody in particular: it is not free."""
         for attribute, owners in self._owners.get(target, {}).items():
             for value in _texts(attributes.get(attribute)):
-                folded = value.casefold()
-                if owners.setdefault(folded, person_id) != person_id:
-                    owners[folded] = ""
+                kept = alike(value)
+                if owners.setdefault(kept, person_id) != person_id:
+                    owners[kept] = ""
 
     def is_free(self, form: Form, name: str, person_id: str) -> bool:
         """Whether nobody else's account holds what a name would become."""
@@ -284,7 +296,7 @@ class AccountValues:
             for owner, attributes in account_attributes(self._connection, form.target):
                 self.note(owner, form.target, attributes)
         owners = self._owners[form.target][form.attribute]
-        values = (value.casefold() for value in _texts(form.render(name)))
+        values = map(alike, _texts(form.render(name)))
         return next((owner for value in values if (owner := owners.get(value, person_id)) != person_id), None)
 
 

@@ -21,6 +21,7 @@ from eadm_sync.app.housekeeping import tidy
 from eadm_sync.app.naming import known_name
 from eadm_sync.app.runs import recorded
 from eadm_sync.clock import today
+from eadm_sync.identifiers import reservations_of
 from eadm_sync.importing.store import chunks
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.auditing import AuditEntry, append_audit, forget_details
@@ -228,7 +229,8 @@ def _reserve_names(context: Context, connection: Connection, ids: Collection[str
     columns = tables.identifiers.c
     rows = connection.execute(select(columns.name, columns.folded).where(columns.person_id.in_(ids))).all()
     digest = context.vault.digest
-    reserved = ((name, digest(name, folded), until) for name, folded in rows)
+    hashes = {(name, one) for name, folded in rows for one in reservations_of(name, folded, digest)}
+    reserved = ((name, one, until) for name, one in sorted(hashes))
     bulk.upsert(connection, tables.reservations, ("name", "digest", "until"), reserved)
 
 

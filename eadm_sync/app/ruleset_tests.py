@@ -17,6 +17,7 @@ from eadm_sync.model import Affiliation, ClassGroup, ClassMembership, Person, Se
 from eadm_sync.ruleset import Organisation, Ruleset, fits, load_ruleset
 from eadm_sync.ruleset.cases import AffiliationEntry, CaseEntry, ExpectedAccount, PersonEntry
 from eadm_sync.ruleset.cases_loading import PERSON, Case, load_cases
+from eadm_sync.ruleset.naming import alike
 
 FOLDER = "tests"
 """Where tests stand: beside the rules, in a folder that rules are not read from."""
@@ -150,7 +151,7 @@ class _Names:
 
     def __init__(self, entry: CaseEntry, ruleset: Ruleset, organisation: Organisation) -> None:
         self._held = dict(entry.identifiers)
-        self._taken = {name: {one.casefold() for one in taken} for name, taken in entry.taken.items()}
+        self._taken = {name: set(map(alike, taken)) for name, taken in entry.taken.items()}
         self._ruleset = ruleset
         self._organisation = organisation
 
@@ -161,7 +162,7 @@ class _Names:
         if held is None or (rule.follows and not fits(rule, person, affiliation, self._organisation, held)):
             taken = self._taken.get(name, set())
             offered = candidates(rule, person, affiliation, self._organisation)
-            found = next((one for one in offered if one.casefold() not in taken), None)
+            found = next((one for one in offered if alike(one) not in taken), None)
             if found is None:
                 return None
             self._held[name] = found

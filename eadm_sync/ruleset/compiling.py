@@ -13,6 +13,7 @@ from eadm_sync.ruleset.code import build_function, mapping, value_code
 from eadm_sync.ruleset.document import AccountEntry, AliasEntry, DeactivationEntry, IdentifierEntry, LicenceEntry
 from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.group_compiling import GroupCompiler
+from eadm_sync.ruleset.naming import alike
 from eadm_sync.ruleset.rules import (
     AccountRule,
     Alias,
@@ -157,7 +158,7 @@ class Compiler(GroupCompiler):
         )
         line = entry.document.position(entry.path, key=True).line
         reads = frozenset(path for one in typed for path in one.reads) - {"n"}
-        forbidden = frozenset(name.casefold() for name in given.forbidden)
+        forbidden = frozenset(map(alike, given.forbidden))
         return IdentifierRule(
             name=word,
             file=entry.document.file,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
+from unicodedata import normalize
 
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset.organisation import Organisation
@@ -19,6 +20,19 @@ _N = "\0"
 
 Reached = dict[tuple[str, str, str], int]
 """(identifier, text before the number, text behind it) → the last number that was offered to anybody."""
+
+
+def alike(name: str) -> str:
+    """What two names have in common that a directory takes for the same, or that people do.
+
+    Active Directory compares without case, accents and width: "jose" is "José". Letters of other scripts count as the
+    Latin ones that they are written as, so that "аdmin" with a Cyrillic letter passes for nothing else than "admin".
+    """
+    if name.isascii():
+        return name.casefold()
+    from anyascii import anyascii  # noqa: PLC0415 - its tables are needed by names that are not plain, which few are
+
+    return anyascii(normalize("NFKC", name)).casefold() or name.casefold()
 
 
 def candidates(
@@ -47,7 +61,7 @@ def candidates(
         text = candidate.render(person, affiliation, unit, _no_name, _no_sealed, _N)
         for name in _names(text, identifier, last):
             folded = name.casefold()
-            if name and folded not in given and folded not in identifier.forbidden:
+            if name and folded not in given and alike(name) not in identifier.forbidden:
                 given.add(folded)
                 yield name
 
@@ -81,7 +95,7 @@ def offers(
             folded = name.casefold()
             if folded not in given:
                 given.add(folded)
-                yield Offer(candidate.source, name, whole, folded in identifier.forbidden)
+                yield Offer(candidate.source, name, whole, alike(name) in identifier.forbidden)
 
 
 def fits(
@@ -89,7 +103,7 @@ def fits(
 ) -> bool:
     """Whether a name is one of the person's candidates, whatever its number."""
     folded = name.casefold()
-    if folded in identifier.forbidden:
+    if alike(name) in identifier.forbidden:
         return False
     unit = organisation.unit(affiliation.unit)
     numbers = _numbers_in(folded)
