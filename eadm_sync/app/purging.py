@@ -110,7 +110,7 @@ def purge(
     found = preview_purge(context, only=only)
     if not found.due and not found.reservations_ended:
         return found
-    with context.writing() as database, recorded(context, database, COMMAND) as run, database.run_lock():
+    with context.writing() as database, database.run_lock(), recorded(context, database, COMMAND) as run:
         found = preview_purge(context, only=only)
         if found.held and HOLD not in released:
             words = f"{len(found.due)} people would be forgotten; at most {found.limit} may be at once"

@@ -90,8 +90,8 @@ def _do(context: Context, job: JobSettings, cut_off: threading.Event) -> None:
             reconcile(context, only=job.target)
         case "housekeeping":
             housekeep(context)
-            purge(context)
             checkpoint(context)
+            purge(context)  # last: it waits for its next time where somebody plans
         case "command":
             command(context, job.command, limit_seconds=seconds_of(job.time_limit), cut_off=cut_off)
 

@@ -255,8 +255,10 @@ def test_too_many_at_once_are_held_until_somebody_lets_them_go(town: Town):
 
 def test_nothing_is_forgotten_while_somebody_plans(town: Town):
     """A run may be bringing her back in this very moment."""
+    runs = len(town.rows(tables.runs))
     with town.context.writing() as database, database.run_lock(), pytest.raises(StateBusy):
         town.purge(FORGOTTEN)
+    assert len(town.rows(tables.runs)) == runs
     assert "hr:1" in {row.id for row in town.rows(tables.people)}
 
 
