@@ -89,7 +89,7 @@ def audit_lines(context: Context, wanted: Wanted) -> Iterator[AuditRow]:
     """
     with context.reading() as database, database.read() as connection:
         query = _query(context, connection, wanted)
-        yield from map(audit_row, connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query))
+        yield from map(audit_row, connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)))
 
 
 def _query(context: Context, connection: Connection, wanted: Wanted) -> Select[Any]:
@@ -313,7 +313,7 @@ def state_at(
     if target is not None:
         query = query.where(columns.target == target)
     state = KnownState()
-    for row in connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query.order_by(columns.id)):
+    for row in connection.execute(query.order_by(columns.id).execution_options(yield_per=_ROWS_AT_ONCE)):
         state.apply(row)
     return state
 

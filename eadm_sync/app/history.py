@@ -195,7 +195,7 @@ def _lines() -> Select[Any]:
 
 
 def _audit(connection: Connection, query: Select[Any]) -> Iterator[AuditRow]:
-    yield from map(audit_row, connection.execution_options(yield_per=500).execute(query))
+    yield from map(audit_row, connection.execute(query.execution_options(yield_per=500)))
 
 
 # ---------------------------------------------------------------- from an access to its rule

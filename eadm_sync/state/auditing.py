@@ -173,7 +173,7 @@ def lines(connection: Connection, upto: int | None = None) -> Iterator[Any]:
     query = select(tables.audit).order_by(tables.audit.c.id)
     if upto is not None:
         query = query.where(tables.audit.c.id <= upto)
-    yield from connection.execution_options(yield_per=2_000).execute(query)
+    yield from connection.execute(query.execution_options(yield_per=2_000))
 
 
 def values_of(row: Any) -> tuple[str | None, ...]:

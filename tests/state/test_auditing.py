@@ -307,18 +307,21 @@ def test_many_can_write_at_once(database: Database):
 # ---------------------------------------------------------------- lines of before the chain
 
 
-@pytest.fixture
-def older(tmp_path: Path) -> Iterator[Database]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def older(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A state whose audit an older program wrote, just migrated."""
+    is_server = request.param == "postgresql"
+    url = request.getfixturevalue("postgresql_url") if is_server else f"sqlite:///{tmp_path / 'eadm.db'}"
     config = Config()
     config.set_main_option("script_location", str(Path(database_module.__file__).parent / "migrations"))
-    with create_engine(f"sqlite:///{tmp_path / 'eadm.db'}", poolclass=NullPool).begin() as connection:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=NullPool)
+    with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0002")
         for number in range(3):
             values = {"at": AT, "number": f"account:{number}", "person": f"hr:{number}", "detail": _pack({"n": number})}
             connection.execute(_OLDER_LINE, values)
-    with open_for_writing("sqlite:///eadm.db", tmp_path) as opened:
+    with open_for_writing(url, tmp_path) as opened:
         yield opened
 
 
