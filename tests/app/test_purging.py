@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from eadm_sync.app.auditing import verify
 from eadm_sync.app.context import Context, complete_metadata, open_context
 from eadm_sync.app.purging import HOLD, PurgeReport, preview_purge, purge
 from eadm_sync.app.syncing import sync
+from eadm_sync.app.working import work
 from eadm_sync.clock import FixedClock
 from eadm_sync.config.keys import write_key_file
 from eadm_sync.errors import NotFound, StateBusy
@@ -35,6 +37,15 @@ LEFT = HIRED + timedelta(days=10)
 DELETED = LEFT + timedelta(days=30)
 FORGOTTEN = DELETED + timedelta(days=60)
 KARI, OLA, NEW_KARI = "1;Kari;Hemmelig", "2;Ola;By", "3;Kari;Annen"
+
+
+class Ticking(FixedClock):
+    """A clock that goes on by a second each time it is looked at."""
+
+    def now(self) -> datetime:
+        """The moment."""
+        self.moment += timedelta(seconds=1)
+        return self.moment
 
 
 class Town:
@@ -99,6 +110,7 @@ def make_town(folder: Path, reserve: str = "") -> Town:
                 "map": {"people": people, "affiliations": affiliations},
             }
         },
+        "schedule": {"tidy": {"do": "housekeeping", "cron": "0 3 * * *"}},
         "targets": {"ad": {"type": "embedded", "account_name": "name", "path": "ad.db", "soft_delete": False}},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
@@ -260,6 +272,24 @@ def test_nothing_is_forgotten_while_somebody_plans(town: Town):
         town.purge(FORGOTTEN)
     assert len(town.rows(tables.runs)) == runs
     assert "hr:1" in {row.id for row in town.rows(tables.people)}
+
+
+def test_scheduled_housekeeping_forgets_too(town: Town):
+    """And is held as the command is, so that somebody is told."""
+    path = town.folder / "config.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(f"{text}housekeeping: {{max_purged: 0}}\n", encoding="utf-8")
+    assert tidied(town, FORGOTTEN) == "held"
+    path.write_text(text, encoding="utf-8")
+    assert tidied(town, FORGOTTEN + timedelta(days=1)) == "done"
+    assert [row.id for row in town.rows(tables.people)] == ["hr:2"]
+
+
+def tidied(town: Town, day: date) -> str:
+    """How the job of the schedule ended; of its runs, the last one tells."""
+    context = open_context(town.folder / "config.yaml", Ticking(datetime.combine(day, time(4), UTC)))
+    with context.writing() as database:
+        return work(context, database, "tidy", who="daemon", cut_off=Event()).status
 
 
 def test_a_second_purge_finds_nothing(town: Town):
