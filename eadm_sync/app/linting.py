@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 from jinja2 import nodes
@@ -22,6 +23,7 @@ from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import NO_ORDERS, standing
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset import Ruleset
+from eadm_sync.ruleset.naming import alike
 from eadm_sync.ruleset.organisation import UnitNode
 from eadm_sync.ruleset.rules import AccountRule
 from eadm_sync.state import tables
@@ -38,8 +40,8 @@ class Finding(msgspec.Struct, frozen=True):
     """One thing that is doubtful.
 
     Attributes:
-        kind: `never-holds`, `shadowed`, `empty-group`, `conflict`, `numbered-names`, `nothing-given`, `unnameable`
-            or `missing-compared`.
+        kind: `never-holds`, `shadowed`, `empty-group`, `conflict`, `overridden`, `numbered-names`, `nothing-given`,
+            `unnameable` or `missing-compared`.
         is_error: Whether it is surely wrong, rather than worth a look.
         about: Id of the rule, key of the group, name of the identifier, or the clause.
         file: Where it is written, or None.
@@ -102,6 +104,14 @@ class _Comparison:
     is_there: Callable[..., bool]
 
 
+class _Seen(NamedTuple):
+    """An affiliation with its unit, and which rules hold for it."""
+
+    affiliation: Affiliation
+    home: UnitNode
+    holds: Sequence[bool]
+
+
 class _Linter:
     def __init__(self, context: Context, connection: Connection) -> None:
         self._ruleset = context.ruleset
@@ -121,6 +131,7 @@ class _Linter:
         self._groups: set[tuple[str, str]] = set()
         self._missing: Counter[int] = Counter()
         self._conflicts: dict[tuple[str, str, str], _Examples] = {}
+        self._overridden: dict[tuple[str, str, str], _Examples] = {}
         self._named: dict[str, Counter[str]] = {name: Counter() for name in self._ruleset.identifiers}
         self._left_over, self._unnameable = _Examples(), _Examples()
 
@@ -134,13 +145,13 @@ class _Linter:
                 self._person(person, winning_order(stand.counting, self._ruleset.affiliation_order))
 
     def _person(self, person: Person, affiliations: Sequence[Affiliation]) -> None:
-        held: set[str] = set()
-        for affiliation in affiliations:
-            held.update(self._affiliation(person, affiliation))
-        self._holds.update(held)
+        seen = [self._affiliation(person, affiliation) for affiliation in affiliations]
+        self._holds.update(
+            rule.id for number, rule in enumerate(self._ruleset.rules) if any(one.holds[number] for one in seen)
+        )
         for name, rule in self._ruleset.identifiers.items():
             if (first := next(candidates(rule, person, affiliations[0], self._organisation), None)) is not None:
-                self._named[name][first.casefold()] += 1
+                self._named[name][alike(first)] += 1
         try:
             desired = self._evaluator.evaluate(person, affiliations)
         except NoFreeCandidate:
@@ -148,23 +159,23 @@ class _Linter:
             return
         if not desired.accounts:
             self._left_over.add(person.id)
+        if len(seen) > 1:
+            self._further(person, desired, seen)
         self._gives.update(_giving(desired))
         self._groups.update((group.target, group.key) for group in desired.groups)
 
-    def _affiliation(self, person: Person, affiliation: Affiliation) -> Iterator[str]:
-        """Ids of the rules that hold, with conflicts and missing fields noted on the way."""
+    def _affiliation(self, person: Person, affiliation: Affiliation) -> _Seen:
+        """What holds for an affiliation, with conflicts and missing fields noted on the way."""
         self._affiliations += 1
         home = self._organisation.unit(affiliation.unit)
         holds = self._ruleset.match(person, affiliation, home, self._identify, self._reveal)
-        for number, rule in enumerate(self._ruleset.rules):
-            if holds[number]:
-                yield rule.id
         for first, second, names in self._pairs:
             if holds[first] and holds[second]:
                 self._compare(person, affiliation, home, (first, second), names)
         for number, comparison in enumerate(self._comparisons):
             if not comparison.is_there(person, affiliation, home, self._identify, self._reveal):
                 self._missing[number] += 1
+        return _Seen(affiliation, home, holds)
 
     def _compare(
         self, person: Person, affiliation: Affiliation, home: UnitNode, pair: tuple[int, int], names: frozenset[str]
@@ -178,6 +189,22 @@ class _Linter:
         for name in sorted(names):
             if one[name] != other[name]:
                 self._conflicts.setdefault((rules[0].id, rules[1].id, name), _Examples()).add(person.id)
+
+    def _further(self, person: Person, desired: Desired, seen: Sequence[_Seen]) -> None:
+        """Notes attributes that a rule adds by one affiliation, and that another rule has set by another one."""
+        accounts = {account.target: account.attributes for account in desired.accounts}
+        for first, second, names in self._pairs:
+            for before, number in ((first, second), (second, first)):
+                rule = self._ruleset.accounts[number]
+                by = next((one for one in seen if one.holds[number]), None)
+                if rule.shapes or by is None or by.holds[before] or not any(one.holds[before] for one in seen):
+                    continue
+                if rule.target in accounts and rule.is_in_force(self._day):
+                    made = rule.make(person, by.affiliation, by.home, self._identify, self._reveal)[1]
+                    lost = (name for name in sorted(names) if made[name] != accounts[rule.target][name])
+                    for name in lost:
+                        key = self._ruleset.accounts[before].id, rule.id, name
+                        self._overridden.setdefault(key, _Examples()).add(person.id)
 
     def _identify(self, name: str, person: Person, affiliation: Affiliation) -> str:
         held = self._identifiers.held(person.id, name)
@@ -193,7 +220,8 @@ class _Linter:
 
     def findings(self) -> Iterator[Finding]:
         """All of it; errors first."""
-        yield from self._conflicting()
+        yield from self._attributes("conflict", self._conflicts, is_error=True)
+        yield from self._attributes("overridden", self._overridden, is_error=False)
         yield from self._unused()
         yield from self._empty_groups()
         yield from self._numbered()
@@ -203,12 +231,15 @@ class _Linter:
                 is_error = kind == "unnameable"
                 yield Finding(kind, is_error, "people", None, None, found.count, self._people, None, tuple(found.first))
 
-    def _conflicting(self) -> Iterator[Finding]:
+    def _attributes(
+        self, kind: str, noted: Mapping[tuple[str, str, str], _Examples], *, is_error: bool
+    ) -> Iterator[Finding]:
+        """Attributes of which one rule has the say and another one thinks so too."""
         rules = {rule.id: rule for rule in self._ruleset.accounts}
-        for (first, second, name), found in sorted(self._conflicts.items()):
+        for (first, second, name), found in sorted(noted.items()):
             rule = rules[second]
             about, examples = f"{second} {name}", tuple(found.first)
-            yield Finding("conflict", True, about, rule.file, rule.line, found.count, self._people, first, examples)
+            yield Finding(kind, is_error, about, rule.file, rule.line, found.count, self._people, first, examples)
 
     def _unused(self) -> Iterator[Finding]:
         """Rules that hold for nobody, and licence rules whose exclusive set is always taken before them."""
@@ -260,13 +291,20 @@ def _giving(desired: Desired) -> set[str]:
 
 
 def _overlapping(rules: Sequence[AccountRule]) -> list[tuple[int, int, frozenset[str]]]:
-    """Pairs of account rules of one target that set the same attributes, with those."""
+    """Pairs of account rules of one target that set the same attributes, with those; without any that never meet."""
     return [
         (first, second, common)
         for first, one in enumerate(rules)
         for second, other in enumerate(rules[first + 1 :], first + 1)
-        if one.target == other.target and (common := frozenset(one.attributes) & frozenset(other.attributes))
+        if one.target == other.target
+        and not (_is_over_before(one, other) or _is_over_before(other, one))
+        and (common := frozenset(one.attributes) & frozenset(other.attributes))
     ]
+
+
+def _is_over_before(one: AccountRule, other: AccountRule) -> bool:
+    """Whether one rule's last day comes before the other's first."""
+    return one.last_day is not None and other.first_day is not None and one.last_day < other.first_day
 
 
 def _comparisons(ruleset: Ruleset) -> Iterator[_Comparison]:

@@ -44,6 +44,45 @@ def test_two_rules_that_set_an_attribute_differently_are_an_error(place: Any):
     assert one.count >= len(one.examples) > 0
 
 
+@pytest.mark.parametrize("is_first", [False, True])
+def test_an_added_attribute_that_another_position_has_set_is_told(place: Any, is_first: bool):
+    """The rule holds by a position as a substitute, and the other one gives the account: nobody would find out why."""
+    hr = place.folder / "examples" / "kommune" / "hr"
+    with (hr / "persons.csv").open("a", encoding="utf-8") as file:
+        file.write("009001;;Signe;Qvale;;;;\n")
+    with (hr / "positions.csv").open("a", encoding="utf-8") as file:
+        file.write("009001;1;1000;1;Rådgiver;Fast;80;01.01.2020;;J;\n")
+        file.write("009001;2;1000;2;Astronaut;Vikar;20;01.01.2021;;N;\n")
+    place.edit("employees.yaml", *((ACCOUNTS, ACCOUNTS + SPACE) if is_first else (MANAGER, SPACE + MANAGER)))
+    place.sync()
+
+    one = found(place, "overridden")["employees/space company"]
+
+    assert (one.is_error, one.also, one.count, one.examples) == (False, "employees/employee-ad", 1, ("hr:009001",))
+    assert "employees/space company" not in found(place, "conflict")
+
+
+ACCOUNTS = "accounts:\n"
+MANAGER = "  # Managers of a unit"
+SPACE = """  - rule: space
+    target: ad
+    when: affiliation.title == 'Astronaut'
+    attributes: {company: Romfart}
+"""
+
+
+def test_rules_that_are_never_in_force_together_do_not_conflict(place: Any):
+    """One ends on the day before the other begins."""
+    rules = (
+        "  - {rule: before, target: ad, until: 2027-07-31, attributes: {extensionAttribute3: a}}\n"
+        "  - {rule: behind, target: ad, from: 2027-08-01, attributes: {extensionAttribute3: b}}\n"
+    )
+    place.edit("employees.yaml", MANAGER, rules + MANAGER)
+    assert found(place, "conflict") == {}
+    place.edit("employees.yaml", "until: 2027-07-31", "until: 2027-08-01")
+    assert list(found(place, "conflict")) == ["employees/behind extensionAttribute3"]
+
+
 def test_equal_values_and_other_affiliations_are_no_conflict(place: Any):
     """The example's rules say the same twice, and the winning affiliation decides between two positions."""
     assert found(place, "conflict") == {}

@@ -162,6 +162,7 @@ _FINDINGS = {
     "shadowed": "gives nothing: {also} always comes first",
     "empty-group": "has no members any more (made by {also})",
     "conflict": "is set otherwise by {also} for the same affiliation",
+    "overridden": "is not set: {also} sets it otherwise, by another affiliation",
     "numbered-names": "{count} of {of} people share a first candidate and get another name",
     "nothing-given": "{count} of {of} people get no account from any rule",
     "unnameable": "{count} of {of} people get nothing: every candidate of a name is taken",
