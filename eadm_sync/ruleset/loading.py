@@ -22,15 +22,13 @@ from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import names_of
 from eadm_sync.ruleset.code import build_function
 from eadm_sync.ruleset.compiling import Compiler
-from eadm_sync.ruleset.document import RESERVED, AliasEntry, DeactivationEntry, RulesetFile
+from eadm_sync.ruleset.document import RESERVED, RulesetFile
 from eadm_sync.ruleset.entries import Entry
+from eadm_sync.ruleset.lifecycle_loading import lifecycle_settings
 from eadm_sync.ruleset.rules import (
     AccountRule,
-    Alias,
-    Deactivation,
     IdentifierRule,
     LicenceRule,
-    LifecycleSettings,
     Rule,
     Ruleset,
     RulesetSource,
@@ -201,7 +199,8 @@ class _Loader:
         self._refuse_unset(accounts)
         self._refuse_unplaced(accounts)
         found = {word: compiler.placed(rule) for word, rule in found.items()}
-        lifecycle, order = self._lifecycle(compiler), self._order()
+        lifecycle = lifecycle_settings([(file.document, file.content) for file in self._files], compiler)
+        order = self._order()
         if self._problems:
             return None
         rules: list[Rule] = [*accounts, *groups, *licences]
@@ -344,67 +343,6 @@ class _Loader:
                         message = f"no account rule of '{target}' sets '{attribute}'"
                         place = ("identifiers", word, "unique_in", position)
                         self._note(file, place, message, hint=did_you_mean(attribute, sorted(known)))
-
-    def _lifecycle(self, compiler: Compiler) -> LifecycleSettings:
-        given = [file for file in self._files if file.content.lifecycle is not None]
-        for file in given[1:]:
-            self._note(file, ("lifecycle",), "lifecycle stands in two files", key=True)
-        settings = given[0].content.lifecycle if given else None
-        if settings is None:
-            return LifecycleSettings()
-        days = settings.model_dump(exclude={"deactivation", "aliases"})
-        return LifecycleSettings(
-            **days,
-            deactivation=self._deactivation(given[0], settings.deactivation, compiler),
-            aliases=self._aliases(given[0], settings.aliases, compiler),
-        )
-
-    def _aliases(
-        self, file: _File, given: Mapping[str, Sequence[AliasEntry]], compiler: Compiler
-    ) -> dict[str, tuple[Alias, ...]]:
-        found: dict[str, tuple[Alias, ...]] = {}
-        for target, entries in given.items():
-            if not self._is_target(file, ("lifecycle", "aliases", target), target):
-                continue
-            compiled = []
-            for position, one in enumerate(entries):
-                path = ("lifecycle", "aliases", target, position)
-                entry = Entry(file.document, path, f"{file.content.ruleset}/aliases of {target}")
-                compiled.append(compiler.alias(entry, target, one))
-            found[target] = tuple(alias for alias in compiled if alias is not None)
-        return found
-
-    def _is_target(self, file: _File, path: tuple[str | int, ...], target: str) -> bool:
-        if target in self._vocabulary.targets:
-            return True
-        hint = did_you_mean(target, self._vocabulary.targets)
-        self._note(file, path, f"unknown target '{target}'", hint=hint, key=True)
-        return False
-
-    def _deactivation(
-        self, file: _File, given: Mapping[str, DeactivationEntry], compiler: Compiler
-    ) -> dict[str, Deactivation]:
-        found: dict[str, Deactivation] = {}
-        for target, recipe in given.items():
-            path = ("lifecycle", "deactivation", target)
-            if not self._is_target(file, path, target):
-                continue
-            entry = Entry(file.document, path, f"{file.content.ruleset}/deactivation of {target}")
-            if compiled := compiler.deactivation(entry, target, recipe):
-                found[target] = compiled
-            if recipe.container is not None:
-                self._refuse_unreturnable(file, target)
-        return found
-
-    def _refuse_unreturnable(self, file: _File, target: str) -> None:
-        """Who is moved away at deactivation is moved back at return: every account needs a place of its own."""
-        name = self._vocabulary.targets[target].account_name
-        for other in self._files:
-            for rule in other.content.accounts:
-                shapes = rule.target == target and (name is None or name in rule.attributes)
-                if shapes and rule.container is None:
-                    message = f"the rule '{other.content.ruleset}/{rule.rule}' gives no container to return to"
-                    self._note(file, ("lifecycle", "deactivation", target, "container"), message)
 
     def _order(self) -> tuple[str, ...]:
         given = [file for file in self._files if file.content.affiliation_order]
