@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from sqlalchemy import select
 from connectors.contract import Kind, RemoteObject
 from eadm_sync.app import persons, queueing
 from eadm_sync.app.context import Context, open_context
-from eadm_sync.app.delivering import deliver
+from eadm_sync.app.delivering import Crew, deliver
 from eadm_sync.app.history import history_of_person
 from eadm_sync.app.persons import Terms
 from eadm_sync.app.syncing import SyncReport, sync
@@ -236,6 +237,24 @@ def test_a_stop_waits_for_no_other_run_and_outlives_its_plan(office: Office):
     assert report.left_out == 1
     assert office.enabled("ad") == {"hr:1": False, "hr:2": True}
     assert office.sync().is_complete
+    assert office.enabled("ad") == {"hr:1": False, "hr:2": True}
+
+
+def test_workers_that_run_deliver_a_stop(office: Office):
+    """A daemon has the targets to itself; the command waits until its workers have done it."""
+    with office.context.writing() as database:
+        crew = Crew(office.context, database, until_empty=False)
+        crew.start()
+        while not all(health.holding for health in crew.health()):
+            time.sleep(0.02)
+        try:
+            done = persons.stop(office.context, "hr:1", "lost laptop")
+        finally:
+            crew.stop()
+            crew.wait()
+
+    assert done.is_complete
+    assert sum(health.done for health in crew.health()) == 2
     assert office.enabled("ad") == {"hr:1": False, "hr:2": True}
 
 
