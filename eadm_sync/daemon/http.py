@@ -11,6 +11,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -34,7 +35,10 @@ _REQUESTS_AT_ONCE = 8
 """More are turned away: a scraper and a probe need two."""
 
 _REQUEST_SECONDS = 5.0
-"""For a client to send its request and to take the answer."""
+"""For a client to send anything, or to take anything."""
+
+_LONGEST_SECONDS = 15.0
+"""For a whole request and its answer: whoever sends a byte every few seconds must not keep a place for ever."""
 
 _STUCK_AFTER = timedelta(seconds=150)
 """The main loop waits for the state database for at most a minute at a time, twice in one round at the worst."""
@@ -66,6 +70,8 @@ def readiness(health: Health, now: datetime, database: Database) -> list[str]:
     reasons = liveness(health, now)
     if health.stopping:
         reasons.append("it is stopping")
+    if not health.state_reachable:
+        reasons.append("the state database could not be used lately: the log says why")
     if health.crew is None:
         reasons.append("no workers have been started")
     try:
@@ -169,6 +175,7 @@ class _Server(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         self.observed = observed
         self._free = threading.BoundedSemaphore(_REQUESTS_AT_ONCE)
+        self._began: dict[socket.socket, float] = {}
         super().__init__((settings.host, settings.port), _Handler)
 
     def server_bind(self) -> None:
@@ -181,13 +188,22 @@ class _Server(ThreadingHTTPServer):
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
             return
+        self._began[request] = time.monotonic()
         super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Ends requests that take too long; asked several times a second, by the thread that takes requests."""
+        late = time.monotonic() - _LONGEST_SECONDS
+        for request in [request for request, began in self._began.copy().items() if began < late]:
+            with contextlib.suppress(OSError):  # it has ended just now
+                request.shutdown(socket.SHUT_RDWR)  # whoever waits for it wakes; to close it is for that thread
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """As the base class."""
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._began.pop(request, None)
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

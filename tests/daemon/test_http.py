@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -114,6 +115,8 @@ def test_a_daemon_that_is_well_says_so(world: World):
         # as they should
         ({"crew": (msgspec.structs.replace(CREW, alive=1),), "stopping": True}, 200, 503, "it is stopping"),
         ({"crew": None}, 200, 503, "no workers have been started"),
+        # it can be read, but not written: the disk is full
+        ({"state_reachable": False}, 200, 503, "the state database could not be used lately"),
     ],
 )
 def test_what_is_not_well_is_told_with_its_reason(
@@ -189,6 +192,19 @@ def test_too_many_at_once_are_turned_away(world: World, monkeypatch: pytest.Monk
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             world.ask("/healthz")
         assert [one.recv(1) for one in idle] == [b""] * len(idle)
+    assert world.ask("/healthz").status == 200
+
+
+def test_a_client_that_never_ends_its_request_is_ended(world: World, monkeypatch: pytest.MonkeyPatch):
+    """A header every now and then, within every time-out: it would keep its place for as long as it likes."""
+    monkeypatch.setattr(module, "_LONGEST_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", world.port), timeout=10) as slow:
+        slow.sendall(b"GET /healthz HTTP/1.0\r\n")
+        with pytest.raises(OSError, match=r"Broken pipe|reset"):  # noqa: PT012 - one of them is refused
+            for number in range(80):
+                slow.sendall(b"x: y\r\n")
+                assert number < 79
+                time.sleep(0.1)
     assert world.ask("/healthz").status == 200
 
 
