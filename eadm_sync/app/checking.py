@@ -17,7 +17,7 @@ from eadm_sync.config.settings import Settings
 from eadm_sync.config.yaml import load_yaml_file
 from eadm_sync.errors import ConfigError, Problem, StateError
 from eadm_sync.importing.mapping import compile_mapping
-from eadm_sync.ruleset.loading import structure_problems
+from eadm_sync.ruleset.files import structure_problems
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -7,23 +7,19 @@ so they are gathered first; rules are compiled after them, in order of file name
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
-from eadm_sync.config.problems import ProblemCollector, did_you_mean
-from eadm_sync.config.yaml import Document, load_yaml_file
+from eadm_sync.config.problems import did_you_mean
 from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import names_of
 from eadm_sync.ruleset.code import build_function
 from eadm_sync.ruleset.compiling import Compiler
-from eadm_sync.ruleset.document import RESERVED, RulesetFile
 from eadm_sync.ruleset.entries import Entry
+from eadm_sync.ruleset.files import ReadFile, in_order, read_file, ruleset_files, shown
 from eadm_sync.ruleset.lifecycle_loading import lifecycle_settings
 from eadm_sync.ruleset.rules import (
     AccountRule,
@@ -38,27 +34,7 @@ from eadm_sync.ruleset.tables import Table, read_table
 from eadm_sync.ruleset.vocabulary import Vocabulary
 
 _Rule = TypeVar("_Rule", bound=Rule)
-_SECTIONS = frozenset({"conditions", "tables", "identifiers", "accounts", "groups", "licences"})
 _SHARED = ("conditions", "tables", "identifiers")
-
-
-@dataclass(frozen=True)
-class _File:
-    """One file that reads as a ruleset file.
-
-    Attributes:
-        path: Where it is.
-        document: Its values with their places.
-        content: What it says; of a file with a wrong structure, what is well formed in it.
-        positions: Where rules of such a file stand in their section, if not in their own order.
-        excused: Names of its conditions that are left out.
-    """
-
-    path: Path
-    document: Document
-    content: RulesetFile
-    positions: Mapping[str, Sequence[int]]
-    excused: frozenset[str]
 
 
 def load_ruleset(paths: Sequence[Path], vocabulary: Vocabulary) -> Ruleset:
@@ -72,110 +48,21 @@ def load_ruleset(paths: Sequence[Path], vocabulary: Vocabulary) -> Ruleset:
         ConfigError: With every problem of all files.
     """
     problems: list[Problem] = []
-    files = [file for path in _files(paths, problems) if (file := _read(path, problems))]
-    loader = _Loader(files, vocabulary, problems)
+    files = [read_file(path, problems) for path in ruleset_files(paths, problems)]
+    loader = _Loader([file for file in files if file], vocabulary, problems, is_whole=None not in files)
     ruleset = loader.ruleset()
     if ruleset is None or problems:
-        raise ConfigError(_in_order(problems))
+        raise ConfigError(in_order(problems))
     return ruleset
-
-
-def structure_problems(paths: Sequence[Path]) -> tuple[Problem, ...]:
-    """What is wrong with ruleset files whatever the configuration says: syntax, keys, kinds of values."""
-    problems: list[Problem] = []
-    for path in _files(paths, problems):
-        _read(path, problems)
-    return _in_order(problems)
-
-
-def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """Problems file by file, each from top to bottom, and each once."""
-    files = {name: place for place, name in enumerate(dict.fromkeys(problem.file for problem in problems))}
-    unique = dict.fromkeys(problems)
-    return tuple(sorted(unique, key=lambda problem: (files[problem.file], problem.line, problem.column)))
-
-
-def _files(paths: Sequence[Path], problems: list[Problem]) -> Iterator[Path]:
-    """The files in order; a folder's by name."""
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        found = sorted(file for file in path.iterdir() if file.suffix in {".yaml", ".yml"} and file.is_file())
-        if not found:
-            problems.append(Problem(_shown(path), 0, 0, "the folder holds no ruleset", "rulesets are *.yaml files"))
-        yield from found
-
-
-def _shown(path: Path) -> str:
-    """A path as the administrator would type it: relative to where they stand, if below."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
-def _read(path: Path, problems: list[Problem]) -> _File | None:
-    """One file; what is wrong with its structure is left out, so that the rest is checked all the same."""
-    try:
-        document = load_yaml_file(path, _shown(path))
-    except ConfigError as error:
-        problems += error.problems
-        return None
-    try:
-        return _File(path, document, RulesetFile.model_validate(document.data), {}, frozenset())
-    except ValidationError as error:
-        collector = ProblemCollector(document)
-        collector.add_invalid(error, RulesetFile, document.data)
-        problems += sorted(collector.problems, key=lambda problem: (problem.line, problem.column))
-        return _rest(path, document, error)
-
-
-def _rest(path: Path, document: Document, error: ValidationError) -> _File | None:
-    """The part of a file that is well formed, for finding what else is wrong; None where nothing is left."""
-    if not isinstance(document.data, dict):
-        return None
-    data: dict[str, Any] = deepcopy(document.data)
-    left_out: dict[str, set[int | str]] = {}
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        section, *steps = fault["loc"]
-        if fault["type"] == "extra_forbidden" and steps:
-            _drop(data, fault["loc"])
-        elif steps and section in _SECTIONS:
-            left_out.setdefault(str(section), set()).add(steps[0])
-        else:
-            data.pop(str(section), None)
-    positions: dict[str, list[int]] = {}
-    for section, dropped in left_out.items():
-        given = data[section]
-        if isinstance(given, dict):
-            data[section] = {word: entry for word, entry in given.items() if word not in dropped}
-        else:
-            positions[section] = [number for number in range(len(given)) if number not in dropped]
-            data[section] = [given[number] for number in positions[section]]
-    data.setdefault("ruleset", "unnamed")
-    try:
-        content = RulesetFile.model_validate(data)
-    except ValidationError:
-        return None
-    named = {word for word in left_out.get("conditions", ()) if isinstance(word, str)}
-    excused = frozenset(named) - RESERVED  # a word of the language keeps its meaning
-    return _File(path, document, content, positions, excused)
-
-
-def _drop(data: Any, loc: Sequence[int | str]) -> None:
-    """Removes the key at the end of a path; what holds it can be gone already, for a fault of its own."""
-    for step in loc[:-1]:
-        if isinstance(data, dict) and step not in data:
-            return
-        data = data[step]
-    data.pop(loc[-1], None)
 
 
 class _Loader:
     """Puts files together; `problems` grows as they are found."""
 
-    def __init__(self, files: Sequence[_File], vocabulary: Vocabulary, problems: list[Problem]) -> None:
+    def __init__(
+        self, files: Sequence[ReadFile], vocabulary: Vocabulary, problems: list[Problem], *, is_whole: bool
+    ) -> None:
+        self._has_all_groups = is_whole and not any(file.lacks_groups for file in files)
         self._files = files
         self._vocabulary = vocabulary
         self._problems = problems
@@ -186,14 +73,15 @@ class _Loader:
         self._refuse_shared_words()
         tables = self._tables()
         fold = {letter: text for file in self._files for letter, text in file.content.fold.items()}
-        identifiers = tuple(word for file in self._files for word in file.content.identifiers)
+        identifiers = tuple(word for file in self._files for word in (*file.content.identifiers, *sorted(file.unmade)))
         compiler = Compiler(Words(self._vocabulary, tables, identifiers, fold))
         compiler.problems = self._problems
         self._conditions(compiler)
         found = self._identifiers(compiler)
         accounts = _as_sensitive(self._rules("accounts", compiler.account))
         groups = self._rules("groups", compiler.group)
-        compiler.refuse_unknown_groups()
+        if self._has_all_groups:
+            compiler.refuse_unknown_groups()
         licences = self._rules("licences", compiler.licence)
         self._refuse_unreachable(licences)
         self._refuse_unset(accounts)
@@ -259,7 +147,7 @@ class _Loader:
                     self._note(file, ("tables", word), "a table must stand below its ruleset's folder")
                     continue
                 try:
-                    tables[word] = read_table(path, _shown(path))
+                    tables[word] = read_table(path, shown(path))
                 except ConfigError as error:
                     self._note(file, ("tables", word), f"the table '{name}' cannot be used")
                     self._problems += error.problems
@@ -368,7 +256,7 @@ class _Loader:
         return hashed.hexdigest()
 
     def _note(
-        self, file: _File, path: tuple[str | int, ...], message: str, *, hint: str | None = None, key: bool = False
+        self, file: ReadFile, path: tuple[str | int, ...], message: str, *, hint: str | None = None, key: bool = False
     ) -> None:
         self._problems.append(file.document.problem(path, message, hint=hint, key=key))
 
@@ -394,5 +282,5 @@ def _named_in(texts: Sequence[str]) -> frozenset[str]:
     return frozenset(word for text in texts for word in names_of(text))
 
 
-def _digest(file: _File) -> str:
+def _digest(file: ReadFile) -> str:
     return blake2b(file.document.text.encode(), digest_size=16).hexdigest()

@@ -80,3 +80,16 @@ def test_one_faulty_rule_does_not_make_its_group_unknown(refused: Callable[..., 
 
     assert len(problems) == 1
     assert "nope" in problems[0]
+
+
+@pytest.mark.parametrize("slip", ["name: Alle, for_each: nope", "name: 5"])
+def test_a_rule_of_wrong_structure_does_not_make_its_group_unknown(refused: Callable[..., list[str]], slip: str):
+    """It is left out while the rest is checked; nobody can say then which groups there are."""
+    faulty = (
+        GROUP.replace("name: Alle", f"name: Alle, {slip}") if "name" not in slip else GROUP.replace("name: Alle", slip)
+    )
+
+    problems = refused(f"{faulty}  - {{rule: r, target: ad, name: x, member_of: Alle}}\n")
+
+    assert [problem.split(" ")[0] for problem in problems] == [problems[0].split(" ")[0]]
+    assert "groups[0]" in problems[0]

@@ -103,6 +103,7 @@ def test_problems_of_all_files_come_at_once(refused: Refused):
         ("ruleset: a\nx: &a [1]\ny: *a\n", "a.yaml"),  # aliases, the stuff of YAML bombs
         ("ruleset: !!python/object/apply:os.system [id]\n", "a.yaml"),  # tags
         ("ruleset: a\naccounts: 5\n", "must be a list"),
+        ("ruleset: a\ngroups: 5\n", "must be a list"),
     ],
 )
 def test_slips_are_found_at_load(refused: Refused, text: str, says: str):
@@ -347,3 +348,13 @@ def test_a_name_unique_in_what_no_rule_sets_is_refused(refused: Refused):
             "(did you mean 'primaryEmail'?)"
         )
     ]
+
+
+def test_an_identifier_of_wrong_structure_is_known_all_the_same(refused: Refused):
+    """Whoever names it is not blamed."""
+    problems = refused(
+        "ruleset: a\nidentifiers: {user: {candidates: 5}}\n"
+        "accounts: [{rule: r, target: ad, attributes: {name: '{{ user }}'}}]\n"
+    )
+    assert len(problems) == 1
+    assert "identifiers.user.candidates: must be a list" in problems[0]
