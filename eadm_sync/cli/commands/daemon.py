@@ -35,7 +35,7 @@ def run(config: Config = CONFIG) -> int:
     kill -HUP <process>      read the configuration again; a broken one changes nothing
     kill -TERM <process>     finish what is under way and stop; a second time: stop at once
 
-    Jobs obey every brake: what is held stays held until somebody releases it with `sync --release`. Where the state is
+    Jobs obey every brake: what is held stays held until somebody lets it go with `release`. Where the state is
     on PostgreSQL, several daemons can run: one leads and does the jobs, all deliver.
 
     Exit codes: 0 stopped when told to, 1 something is wrong with the configuration or the state, or another daemon
