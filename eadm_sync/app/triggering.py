@@ -20,6 +20,9 @@ ALIVE_SECONDS = 90
 """A daemon that has said nothing for longer is taken for dead. It speaks every five seconds, but must be silent while
 a large import is being committed to an embedded database: for up to a minute."""
 
+LEADER = "leader"
+"""Role of the one daemon that does the jobs."""
+
 _LOOK_SECONDS = 0.3
 
 
@@ -69,8 +72,11 @@ def daemons(connection: Connection, now: datetime) -> tuple[DaemonRow, ...]:
 
 
 def beat(connection: Connection, name: str, *, role: str, version: str, started_at: datetime, now: datetime) -> None:
-    """Notes that a process lives."""
+    """Notes that a process lives; and where it leads, that nobody else does any more, who may have died leading."""
     columns = tables.daemons.c
+    if role == LEADER:
+        former = tables.daemons.update().where(columns.role == LEADER, columns.name != name)
+        connection.execute(former.values(role="standby"))
     said = {"role": role, "version": version, "started_at": started_at.isoformat(), "seen_at": now.isoformat()}
     if not connection.execute(tables.daemons.update().where(columns.name == name).values(**said)).rowcount:
         connection.execute(tables.daemons.insert().values(name=name, **said))

@@ -9,7 +9,7 @@ from sqlalchemy import event, text
 
 from eadm_sync.app.context import complete_metadata
 from eadm_sync.app.status import status
-from eadm_sync.app.triggering import ALIVE_SECONDS
+from eadm_sync.app.triggering import ALIVE_SECONDS, beat
 from eadm_sync.daemon.metrics import facts
 from eadm_sync.state import tables
 
@@ -43,6 +43,16 @@ def test_daemons_are_told_from_those_that_died(place: Place):
         ("a:1", "leader", True),
         ("b:2", "standby", False),
     ]
+
+
+def test_only_one_daemon_is_told_to_lead(place: Place):
+    """One that died leading would be told to lead, beside its heir, until it is taken for dead."""
+    now = place.clock.moment
+    with place.context.writing() as database, database.write() as connection:
+        for name, role in (("a:1", "leader"), ("b:2", "standby"), ("b:2", "leader")):
+            beat(connection, name, role=role, version="0.1", started_at=now, now=now)
+
+    assert [(one.name, one.role) for one in status(place.context).daemons] == [("a:1", "standby"), ("b:2", "leader")]
 
 
 def test_a_target_that_is_away_is_told(place: Place):
