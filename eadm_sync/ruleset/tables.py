@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -13,6 +14,12 @@ from eadm_sync.errors import ConfigError, Problem
 
 MAX_BYTES = 16 * 1024 * 1024
 """A larger table is refused: it would be data of a source, not of a ruleset."""
+
+MAX_CELL = 1_000
+"""Longest cell in characters, as for a field of a source."""
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Characters that are no text, with those that turn the direction of what follows: a reader would see another value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,10 @@ def _row_problem(
 ) -> str | None:
     if len(values) != len(columns):
         return f"the line has {len(values)} cells, the header {len(columns)}"
+    if any(value and _CONTROLS.search(value) for value in values):
+        return "a cell holds a control character or a line break"
+    if any(value and len(value) > MAX_CELL for value in values):
+        return f"a cell is longer than {MAX_CELL} characters"
     if values[0] is None:
         return "the key is empty"
     return f"the key '{values[0]}' stands there twice" if values[0] in rows else None

@@ -36,6 +36,10 @@ def test_separator_is_that_of_the_header(tmp_path: Path, separator: str):
         ("", "at least one more column"),
         ("a,b,b\n", "the column 'b' stands there twice"),
         ('a,b\n1,"x\n', "not a line of CSV"),
+        ('a,b\n1,"x\ny"\n2,z\n', "t.csv:3:1: a cell holds a control character or a line break"),
+        ("a,b\n1,x\0y\n", "a cell holds a control character"),
+        ("a,b\n1,x\u202ey\n", "t.csv:2:1: a cell holds a control character"),  # would be read from right to left
+        (f"a,b\n1,{'x' * 1_001}\n", "t.csv:2:1: a cell is longer than 1000 characters"),
     ],
 )
 def test_wrong_tables_are_refused_by_line(tmp_path: Path, text: str, says: str):
