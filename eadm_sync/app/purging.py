@@ -118,9 +118,8 @@ def purge(
             return found
         why = reason or ("asked for" if only else "gone for purge_days")
         ended = _end_reservations(context, database)
-        purged = sum(
-            _forget(context, database, portion, run_id=run.id, reason=why) for portion in chunks(found.due, _AT_ONCE)
-        )
+        portions = chunks((one.person for one in found.due), _AT_ONCE)
+        purged = sum(_forget(context, database, ids, only, run_id=run.id, reason=why) for ids in portions)
         tidy(database)  # empties SQLite's write-ahead log, in which what was deleted still stands
         run.report["removed"] = {"people": purged, "reservations": ended}
         log.info("purge.done", people=purged, reservations=ended)
@@ -130,8 +129,10 @@ def purge(
 # ---------------------------------------------------------------- who is due
 
 
-def _due(context: Context, connection: Connection, only: str | None) -> Iterator[Purgeable]:
-    """Everybody who is gone for good, by id; or one person who is gone, however short."""
+def _due(
+    context: Context, connection: Connection, only: str | None, among: Collection[str] | None = None
+) -> Iterator[Purgeable]:
+    """Everybody who is gone for good, by id, or those `among` some; or one person who is gone, however short."""
     settings = context.loaded.settings
     day = today(context.clock, settings.organisation.zone)
     patience = timedelta(days=0 if only else context.ruleset.lifecycle.purge_days)
@@ -151,6 +152,8 @@ def _due(context: Context, connection: Connection, only: str | None) -> Iterator
     )
     if only is not None:
         query = query.where(people.id == only)
+    if among is not None:
+        query = query.where(people.id.in_(among))
     for portion in chunks(connection.execute(query)):
         yield from _judged(context, connection, [tuple(row) for row in portion], last)
 
@@ -200,14 +203,15 @@ def _counted_names(connection: Connection, ids: Sequence[str]) -> dict[str, int]
 # ---------------------------------------------------------------- forgetting
 
 
-def _forget(context: Context, database: Database, due: Sequence[Purgeable], *, run_id: str, reason: str) -> int:
-    """Forgets some people in one transaction; returns how many."""
-    ids = [each.person for each in due]
+def _forget(
+    context: Context, database: Database, chosen: Collection[str], only: str | None, *, run_id: str, reason: str
+) -> int:
+    """Forgets those of some people who still are to be, in one transaction; returns how many."""
     with database.write() as connection:
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(
-                "PRAGMA secure_delete=ON"
-            )  # overwrites what is deleted; it is only unlinked else
+        if connection.dialect.name == "sqlite":  # overwrites what is deleted, which is only unlinked else
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        due = list(_due(context, connection, only, chosen))
+        ids = [each.person for each in due]
         _reserve_names(context, connection, ids)
         _forget_records(connection, ids)
         for table in (tables.identifiers, tables.person_orders, tables.recycled_accounts, tables.former_values):

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import yaml
 
 from connectors.contract import Kind, RemoteObject
+from eadm_sync.app import purging
 from eadm_sync.app.auditing import verify
 from eadm_sync.app.context import Context, complete_metadata, open_context
 from eadm_sync.app.purging import HOLD, PurgeReport, preview_purge, purge
@@ -242,6 +243,24 @@ def test_who_is_not_gone_is_never_forgotten(town: Town, obstacle: Any, only: str
     report = town.purge(FORGOTTEN + timedelta(days=900), only=only, reason="case 1")
     assert (report.due, report.purged) == ((), 0)
     assert {row.id for row in town.rows(tables.people)} == {"hr:1", "hr:2"}
+
+
+def test_it_is_looked_at_again_in_the_transaction_that_forgets(town: Town, monkeypatch: pytest.MonkeyPatch):
+    """An account that is adopted, or a stop that is ordered, between the list and the deed keeps the person."""
+    stop = tables.person_orders.insert().values(person_id="hr:1", kind="stop", reason="x", actor="a", at="2026")
+    listed = purging.preview_purge
+    calls: list[PurgeReport] = []
+
+    def overtaken(context: Context, *, only: str | None = None) -> PurgeReport:
+        calls.append(listed(context, only=only))
+        if len(calls) > 1:  # behind the second list, which is the one that counts
+            town.write(stop)
+        return calls[-1]
+
+    monkeypatch.setattr(purging, "preview_purge", overtaken)
+    report = town.purge(FORGOTTEN)
+    assert (len(calls[-1].due), report.purged) == (1, 0)
+    assert "hr:1" in {row.id for row in town.rows(tables.people)}
 
 
 def test_one_person_is_forgotten_at_once_when_asked_for(town: Town):
