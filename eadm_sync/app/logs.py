@@ -1,7 +1,8 @@
 """Where log events go, as the configuration says: the one place that sets logging up, for the shell and the daemon.
 
 An event has a stable name and ids. What no log may hold is kept out here as well, whoever logs it: bytes (payloads,
-keys) are never written out, and eleven digits in a row, which may be a national id, are masked. Loggers of libraries
+keys) are never written out, and eleven digits in a row, which may be a national id, are masked. Control characters are
+written out, so that an event is one line, and nothing that was read can forge another one. Loggers of libraries
 pass through the same processors, from warnings on: below that SQLAlchemy logs the rows it reads, and httpx addresses.
 """
 
@@ -25,6 +26,8 @@ OWN = ("eadm_sync", "connectors", "exportqueue")
 _HANDLER = "eadm-sync"
 _NATIONAL_ID = re.compile(r"(?<![0-9A-Za-z])\d{6}[ .-]?\d{5}(?![0-9A-Za-z])")
 _MASK = "***********"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_MANY_LINES = frozenset({"exception", "stack"})
 
 Event = MutableMapping[str, Any]
 
@@ -86,8 +89,14 @@ def _formatter(settings: LoggingSettings, *, colours: bool) -> logging.Formatter
 def hide(_logger: object, _method: str, event: Event) -> Event:
     """An event without what no log may hold."""
     for name, value in event.items():
-        event[name] = _hidden(value)
+        hidden = _hidden(value)
+        event[name] = _on_one_line(hidden) if isinstance(hidden, str) and name not in _MANY_LINES else hidden
     return event
+
+
+def _on_one_line(text: str) -> str:
+    """With control characters written out: what a target or a library says must not look like a line of ours."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _hidden(value: Any) -> Any:

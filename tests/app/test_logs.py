@@ -174,3 +174,17 @@ def test_the_console_form_is_for_people(tmp_path: Path, capsys: pytest.CaptureFi
     assert "run.ended" in row
     assert "run=r1" in row
     assert "\x1b" not in row
+
+
+@pytest.mark.parametrize("format_", ["console", "json"])
+def test_nothing_that_is_logged_can_forge_a_line(tmp_path: Path, format_: Any):
+    """Nor colour it, clear the screen or turn the direction of writing round; whoever logs it."""
+    forged = "x\r\n2026-11-23T00:00:00Z [info] forged\x1b[2J\u202e\x85"
+    configure(LoggingSettings(level="debug", format=format_, file=Path("log/eadm.log")), tmp_path)
+
+    own().info("target.failed", error=forged)
+    logging.getLogger("library").warning(forged)
+
+    text = (tmp_path / "log" / "eadm.log").read_bytes().decode()
+    assert len(text.splitlines()) == 2
+    assert not {"\r", "\x1b", "\u202e", "\x85"} & set(text)
