@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -138,14 +138,40 @@ def planned(
         planned_for = as_of or day
         given = None if instead is None else instead(connection)
         only = only if given is None else given.people.keys()
-        plan = _plan(context, connection, imported, planned_for, releases, progress, only, given)
+        plan = build(_inputs(context, connection, imported, planned_for, releases, progress, only, given), connection)
         with contextlib.closing(plan.people):
             marks = known_marks(connection, tuple(context.loaded.settings.targets))
             evaluated_with = _evaluated_with(context, planned_for)
             yield Planned(plan, imported, evaluated_with, marks, as_of, releases)
 
 
-def _plan(
+def stored_inputs(context: Context, connection: Connection, day: date) -> Inputs:
+    """What a plan of a day would be made from if no source were read: people are as the last import left them."""
+    imported = read_import(
+        context.loaded.settings,
+        {},
+        connection,
+        context.vault,
+        now=context.clock.now(),
+        today=day,
+        releases=Releases(),
+        progress=lambda _source, _rows: None,
+        locate=context.origin,
+    )
+    return _inputs(context, connection, imported, day, Releases(), silent, None, None)
+
+
+def days_of_rules(context: Context, connection: Connection, first: date, last: date) -> Iterator[date]:
+    """The days of a time on which everybody is evaluated, since other rules are in force than before."""
+    before = _meta(connection, EVALUATED_WITH)
+    for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
+        now = _evaluated_with(context, day)
+        if now != before:
+            yield day
+        before = now
+
+
+def _inputs(
     context: Context,
     connection: Connection,
     imported: Imported,
@@ -154,11 +180,11 @@ def _plan(
     progress: Progress,
     only: Collection[str] | None,
     given: Given | None,
-) -> Plan:
+) -> Inputs:
     settings = context.loaded.settings
     queued = _queued(context, connection)
     managers = _managers(imported)
-    inputs = Inputs(
+    return Inputs(
         basis=Basis(
             today=day,
             sources={report.source: report.snapshot for report in imported.reports},
@@ -189,7 +215,6 @@ def _plan(
         given=given,
         progress=lambda done, total: progress("evaluating people", done, total),
     )
-    return build(inputs, connection)
 
 
 def possible_holds(context: Context, wanted: str = "") -> frozenset[str]:

@@ -11,6 +11,7 @@ from eadm_sync.cli.commands import (
     audit,
     brakes,
     daemon,
+    forecasting,
     keys,
     looking,
     operating,
@@ -51,6 +52,7 @@ setup.register(program)
 keys.register(program)
 planning.register(program)
 undoing.register(program)
+forecasting.register(program)
 brakes.register(program)
 looking.register(program)
 queueing.register(program)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -140,7 +140,7 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
     postponed = tuple(person_id for person_id in ids if person_id in inputs.running)
     if postponed:
         ids = [person_id for person_id in ids if person_id not in inputs.running]
-    maker = _Maker(inputs, connection)
+    maker = Maker(inputs, connection)
     for start in range(0, len(ids), _CHUNK):
         maker.add(ids[start : start + _CHUNK])
         inputs.progress(min(start + _CHUNK, len(ids)), len(ids))
@@ -185,7 +185,21 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
     )
 
 
-class _Maker:
+class Outlook(NamedTuple):
+    """What is done to one person on a day.
+
+    Attributes:
+        frame: The changes; None where there are none.
+        lost: Since when the person has what is kept though nothing gives it any more.
+        due: The next day on which time alone can change something, or None.
+    """
+
+    frame: PersonFrame | None
+    lost: Lost
+    due: date | None
+
+
+class Maker:
     """Evaluates people chunk by chunk and gathers the plan's parts."""
 
     def __init__(self, inputs: Inputs, connection: Connection) -> None:
@@ -221,6 +235,13 @@ class _Maker:
         for person in self.inputs.population.people(ids):
             self._add_person(person, known.get(person.id) or Known())
         self._place()
+
+    def one(self, person: Person, known: Known) -> Outlook:
+        """What is done to one person, of whom some things are known; nothing of it is kept for a plan."""
+        self._add_person(person, known)
+        frame = self._made.pop()[1] if self._made else None
+        lost, self.lost = self.lost, Lost()
+        return Outlook(frame, lost, self.due.pop(person.id, None))
 
     def place(self, person: Person) -> Place:
         """Where brakes count somebody; of the stored people and of the present ones alike."""

@@ -201,7 +201,7 @@ def _preview_of(day: date) -> Notice:
     return Notice(
         False,
         f"A preview of {day}, to be looked at only: it can be neither saved nor applied. It goes from what the targets "
-        "hold today straight to that day, with the records and rules of today.",
+        "hold today straight to that day, with the records and rules of today; `forecast` shows the days between.",
     )
 
 

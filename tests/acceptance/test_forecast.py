@@ -1,0 +1,122 @@
+"""The calendar of days to come is what the days bring, one by one."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from eadm_sync.app.forecasting import Forecast, forecast
+from eadm_sync.state import tables
+
+from .conftest import FIRST_DAY, Town
+
+LEAVER, NUMBER = "hr:001028", "001028"
+LAST = FIRST_DAY + timedelta(days=10)
+OUT = LAST + timedelta(days=1)
+
+
+def look(town: Town, days: int) -> Forecast:
+    """What the next days bring."""
+    return forecast(town.context, days)
+
+
+def of(found: Forecast, person: str) -> list[tuple[date, str, str]]:
+    """The events of one person."""
+    return [(one.day, one.event, one.target) for one in found.events if one.person == person]
+
+
+def test_a_leaver_is_deactivated_and_a_year_later_deleted(settled: Town):
+    """Both stand in the calendar before either has happened."""
+    settled.end_positions([NUMBER], LAST)
+    settled.sync()
+
+    events = of(look(settled, 400), LEAVER)
+
+    retention = settled.context.ruleset.lifecycle.retention_days
+    assert (OUT, "becomes ended", "") in events
+    assert (OUT, "account deactivated", "ad") in events
+    assert (OUT, "licence taken away", "entra") in events
+    assert (OUT + timedelta(days=retention), "account deleted", "ad") in events
+
+
+def test_a_joiner_is_made_ready_enabled_and_starts(settled: Town):
+    """The days before the first one are in it, too."""
+    start = FIRST_DAY + timedelta(days=60)
+    person = settled.hire("009999", "Ny", "Ansatt", start)
+    settled.sync()
+    lifecycle = settled.context.ruleset.lifecycle
+
+    events = of(look(settled, 90), person)
+
+    created = start - timedelta(days=lifecycle.create_days_before_start)
+    enabled = start - timedelta(days=lifecycle.enable_days_before_start)
+    assert (created, "account created", "ad") in events
+    assert (enabled, "account enabled", "ad") in events or created == enabled
+    assert (start, "becomes active", "") in events
+
+
+def test_the_days_bring_what_the_calendar_says(settled_small: Town):
+    """A month with a plan each day does to accounts and licences what was foretold, and no more."""
+    number = settled_small.working_in("")[0]
+    settled_small.end_positions([number], LAST)
+    settled_small.hire("009999", "Ny", "Ansatt", FIRST_DAY + timedelta(days=20))
+    settled_small.sync()
+    foretold = {(one.day, one.person, one.event, one.target, one.what) for one in look(settled_small, 30).events}
+    before = {row.id for row in settled_small.rows(tables.audit)}
+
+    for offset in range(1, 31):
+        settled_small.on(FIRST_DAY + timedelta(days=offset)).sync(released=_holds(settled_small))
+
+    happened = {
+        (date.fromisoformat(row.at[:10]), row.person_id, row.kind, row.target)
+        for row in settled_small.told()
+        if row.id not in before and row.kind in {"account", "licence"} and row.action != "update"
+    }
+    told = {
+        (day, person, event.partition(" ")[0], target)
+        for day, person, event, target, _ in foretold
+        if not event.startswith("becomes")
+    }
+    assert happened == told
+    assert happened
+
+
+def _holds(town: Town) -> frozenset[str]:
+    return frozenset(hold.name for hold in town.plan().holds)
+
+
+def test_the_use_of_licences_is_followed(settled: Town):
+    """Each day on which somebody gets or loses one has a line, beginning with today."""
+    settled.end_positions([NUMBER], LAST)
+    settled.sync()
+
+    seats = [one for one in look(settled, 30).seats if one.sku == "SPE_F1"]
+
+    used = {one.day: one.used for one in seats}
+    assert min(used) == FIRST_DAY
+    assert used[OUT] <= used[FIRST_DAY] - 1
+
+
+def test_a_rule_that_begins_is_in_the_calendar_for_everybody(settled: Town):
+    """Whose own days do not fall into the time looked at are evaluated on the rule's first day nonetheless."""
+    first = FIRST_DAY + timedelta(days=5)
+    (settled.folder / "rulesets" / "later.yaml").write_text(
+        "ruleset: later\nlicences:\n  - rule: later\n    target: entra\n    sku: LATER\n"
+        f"    from: {first}\n    when: affiliation.kind == 'employee'\n",
+        encoding="utf-8",
+    )
+    settled.sync()
+
+    found = look(settled, 10)
+
+    days = {one.day for one in found.events if one.what == "LATER"}
+    assert min(days) == first
+    assert found.counts[first, "licence given", "entra"] > 10
+
+
+def test_looking_ahead_writes_nothing(settled: Town):
+    """No file differs."""
+    before = settled.fingerprint()
+
+    look(settled, 60)
+
+    assert settled.fingerprint() == before
