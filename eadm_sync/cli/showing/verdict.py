@@ -54,7 +54,9 @@ def _by_way(answer: WhyNot) -> str:
     one = answer.by_way[0]
     through = ", which is in ".join(map(clean, one.through))
     word = "Is" if one.has else "Will be"
-    return f"{word} in group {clean(one.group)} of {clean(one.target)} by way of group {through} ({clean(one.rule)})."
+    once = "" if answer.is_known else ", once a rule gives that group to somebody"
+    rule = clean(one.rule)
+    return f"{word} in group {clean(one.group)} of {clean(one.target)} by way of group {through} ({rule}){once}."
 
 
 def _why_not_there(answer: WhyNot) -> str:

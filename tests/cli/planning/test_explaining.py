@@ -227,3 +227,22 @@ def test_a_leaver_s_account_is_told_to_be_disabled_and_why(settled: Any) -> None
     assert re.search(r"It is disabled since \d{4}-\d\d-\d\d, and may be deleted on \d{4}-\d\d-\d\d\.", verdict)
     assert "Why: no affiliation counts today (stage: ended)" in verdict
     assert "Last in ad: disabled" in said.out
+
+
+def test_a_group_by_way_of_others_is_told_in_words(settled: Any) -> None:
+    """With the way and the rule, and that nobody has the outermost group; `explain` lists them."""
+    rules = settled.folder / "rulesets" / "groups.yaml"
+    tree = (
+        "  - {rule: tree, target: ad, for_each: unit_path, nested: true, name: 'TRE-{{ unit.code }}', member_of: ALT}\n"
+    )
+    all_of_it = "  - {rule: all, target: ad, when: affiliation.title == 'Astronaut', name: ALT}\n"
+    text = rules.read_text(encoding="utf-8")
+    rules.write_text(text.replace("groups:\n", f"groups:\n{tree}{all_of_it}", 1), encoding="utf-8")
+    settled("sync", "--yes")
+
+    inside = settled("why-not", "001002", "TRE-1000").out
+    to_come = settled("why-not", "001002", "ALT").out
+
+    assert "Is in group tre-1000 of ad by way of group tre-" in inside
+    assert "once a rule gives that group to somebody. Not in group alt themselves" in to_come
+    assert "By way of other groups:" in settled("explain", "001002").out
