@@ -287,3 +287,16 @@ def test_deletions_beyond_some_wait_for_an_approved_plan(bosses: Office):
 
     assert held == ["approval.ad.account.delete"]
     assert len(bosses.objects(Kind.ACCOUNT)) == before - 1
+
+
+def test_a_saved_plan_is_refused_when_something_else_was_let_go(town: Office):
+    """What was let go is part of what a plan stands on: revoked, the plan is another one."""
+    release(as_(town, "kari"), HOLD, "they have left")
+    file = saved(town)
+    revoke(as_(town, "ola"), HOLD, "they have not")
+
+    with pytest.raises(PlanOutdated) as refused:
+        applied(town, file)
+
+    assert "other holds are released" in refused.value.reasons
+    assert disabled(town) == 0
