@@ -172,6 +172,27 @@ def test_status_says_that_all_is_well(shell: Shell) -> None:
 
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize(
+    ("actor", "role", "told"),
+    [
+        ("root (job sync)", "leader", "a job is at work: sync by root (job sync)"),
+        ("root (job sync)", None, "the last run is at work, or was killed"),
+        ("root", "leader", "the last run is at work, or was killed"),
+    ],
+)
+def test_status_tells_a_job_at_work_from_a_run_that_was_killed(
+    shell: Shell, actor: str, role: str | None, told: str
+) -> None:
+    """While a daemon is at its job, there is nothing to be run again."""
+    now = SystemClock().now().isoformat()
+    alter(insert(tables.runs).values(id="z", command="sync", actor=actor, started_at=now, status="running"))
+    if role is not None:
+        alter(insert(tables.daemons).values(name="h:1", role=role, version="1", started_at=now, seen_at=now))
+
+    assert told in shell("status").out
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(
     ("role", "code"),
     [
         (None, 1),

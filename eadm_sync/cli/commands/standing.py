@@ -105,11 +105,16 @@ def absence(circuit: Any) -> str:
 def _advice(found: Status) -> Iterator[Advice]:
     """What to do, where something is not in order."""
     if found.last is not None:
-        yield from _advice_on_run(found.last)
+        yield from _advice_on_run(found.last, does_jobs=_does_jobs(found))
     yield from _advice_on_queue(found)
     yield from _advice_on_jobs(found)
     if found.quarantined:
         yield Advice(DONE, "some of what the sources hold was left out: 'eadm-sync quarantine list' says what and why")
+
+
+def _does_jobs(found: Status) -> bool:
+    """Whether a daemon is there that does the jobs of the schedule, or is about to."""
+    return any(one.is_alive and one.role != "worker" for one in found.daemons)
 
 
 def _advice_on_queue(found: Status) -> Iterator[Advice]:
@@ -150,15 +155,18 @@ def _advice_on_jobs(found: Status) -> Iterator[Advice]:
                 DONE if alive else FAILED,
                 f"the daemon {clean(daemon.name)} has said nothing since {clean(daemon.seen_at)}; {rest}",
             )
-    if found.jobs and not any(one.is_alive and one.role != "worker" for one in found.daemons):
+    if found.jobs and not _does_jobs(found):
         # Where there never was one, somebody may well be about to try things by hand first.
         ever = any(job.started_at is not None for job in found.jobs)
         undone = "no daemon runs, so nothing of the schedule is done: 'eadm-sync run' starts one"
         yield Advice(FAILED if ever else DONE, undone)
 
 
-def _advice_on_run(last: LastRun) -> Iterator[Advice]:
-    if last.run.status == "running":
+def _advice_on_run(last: LastRun, *, does_jobs: bool) -> Iterator[Advice]:
+    """As above; `does_jobs`: whether a daemon is there, whose job the run may be."""
+    if last.run.status == "running" and does_jobs and " (job " in last.run.actor:
+        yield Advice(DONE, f"a job is at work: {clean(last.run.command)} by {clean(last.run.actor)}")
+    elif last.run.status == "running":
         again = "run 'eadm-sync sync' again, it goes on where that one ended"
         yield Advice(DONE, f"the last run is at work, or was killed: {again}")
     if last.error:
