@@ -226,8 +226,9 @@ class _Judging:
         limit = self._limit.by.limit(by)
         uses: dict[str, Use] = {}
         above: dict[str, tuple[str, ...]] = {}
-        for value in () if limit is None else _narrowest_first(self._rest, by, above=always_allowed(limit)):
-            mine = [cell for cell in self._rest if value in cell.values(by)]
+        members = {} if limit is None else _members(self._rest, by, above=always_allowed(limit))
+        for value, cells in members.items():
+            mine = [cell for cell in cells if cell in self._rest]
             rest = sum(self._rest[cell] for cell in mine)
             if limit is None or rest <= always_allowed(limit):
                 continue
@@ -254,15 +255,18 @@ def _above(values: tuple[str, ...], value: str) -> tuple[str, ...]:
     return values[: values.index(value)]
 
 
-def _narrowest_first(cells: Mapping[Cell, int], by: Part, above: int) -> list[str]:
-    """The parts with more changes than some: units from below, then by name."""
+def _members(cells: Mapping[Cell, int], by: Part, above: int) -> dict[str, list[Cell]]:
+    """The cells of each part with more changes than some, the narrowest units first, then by name."""
     depths: dict[str, int] = {}
     counts: Counter[str] = Counter()
+    members: defaultdict[str, list[Cell]] = defaultdict(list)
     for cell, number in cells.items():
         for depth, value in enumerate(cell.values(by)):
             depths[value] = depth
             counts[value] += number
-    return sorted((value for value in depths if counts[value] > above), key=lambda value: (-depths[value], value))
+            members[value].append(cell)
+    values = (value for value in depths if counts[value] > above)
+    return {value: members[value] for value in sorted(values, key=lambda value: (-depths[value], value))}
 
 
 def _none_held(parts: Iterable[Use]) -> Iterator[Use]:
