@@ -231,10 +231,11 @@ def test_who_returns_before_keeps_the_name(town: Town):
         tables.known_accounts.insert().values(("hr:1", "old", "x", None, False, b"\x80", "r/a", "", None, None)),
         tables.people.update().where(tables.people.c.id == "hr:1").values(pending=True),
         tables.source_records.update().where(tables.source_records.c.key == "1").values(absent_since=None),
+        tables.source_records.insert().values(source="school", key="9", hash=b"", person_id="hr:1", data=b""),
         tables.person_orders.insert().values(person_id="hr:1", kind="stop", reason="x", actor="a", at="2026"),
         complete_metadata().tables["queue_items"].update().values(state="dead", finished_at=None),
     ],
-    ids=["account", "pending", "present", "stopped", "on its way"],
+    ids=["account", "pending", "present", "present elsewhere", "stopped", "on its way"],
 )
 @pytest.mark.parametrize("only", [None, "hr:1"])
 def test_who_is_not_gone_is_never_forgotten(town: Town, obstacle: Any, only: str | None):
