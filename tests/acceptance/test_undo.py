@@ -106,6 +106,25 @@ def test_a_whole_day_is_taken_back(settled: Town):
     settled.assert_settled()
 
 
+def test_a_group_that_was_made_goes_again_behind_its_members(settled: Town):
+    """A new rule gave a group to somebody: the group goes when nobody is in it any more."""
+    before = settled.contents()
+    (settled.folder / "rulesets" / "more.yaml").write_text(
+        "ruleset: more\ngroups:\n  - rule: more\n    target: ad\n    name: more\n"
+        f"    when: person.id == '{LEAVER}'\n    attributes: {{displayName: More}}\n",
+        encoding="utf-8",
+    )
+    run = settled.later(hours=1).sync().run_id
+    assert settled.contents()["ad"]["groups"].keys() > before["ad"]["groups"].keys()
+
+    report, said = take_back(settled, run)
+
+    assert report.is_complete
+    assert said["kept"] == ()
+    assert settled.contents() == before
+    settled.assert_settled()
+
+
 def test_what_was_changed_since_stays_and_the_later_run_is_named(settled: Town):
     """Somebody left and came back: undoing the first of the two runs has nothing to do, and says why."""
     files = lose(settled)
