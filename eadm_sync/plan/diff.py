@@ -58,6 +58,7 @@ def diff_person(  # noqa: PLR0913 - all that decides what one person has
             changes.append(_create(person_id, account, standing, seal))
         else:
             changes += _adjust(person_id, account, existing, standing, seal)
+            changes += _keep_anew(person_id, account, existing, standing)
     for target, existing in known.accounts.items():
         if target not in wanted:
             shape = deactivated.get(target, DISABLED)
@@ -269,6 +270,23 @@ def _adjust(
             rule=account.rule,
             reason=_NOT_ENABLED.get(standing.stage, "the start was put off"),
             revokes=True,
+        )
+
+
+def _keep_anew(person_id: str, account: DesiredAccount, existing: KnownAccount, standing: Standing) -> Iterator[Change]:
+    """Ends the retention of a deactivated account that is given again, but not enabled yet.
+
+    It is disabled already. But should nothing give it any more, retention begins anew: the year's leave that somebody
+    returned to may be over, or the start be called off on the day before.
+    """
+    if existing.deactivated_on is not None and not (existing.enabled or standing.enabled):
+        yield Change(
+            account.target,
+            Kind.ACCOUNT,
+            Action.DISABLE,
+            person=person_id,
+            rule=account.rule,
+            reason="given again, stays disabled for now",
         )
 
 

@@ -26,8 +26,8 @@ class Result:
     failure: str | None = None
 
 
-def tell_seed(seed: int, size: Size, most_tries: int = 400) -> Result:
-    """Tells the story of one seed."""
+def tell_seed(seed: int, size: Size, shrink_seconds: float = 600) -> Result:
+    """Tells the story of one seed; a failing one is cut short for so long at most."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     story, last, began = write_story(seed, size), int(size.years * 365) + CALM_DAYS, time.monotonic()
     try:
@@ -35,7 +35,13 @@ def tell_seed(seed: int, size: Size, most_tries: int = 400) -> Result:
     except Broken as broken:
         last = broken.day
         story = tuple(event for event in story if event.day <= last)
-        short = shrunk(story, lambda one: _what_breaks(one, last) is not None, most_tries)
+        until = time.monotonic() + shrink_seconds
+
+        def fails(one: Story) -> bool:
+            return time.monotonic() < until and _what_breaks(one, last) is not None
+
+        about = tuple(event for event in story if event.who in f"{broken}".split())
+        short = shrunk(about if fails(about) else story, fails)
         words = f"seed {seed} of {size}: {broken}\ncut short: {_what_breaks(short, last)}\n\n{as_test(short, last)}"
         return Result(seed, Told(), time.monotonic() - began, words)
     return Result(seed, told, time.monotonic() - began)

@@ -25,3 +25,15 @@ def test_somebody_returns_whose_accounts_are_in_the_recycle_bin():
     )
 
     tell(story, 314)
+
+
+def test_a_return_is_called_off_before_its_first_day():
+    """Whoever was to be back is kept for the whole retention again, however long the account had been disabled."""
+    story = (
+        Event(0, "join", "h1", "22", word="Rådgiver"),
+        Event(30, "end", "h1"),
+        Event(85, "join", "h1", "12", word="Rådgiver"),
+        Event(100, "vanish", "h1"),
+    )
+
+    tell(story, 200)
