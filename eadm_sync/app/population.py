@@ -42,7 +42,7 @@ def stored_people(
         query = query.where(columns.id > after)
     if until is not None:
         query = query.where(columns.id <= until)
-    rows = connection.execution_options(yield_per=_CHUNK).execute(query)
+    rows = connection.execute(query.execution_options(yield_per=_CHUNK))
     for portion in rows.scalars().partitions(_CHUNK):
         yield tuple(map(_decode_person, portion))
 

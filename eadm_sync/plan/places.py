@@ -107,7 +107,7 @@ class KnownPopulations:
             per_person, per_person.c.person_id == people.id
         )
         found: Counter[tuple[str, Part, str]] = Counter()
-        for rows in self._connection.execution_options(yield_per=_BATCH).execute(query).partitions(_BATCH):
+        for rows in self._connection.execute(query.execution_options(yield_per=_BATCH)).partitions(_BATCH):
             for target, number, data in rows:
                 place = self._place(_decode_person(data))
                 for unit in place.units:

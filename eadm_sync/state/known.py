@@ -214,7 +214,7 @@ def account_attributes(connection: Connection, target: str) -> Iterator[tuple[st
     """What every known account of one target holds, by person; streaming."""
     columns = tables.known_accounts.c
     query = select(columns.person_id, columns.attributes).where(columns.target == target)
-    for person_id, attributes in connection.execution_options(yield_per=_PORTION).execute(query):
+    for person_id, attributes in connection.execute(query.execution_options(yield_per=_PORTION)):
         yield person_id, _decode(attributes)
 
 
