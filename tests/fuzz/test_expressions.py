@@ -267,8 +267,8 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 ENVIRONMENT = _environment()
 
-LIMITS = ("too long", "too large", "nested too deeply", "longer than")
-"""What may be said against an expression of the right types: that there is too much of it."""
+LIMITS = ("too long", "too large", "nested too deeply", "longer than", "was never opened")
+"""What may be said against an expression of the right types: too much of it, or braces without a beginning."""
 
 
 def _compiled(make: Callable[[], Any]) -> Any:

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 person = typer.Typer(help="Orders about single people: stopped at once, or kept for longer.", no_args_is_help=True)
 
 Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit.")]
-Deliver = Annotated[
-    bool, typer.Option("--deliver/--no-deliver", help="Deliver at once, or leave it to the workers that run.")
+NoDeliver = Annotated[
+    bool, typer.Option("--no-deliver", help="Leave the changes in the export queue, for `deliver` or a worker.")
 ]
 
 
 @person.command("stop")
 def person_stop(
-    who: Person, reason: Why, deliver: Deliver = True, config: Config = CONFIG, as_: As = Format.TABLE
+    who: Person, reason: Why, no_deliver: NoDeliver = False, config: Config = CONFIG, as_: As = Format.TABLE
 ) -> int:
     """Disable all accounts of somebody now, ahead of everything else, until `person resume`. Audited.
 
@@ -43,12 +43,12 @@ def person_stop(
     """
     from eadm_sync.app import persons
 
-    return _tell(persons.stop(installation(config), who, reason, _terms(deliver)), as_)
+    return _tell(persons.stop(installation(config), who, reason, _terms(no_deliver)), as_)
 
 
 @person.command("resume")
 def person_resume(
-    who: Person, reason: Why, deliver: Deliver = True, config: Config = CONFIG, as_: As = Format.TABLE
+    who: Person, reason: Why, no_deliver: NoDeliver = False, config: Config = CONFIG, as_: As = Format.TABLE
 ) -> int:
     """Take a stop back: accounts are again as sources and rules say. Audited.
 
@@ -59,7 +59,7 @@ def person_resume(
     """
     from eadm_sync.app import persons
 
-    return _tell(persons.resume(installation(config), who, reason, _terms(deliver)), as_)
+    return _tell(persons.resume(installation(config), who, reason, _terms(no_deliver)), as_)
 
 
 @person.command("extend")
@@ -71,7 +71,7 @@ def person_extend(
         typer.Option(formats=["%Y-%m-%d"], metavar="DATE", help="The last day, included: 2026-12-31."),
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Take an extension back instead.")] = False,
-    deliver: Deliver = True,
+    no_deliver: NoDeliver = False,
     config: Config = CONFIG,
     as_: As = Format.TABLE,
 ) -> int:
@@ -86,10 +86,10 @@ def person_extend(
 
     context = installation(config)
     if remove:
-        return _tell(persons.end_extension(context, who, reason, _terms(deliver)), as_)
+        return _tell(persons.end_extension(context, who, reason, _terms(no_deliver)), as_)
     if until is None or until.date() < _today(context):
         raise typer.BadParameter("name a day that is not over yet, or --remove", param_hint="--until")
-    return _tell(persons.extend(context, who, until.date(), reason, _terms(deliver)), as_)
+    return _tell(persons.extend(context, who, until.date(), reason, _terms(no_deliver)), as_)
 
 
 @person.command("show")
@@ -110,10 +110,10 @@ def person_show(who: Person, config: Config = CONFIG, as_: As = Format.TABLE) ->
     return DONE
 
 
-def _terms(deliver: bool) -> Terms:
+def _terms(no_deliver: bool) -> Terms:
     from eadm_sync.app.persons import Terms
 
-    return Terms(deliver=deliver)
+    return Terms(deliver=not no_deliver)
 
 
 def _today(context: Context) -> date:
