@@ -38,6 +38,10 @@ test: $(VENV)/.tools ## Run all tests
 simulation: $(VENV)/.tools ## Tell stories of years in a town (minutes; SEEDS=n YEARS=n PEOPLE=n FIRST_SEED=n)
 	$(BIN)/python -m tests.simulation
 
+.PHONY: guards
+guards: $(VENV)/.tools ## Take one guard after another away, in a copy, and see that a test misses it (minutes)
+	$(BIN)/python -m tests.mutation
+
 .PHONY: fuzz
 fuzz: $(VENV)/.tools ## Bend rulesets and expressions at random, 5 000 inputs a test (minutes; FUZZ_EXAMPLES=n)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} $(BIN)/python -m pytest -q -n $(WORKERS) --timeout=0 tests/fuzz

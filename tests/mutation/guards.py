@@ -1,0 +1,171 @@
+"""Every guard that keeps one slip from doing harm, how to take it away, and the test that has to notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One guard.
+
+    Attributes:
+        name: What it keeps from happening.
+        file: Where it stands.
+        code: It, as it is written there; once.
+        without: What stands there when it is taken away.
+        test: The test, or tests, of which at least one must fail then.
+    """
+
+    name: str
+    file: str
+    code: str
+    without: str
+    test: str
+
+
+_LEAVERS = "tests/acceptance/test_leavers.py::"
+_WRONG = "tests/acceptance/test_what_goes_wrong.py::"
+
+GUARDS = (
+    Guard(
+        "a deletion is planned before retention is over",
+        "eadm_sync/plan/diff.py",
+        "elif delete_on(existing.deactivated_on, settings) <= today:",
+        "else:",
+        "tests/plan/test_diff.py::test_a_deactivated_account_is_deleted_after_retention_and_not_a_day_before",
+    ),
+    Guard(
+        "retention goes on under somebody who was given the account again",
+        "eadm_sync/plan/diff.py",
+        "changes += _keep_anew(person_id, account, existing, standing)",
+        "pass",
+        "tests/simulation/test_stories.py::test_a_return_is_called_off_before_its_first_day",
+    ),
+    Guard(
+        "a deletion is planned of an account that is in use",
+        "eadm_sync/plan/diff.py",
+        "if existing.enabled or existing.deactivated_on is None:",
+        "if existing.deactivated_on is None:",
+        "tests/plan/test_diff.py::test_an_enabled_account_is_not_deleted_however_old_its_deactivation",
+    ),
+    Guard(
+        "a deletion is delivered before retention is over",
+        "eadm_sync/delivery/guards.py",
+        "if today < due:",
+        "if False:",
+        f"{_LEAVERS}test_a_queued_deletion_is_refused_before_retention_is_over",
+    ),
+    Guard(
+        "a deletion is delivered of an account that is in use",
+        "eadm_sync/delivery/guards.py",
+        "if account.enabled or account.deactivated_on is None:",
+        "if account.deactivated_on is None:",
+        "tests/delivery/test_guards.py::test_a_deletion_that_is_not_due_is_refused",
+    ),
+    Guard(
+        "a deletion is delivered of somebody who waits to be looked at again",
+        "eadm_sync/delivery/guards.py",
+        "if connection.scalar(select(people.pending).where(people.id == person_id)):",
+        "if False:",
+        f"{_LEAVERS}test_a_queued_deletion_is_refused_while_the_person_waits_to_be_looked_at",
+    ),
+    Guard(
+        "an account is deleted that somebody enabled by hand",
+        "eadm_sync/delivery/guards.py",
+        "if found.anchor == account.anchor and found.enabled:",
+        "if False:",
+        f"{_LEAVERS}test_a_queued_deletion_is_refused_where_somebody_enabled_the_account_by_hand",
+    ),
+    Guard(
+        "a group is deleted that somebody is in again",
+        "eadm_sync/delivery/guards.py",
+        "if connection.scalar(members.limit(1)) is not None:",
+        "if False:",
+        "tests/delivery/test_guards.py::test_a_group_that_somebody_is_in_again_is_not_deleted",
+    ),
+    Guard(
+        "an account is enabled of somebody who is stopped",
+        "eadm_sync/delivery/guards.py",
+        'if enables(change) and orders.get(change.person or "", NO_ORDERS).stopped:',
+        "if False:",
+        "tests/delivery/test_guards.py tests/delivery/test_deliverer.py tests/app/test_persons.py",
+    ),
+    Guard(
+        "the name of somebody who was forgotten is given again",
+        "eadm_sync/identifiers.py",
+        "if reserved and any(digest in reserved for digest in reservations_of(name, value, self._digest)):",
+        "if False:",
+        f"{_WRONG}test_06_a_username_outlives_its_owner_and_is_nobody_elses",
+    ),
+    Guard(
+        "two people are given one name",
+        "eadm_sync/identifiers.py",
+        "if alike(value) in self._taken[name]:",
+        "if False:",
+        "tests/test_identifiers.py",
+    ),
+    Guard(
+        "too much is changed in a target",
+        "eadm_sync/plan/build.py",
+        "*braked.holds,",
+        "",
+        f"{_LEAVERS}test_many_leavers_at_once_are_held_while_joiners_are_served",
+    ),
+    Guard(
+        "too many vanish from a source",
+        "eadm_sync/importing/brakes.py",
+        "if not (too_many or held):",
+        "if True:",
+        f"{_LEAVERS}test_many_who_vanish_are_held_before_anything_follows_from_it",
+    ),
+    Guard(
+        "a key that was given to another human being hands over the accounts",
+        "eadm_sync/importing/importing.py",
+        "if is_reused(former, reading.staged.person(key), self._born):",
+        "if False:",
+        "tests/importing/test_linking.py",
+    ),
+    Guard(
+        "an account that others made is taken for ours",
+        "connectors/directory/batch.py",
+        'raise AlreadyExists(f"another {kind} has this value", name)',
+        "pass",
+        f"{_WRONG}test_04_an_account_with_the_same_address_is_not_taken",
+    ),
+    Guard(
+        "a saved plan is applied though something moved",
+        "eadm_sync/app/syncing.py",
+        "if made.plan.hash != saved.hash:",
+        "if False:",
+        "tests/acceptance/test_saved_plans.py::test_a_saved_plan_is_refused_when_something_moved",
+    ),
+    Guard(
+        "a worker that slept finishes what another one took over",
+        "exportqueue/statements.py",
+        "items.fence == held.c.fence, ",
+        "",
+        "tests/exportqueue/test_queue.py::test_an_expired_lease_is_taken_over_and_fenced",
+    ),
+    Guard(
+        "somebody is forgotten too early",
+        "eadm_sync/app/purging.py",
+        "if person not in busy and since <= last:",
+        "if person not in busy:",
+        "tests/app/test_purging.py::test_nobody_is_forgotten_a_day_too_early",
+    ),
+    Guard(
+        "somebody is forgotten who has an account",
+        "eadm_sync/app/purging.py",
+        "*(~exists().where(table.c.person_id == person) for table in known),",
+        "",
+        "tests/app/test_purging.py::test_who_is_not_gone_is_never_forgotten",
+    ),
+    Guard(
+        "a line of the audit is changed",
+        "eadm_sync/state/auditing.py",
+        "        connection.exec_driver_sql(statement)\n\n\n_FIXED",
+        "        pass\n\n\n_FIXED",
+        "tests/state/test_auditing.py::test_the_database_refuses_to_change_or_delete_lines",
+    ),
+)
