@@ -414,7 +414,8 @@ class ApprovalSettings(_Settings):
         None, description="More deletions of accounts or groups than this in one target; null for no such rule."
     )
     groups: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        (), description="Any change to these groups and to who is in them, by key; `*` and `?` are wild, case is not told."
+        (),
+        description="Any change to these groups and to who is in them, by key; `*` and `?` are wild, case is not told.",
     )
 
 
