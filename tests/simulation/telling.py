@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import tempfile
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
 from connectors.contract import Action, Kind, Operation, RemoteObject
+from eadm_sync.errors import NotFound
 
 from . import model
 from .model import Believed, Wanted
@@ -121,7 +124,13 @@ class _Telling:
         self._settle_strangers()
         number = 0
         while number <= self.last:
-            self._live(number)
+            try:
+                self._live(number)
+            except Broken:
+                raise
+            except Exception as error:
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                raise Broken(number, f"{error!r} in {place.name}, {place.filename}:{place.lineno}") from error
             number = self._next(number)
         return self.told
 
@@ -212,7 +221,9 @@ class _Telling:
 
     def _order(self, event: Event) -> None:
         person = self.persons.get(event.who)
-        if person is not None and (event.what == "stop") != (event.who in self.stopped):
+        if person is None or (event.what == "stop") == (event.who in self.stopped):
+            return
+        with contextlib.suppress(NotFound):  # who was forgotten since cannot be stopped
             self.program.order(event.what, person)
             (self.stopped.add if event.what == "stop" else self.stopped.discard)(event.who)
 
