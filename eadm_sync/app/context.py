@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import msgspec
@@ -30,6 +30,7 @@ from eadm_sync.state.database import Database, open_for_reading, open_for_writin
 from exportqueue import Queue, define
 
 
+@cache
 def complete_metadata() -> MetaData:
     """The state's tables and the queue's, in one."""
     metadata = MetaData()
