@@ -53,12 +53,12 @@ def test_what_is_bound_stands_in_every_event(tmp_path: Path):
     file = to_file(tmp_path)
     with structlog.contextvars.bound_contextvars(run="r1", job="nightly", item=7, target="ad"):
         own().info("item.done", count=3)
-        logging.getLogger("apscheduler.scheduler").warning("missed by %s", "an hour")
+        logging.getLogger("library.part").warning("missed by %s", "an hour")
 
     mine, theirs = events(file)
     bound = {"run": "r1", "job": "nightly", "item": 7, "target": "ad"}
     assert mine.items() >= {**bound, "event": "item.done", "count": 3, "level": "info"}.items()
-    assert theirs.items() >= {**bound, "event": "missed by an hour", "logger": "apscheduler.scheduler"}.items()
+    assert theirs.items() >= {**bound, "event": "missed by an hour", "logger": "library.part"}.items()
     assert mine["timestamp"].endswith("Z")
 
 

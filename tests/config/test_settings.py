@@ -121,7 +121,10 @@ def test_a_limit_given_in_part_keeps_its_defaults() -> None:
     assert deleted is not None
     assert (deleted.max, deleted.max_fraction, deleted.floor) == (7, 0.02, 1)
     assert deleted.by == DEFAULT_LIMITS["account", "delete"].by
-    assert both.limit("ad", "account", "disable") == Limit(max=3, max_fraction=0.05, floor=10)
+    disabled = both.limit("ad", "account", "disable")
+    assert disabled is not None
+    assert (disabled.max, disabled.max_fraction, disabled.floor) == (3, 0.05, 10)
+    assert disabled.by == DEFAULT_LIMITS["account", "disable"].by
     assert both.limit("ad", "licence", "delete") == DEFAULT_LIMITS["licence", "delete"]
 
 

@@ -7,12 +7,12 @@ import yaml
 from sqlalchemy import Connection
 
 from connectors.contract import Kind
+from eadm_sync.app.approving import save
 from eadm_sync.app.context import Context, open_context
 from eadm_sync.app.planning import Planned, planned
 from eadm_sync.app.queueing import drop, listed
 from eadm_sync.app.syncing import apply_saved, sync
 from eadm_sync.errors import PlanOutdated
-from eadm_sync.plan.saved import write
 from eadm_sync.state.outcomes import count_confirmed
 from exportqueue import Phase, Queue
 
@@ -71,7 +71,7 @@ def test_what_was_confirmed_while_the_queue_was_waited_for_is_seen(office: Offic
     office.rules(RULES).people(KARI, OLA).sync(deliver=False)
     context = context_of(office.people(KARI, "2;Ola;Lie;employee;12"))
     with context.reading() as database, planned(context, database) as made:
-        write(made.plan, office.folder / "plan", "2026-08-17T04:00:00+00:00")
+        save(context, made.plan, office.folder / "plan")
 
     def waits_for_worker(_self: Queue, connection: Connection) -> None:
         count_confirmed(connection, "ad", 1)
@@ -88,7 +88,7 @@ def test_a_saved_plan_is_outdated_when_its_brakes_would_hold_less(office: Office
     brake(office, account={"disable": {"max": 0}})
     context = context_of(office.people(f"{KARI};;2026-08-10", OLA))
     with context.reading() as database, planned(context, database) as made:
-        write(made.plan, office.folder / "plan", "2026-08-17T04:00:00+00:00")
+        save(context, made.plan, office.folder / "plan")
     brake(office)
 
     with pytest.raises(PlanOutdated):
