@@ -46,7 +46,7 @@ EDITS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "identifier": (("common.yaml", "max_length: 20", "max_length: 19"),),
     "everything": (
         ("*.yaml", r"{{ person.given_name }}", "{{ person.given_name | upper }}"),
-        ("groups.yaml", r"(?m)^    name: \"?", r"\g<0>N-"),
+        ("groups.yaml", r"(?m)^    (name|member_of): \"?", r"\g<0>N-"),
         ("licences.yaml", r"sku: ", "sku: NEW_"),
     ),
 }
