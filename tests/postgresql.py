@@ -28,6 +28,12 @@ _WATCH = """(
 QUICK = ("fsync=off", "max_connections=200")
 """Good for tests: what a crash of the machine would leave is not asked, only what one of the server leaves."""
 
+CUT_LOCKS = """
+SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE datname = current_database() AND locktype = 'advisory' AND granted AND pid <> pg_backend_pid()
+"""
+"""Ends every session that holds a lock in this database, as a failing network would; other tests have their own."""
+
 
 @dataclass
 class Server:

@@ -26,7 +26,7 @@ from eadm_sync.errors import StateError
 from eadm_sync.plan.change import Change
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
-from tests.postgresql import Server
+from tests.postgresql import CUT_LOCKS, Server
 
 CONFIG = """
 organisation: {name: Test}
@@ -37,12 +37,6 @@ targets:
   ad: {type: embedded, path: ad.db, concurrency: 2}
   entra: {type: embedded, path: entra.db}
 """
-
-KILL = """
-SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
-WHERE datname = current_database() AND locktype = 'advisory' AND granted
-"""
-"""Ends every session of this database that holds a lock, as a failing network would."""
 
 
 @dataclass
@@ -411,7 +405,7 @@ def test_a_lost_slot_is_got_again(town: Town, postgresql_url: str):
         try:
             until(lambda: crew.health()[0].holding)
             with database.write() as connection:
-                connection.execute(text(KILL))
+                connection.execute(text(CUT_LOCKS))
             town.enqueue(database, "entra", "hr:1")
             until(lambda: town.remotes["entra"].effects == ["hr:1"])
             until(lambda: crew.health()[0].holding)

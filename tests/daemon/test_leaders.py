@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from connectors.contract import Capabilities, Kind, Operation, Outcome
 from eadm_sync.app.context import Context
 from eadm_sync.state import tables
-from tests.postgresql import Server
+from tests.postgresql import CUT_LOCKS, Server
 
 from .conftest import PEOPLE, Installation, Process, wait_until
 
@@ -162,11 +162,7 @@ def _events(first: Process, second: Process, event: str) -> int:
 def _cut_locks(shared: Installation) -> None:
     """Ends every session that holds a lock of ours, as a broken network would."""
     with shared.context.writing() as database, database.write() as connection:
-        connection.execute(
-            sa.text(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
-            )
-        )
+        connection.execute(sa.text(CUT_LOCKS))
 
 
 def test_a_database_that_restarts_is_waited_for(installation: Installation, lone_postgresql: Server):

@@ -14,12 +14,7 @@ from sqlalchemy import text
 
 from eadm_sync.errors import StateBusy, StateError
 from eadm_sync.state.database import Database, open_for_writing
-
-KILL = """
-SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
-WHERE datname = current_database() AND locktype = 'advisory' AND granted
-"""
-"""Ends every session of this database that holds a lock, as a failing network would."""
+from tests.postgresql import CUT_LOCKS
 
 FORK = multiprocessing.get_context("spawn")
 
@@ -121,7 +116,7 @@ def test_a_lost_connection_loses_its_lock(postgresql_url: str, tmp_path: Path):
         lock = database.try_lock("slot-ad-0")
         assert lock
         with database.write() as connection:
-            connection.execute(text(KILL))
+            connection.execute(text(CUT_LOCKS))
 
         assert not lock.is_held()
         assert not lock.is_held()
