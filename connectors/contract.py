@@ -6,7 +6,7 @@ The contract is synchronous; a connector that needs asyncio keeps its loop insid
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -126,6 +126,21 @@ class Action(StrEnum):
     RESTORE = "restore"
 
 
+class Password(msgspec.Struct, frozen=True):
+    """A password on its way to a target; never shown, never stored by the target's connector.
+
+    Attributes:
+        value: In clear.
+        must_change: Whether its owner has to choose another when signing in for the first time.
+    """
+
+    value: str
+    must_change: bool = True
+
+    def __repr__(self) -> str:
+        return "Password(***)"
+
+
 class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     """One change to one object.
 
@@ -149,6 +164,8 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
         permanent: DELETE of an account: past any recycle bin.
         revoke_sessions: DISABLE: whoever is signed in with the account is signed out, where the target has sessions;
             also where the account is disabled already. A target without sessions passes it over.
+        password: For CREATE and UPDATE of an account: the password it shall have. A target without passwords passes it
+            over; one that finds it too weak answers Rejected with the attribute "password".
     """
 
     id: str
@@ -165,6 +182,7 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     permanent: bool = False
     member: str | None = None
     revoke_sessions: bool = False
+    password: Password | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -199,9 +217,11 @@ class RemoteObject(msgspec.Struct, frozen=True):
         owner: `Operation.owner` it was created with, or None.
         group: For memberships and nestings, the group's anchor.
         account: For memberships and licences, the account's anchor.
-        member: For nestings, the anchor of the group that is a member.
         role: For memberships.
         sku: For licences.
+        member: For nestings, the anchor of the group that is a member.
+        protected: The target itself says that nobody but its administrators may change it: an administrator's
+            account, an administrators' group.
     """
 
     kind: Kind
@@ -216,6 +236,7 @@ class RemoteObject(msgspec.Struct, frozen=True):
     role: str = "member"
     sku: str | None = None
     member: str | None = None
+    protected: bool = False
 
 
 class ResumeToken(msgspec.Struct, frozen=True):
@@ -284,8 +305,13 @@ class Target(Protocol):
         """
         ...
 
-    def read(self, kind: Kind, since: ResumeToken | None = None) -> Iterator[RemoteObject | ResumeToken]:
+    def read(
+        self, kind: Kind, since: ResumeToken | None = None, attributes: Collection[str] | None = None
+    ) -> Iterator[RemoteObject | ResumeToken]:
         """Every object of one kind, streaming; with `since`, those that changed. Ends with a token where it can.
+
+        With `attributes`, no other attributes are told of: to ask for few is quicker. What names an object, its
+        container, whether it is enabled, deleted or protected, is told of always.
 
         Raises:
             Stale: The token is no longer good; read fully.

@@ -52,6 +52,15 @@ class ReadingContract(TargetFixtures):
             assert len(items) - len(objects) == int(hand.able.incremental)
             assert not hand.able.incremental or isinstance(items[-1], ResumeToken)
 
+    def test_attributes_that_are_not_asked_for_are_not_told(self, hand: Hand) -> None:
+        """A read of few attributes yields the same objects, with their names."""
+        hand.account()
+        name = hand.able.account_name
+        whole = hand.objects(Kind.ACCOUNT)
+        few = {one.anchor: one for one in hand.target.read(Kind.ACCOUNT, None, ()) if isinstance(one, RemoteObject)}
+        assert set(few) == set(whole)
+        assert all(dict(one.attributes) == {name: whole[key].attributes[name]} for key, one in few.items())
+
     def test_an_incremental_read_yields_what_changed(self, hand: Hand) -> None:
         """Created, changed and deleted objects are told; those that stayed as they were are not."""
         need(hand.able.incremental, "incremental reads")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from os import W_OK, access
 from pathlib import Path
@@ -74,7 +74,9 @@ class DirectoryTarget:
             if not access(nearest, W_OK):
                 raise AuthenticationFailed(f"no right to write {nearest}")
 
-    def read(self, kind: Kind, since: ResumeToken | None = None) -> Iterator[RemoteObject | ResumeToken]:
+    def read(
+        self, kind: Kind, since: ResumeToken | None = None, attributes: Collection[str] | None = None
+    ) -> Iterator[RemoteObject | ResumeToken]:
         """As the contract says; a snapshot, whatever is written meanwhile.
 
         Raises:
@@ -85,7 +87,8 @@ class DirectoryTarget:
             connection.execute("BEGIN")
             identity, change = rows.position(connection)
             after = None if since is None else _change_of(since, identity, change)
-            yield from rows.read(connection, kind, after)
+            found = rows.read(connection, kind, after)
+            yield from found if attributes is None else (self._narrowed(each, attributes) for each in found)
             yield ResumeToken(f"{identity}:{change}")
 
     def find(self, kind: Kind, attributes: Mapping[str, Value]) -> Sequence[RemoteObject]:
@@ -143,6 +146,14 @@ class DirectoryTarget:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _narrowed(self, found: RemoteObject, attributes: Collection[str]) -> RemoteObject:
+        """With no attributes but these, and its name."""
+        if found.kind not in self._profile.rules:
+            return found
+        name = self.capabilities.account_name if found.kind is Kind.ACCOUNT else self.capabilities.group_name
+        kept = {key: value for key, value in found.attributes.items() if key in attributes or key == name}
+        return msgspec.structs.replace(found, attributes=kept)
 
     # ------------------------------------------------------------ for the targets that stand on it
 
