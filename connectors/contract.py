@@ -6,6 +6,7 @@ The contract is synchronous; a connector that needs asyncio keeps its loop insid
 from __future__ import annotations
 
 import builtins
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -140,6 +141,57 @@ class Password(msgspec.Struct, frozen=True):
     def __repr__(self) -> str:
         return "Password(***)"
 
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Shows as little where Rich prints it: msgspec would show all."""
+        return [("value", "***")]
+
+
+@dataclass(frozen=True)
+class PasswordRules:
+    """What a target asks of passwords, as far as it is known without a connection.
+
+    Attributes:
+        min_length: Fewest characters.
+        max_length: Most characters, or None.
+        min_classes: Of lower-case letters, upper-case letters, digits and all else, so many have to be in it (0-4).
+        avoids_names: Whether it may not hold a part of three or more characters of the owner's names, in whatever
+            case; Active Directory's rule
+            (https://learn.microsoft.com/windows/security/threat-protection/security-policy-settings/password-must-meet-complexity-requirements).
+    """
+
+    min_length: int = 1
+    max_length: int | None = None
+    min_classes: int = 0
+    avoids_names: bool = False
+
+    def fault(self, value: str, names: Collection[str] = ()) -> str | None:
+        """Why a password will not do, in words that tell nothing of it; None where it does."""
+        if len(value) < self.min_length:
+            return f"it has fewer than {self.min_length} characters"
+        if self.max_length is not None and len(value) > self.max_length:
+            return f"it has more than {self.max_length} characters"
+        found = {_class_of(character) for character in value}
+        if len(found) < self.min_classes:
+            return f"it has fewer than {self.min_classes} of lower case, upper case, digits and other characters"
+        if self.avoids_names and any(part in value.casefold() for part in name_parts(names)):
+            return "it holds a part of its owner's name"
+        return None
+
+
+def name_parts(names: Collection[str]) -> frozenset[str]:
+    """What may not stand in a password of somebody of these names: their parts of three or more characters, folded."""
+    parts = (part for name in names for part in re.split(r"[\s,.\-_#@'’]+", name.casefold()))
+    return frozenset(part for part in parts if len(part) >= _SHORTEST_NAME_PART)
+
+
+_SHORTEST_NAME_PART = 3
+
+
+def _class_of(character: str) -> str:
+    if character.isdigit():
+        return "digit"
+    return "lower" if character.islower() else "upper" if character.isupper() else "other"
+
 
 class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     """One change to one object.
@@ -272,6 +324,8 @@ class Capabilities:
         max_lengths: Longest value in characters, by account attribute.
         concurrency: How many may write it at the same time, each with a target of its own. 1 for whatever owes work
             when it is closed: another would have it left undone.
+        passwords: Accounts can be given a password (`Operation.password`).
+        password_rules: What it asks of them.
     """
 
     kinds: frozenset[Kind]
@@ -287,6 +341,8 @@ class Capabilities:
     group_attributes: Mapping[str, str] = field(default_factory=dict)
     max_lengths: Mapping[str, int] = field(default_factory=dict)
     concurrency: int = 1
+    passwords: bool = False
+    password_rules: PasswordRules = PasswordRules()
 
 
 class Target(Protocol):

@@ -14,7 +14,17 @@ Needs pytest and hypothesis. The target need not be empty: every test works on o
 
 import pytest
 
-for _module in ("accounts", "base", "groups", "histories", "licences", "memberships", "nestings", "reading"):
+for _module in (
+    "accounts",
+    "base",
+    "groups",
+    "histories",
+    "licences",
+    "memberships",
+    "nestings",
+    "passwords",
+    "reading",
+):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from connectors.contract_suite.accounts import AccountContract  # noqa: E402 - asserts are rewritten only from here on
@@ -24,6 +34,7 @@ from connectors.contract_suite.histories import HistoryContract  # noqa: E402
 from connectors.contract_suite.licences import LicenceContract  # noqa: E402
 from connectors.contract_suite.memberships import MembershipContract  # noqa: E402
 from connectors.contract_suite.nestings import NestingContract  # noqa: E402
+from connectors.contract_suite.passwords import PasswordContract  # noqa: E402
 from connectors.contract_suite.reading import ReadingContract  # noqa: E402
 
 __all__ = ["Hand", "OpenTarget", "TargetContract"]
@@ -35,6 +46,7 @@ class TargetContract(
     MembershipContract,
     NestingContract,
     LicenceContract,
+    PasswordContract,
     ReadingContract,
     HistoryContract,
 ):

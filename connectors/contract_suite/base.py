@@ -15,6 +15,7 @@ from connectors.contract import (
     Kind,
     Operation,
     Outcome,
+    Password,
     RemoteObject,
     ResumeToken,
     Target,
@@ -139,6 +140,10 @@ class TargetFixtures:
 
     def ended_sessions(self, _target: Target, _anchor: str) -> int | None:
         """How often the target ended an account's sessions, None where it has none or nobody can tell; override it."""
+        return None
+
+    def has_password(self, _target: Target, _anchor: str, _password: Password) -> bool | None:
+        """Whether one can sign in to the account with that password, None where nobody can tell; override it."""
         return None
 
     def group_attributes(self, name: str, able: Capabilities) -> dict[str, Value]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt, model_validator
 
-from connectors.contract import Action, Kind
+from connectors.contract import Action, Kind, PasswordRules
 from connectors.directory.settings import DirectoryOptions
 
 FaultKind = Literal["throttled", "unavailable", "transient", "rejected", "lost_answer"]
@@ -53,4 +53,24 @@ class EmbeddedOptions(DirectoryOptions):
     anchors: Literal["random", "counted"] = Field(
         "random", description="`random`: UUIDs. `counted`: the same on every run, for rehearsals and tests."
     )
+    passwords: bool = Field(
+        False,
+        description="Accounts take passwords. That one was given is kept, the password is not: nobody can sign in.",
+    )
+    password_min_length: PositiveInt = Field(
+        8, description="Fewest characters of a password; a shorter one is rejected."
+    )
+    password_min_classes: int = Field(
+        3,
+        ge=0,
+        le=4,
+        description="Of lower case, upper case, digits and other characters, so many have to be in a password.",
+    )
     faults: Faults = Field(Faults(), description="Failures to rehearse.")
+
+    @property
+    def password_rules(self) -> PasswordRules:
+        """What a password has to be like."""
+        return PasswordRules(
+            min_length=self.password_min_length, min_classes=self.password_min_classes, avoids_names=True
+        )

@@ -5,17 +5,37 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from connectors.contract import Operation, Outcome
+from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.directory.settings import Profile
 from connectors.directory.target import DirectoryTarget, random_anchor
 from connectors.embedded.faults import write_script
 from connectors.embedded.options import EmbeddedOptions
+from connectors.errors import Rejected
 
 _REVOCATIONS = """
 CREATE TABLE IF NOT EXISTS revocation (anchor TEXT PRIMARY KEY, times INTEGER NOT NULL) STRICT, WITHOUT ROWID
 """
+
+_PASSWORDS = """
+CREATE TABLE IF NOT EXISTS password
+    (anchor TEXT PRIMARY KEY, times INTEGER NOT NULL, must_change INTEGER NOT NULL) STRICT, WITHOUT ROWID
+"""
+
+
+class Given(NamedTuple):
+    """That an account was given a password; nothing is kept of the password itself.
+
+    Attributes:
+        times: How often.
+        must_change: Whether its owner has to choose another when signing in.
+    """
+
+    times: int
+    must_change: bool
 
 
 def counted_anchor(number: int) -> str:
@@ -29,7 +49,11 @@ class EmbeddedTarget(DirectoryTarget):
     def __init__(self, path: Path, options: EmbeddedOptions, *, sleep: Callable[[float], None] = time.sleep) -> None:
         """`sleep` takes seconds; it is called for `faults.latency_ms` only."""
         profile = Profile(
-            capabilities=options.capabilities(soft_delete=options.soft_delete),
+            capabilities=replace(
+                options.capabilities(soft_delete=options.soft_delete),
+                passwords=options.passwords,
+                password_rules=options.password_rules,
+            ),
             seats=options.seats,
             default_container=options.default_container if options.containers else None,
             indexed=options.indexed,
@@ -69,17 +93,70 @@ class EmbeddedTarget(DirectoryTarget):
             connection.execute(_REVOCATIONS)
             return dict(connection.execute("SELECT anchor, times FROM revocation"))
 
+    def given_passwords(self) -> dict[str, Given]:
+        """Anchor → that the account was given a password; a rehearsal's proof."""
+        with self._transaction() as connection:
+            connection.execute(_PASSWORDS)
+            rows = connection.execute("SELECT anchor, times, must_change FROM password")
+            return {anchor: Given(times, bool(must_change)) for anchor, times, must_change in rows}
+
     def _carry_out(self, connection: sqlite3.Connection, operations: Sequence[Operation]) -> list[Outcome]:
-        """As in every directory; and keeps in mind whose sessions were to end."""
-        outcomes = super()._carry_out(connection, operations)
-        ended = [
-            (operation.anchor,)
-            for operation, outcome in zip(operations, outcomes, strict=True)
-            if operation.revoke_sessions and outcome.error is None
+        """As in every directory, but for weak passwords; keeps in mind whose sessions end, and who got a password."""
+        weak = {operation.id: fault for operation in operations if (fault := self._weakness(operation))}
+        sound = [operation for operation in operations if operation.id not in weak]
+        done = iter(super()._carry_out(connection, sound))
+        outcomes = [
+            Outcome(one.id, Rejected(f"the password is too weak: {weak[one.id]}", "password"))
+            if one.id in weak
+            else next(done)
+            for one in operations
         ]
-        if ended:
-            connection.execute(_REVOCATIONS)
-            connection.executemany(
-                "INSERT INTO revocation VALUES (?, 1) ON CONFLICT (anchor) DO UPDATE SET times = times + 1", ended
-            )
+        carried_out = [
+            (operation, outcome)
+            for operation, outcome in zip(operations, outcomes, strict=True)
+            if outcome.error is None
+        ]
+        _note_sessions(connection, carried_out)
+        if self.capabilities.passwords:
+            _note_passwords(connection, carried_out)
         return outcomes
+
+    def _weakness(self, operation: Operation) -> str | None:
+        """Why the operation's password will not do; None where it does, or where there is none to look at."""
+        if operation.password is None or not self.capabilities.passwords:
+            return None
+        names = [value for value in operation.attributes.values() if isinstance(value, str)]
+        return self.capabilities.password_rules.fault(operation.password.value, names)
+
+
+_Done = Sequence[tuple[Operation, Outcome]]
+
+
+def _note_sessions(connection: sqlite3.Connection, carried_out: _Done) -> None:
+    ended = [(operation.anchor,) for operation, _ in carried_out if operation.revoke_sessions]
+    if ended:
+        connection.execute(_REVOCATIONS)
+        connection.executemany(
+            "INSERT INTO revocation VALUES (?, 1) ON CONFLICT (anchor) DO UPDATE SET times = times + 1", ended
+        )
+
+
+def _note_passwords(connection: sqlite3.Connection, carried_out: _Done) -> None:
+    given = [
+        (outcome.anchor or operation.anchor, operation.password.must_change)
+        for operation, outcome in carried_out
+        if operation.password is not None
+    ]
+    gone = [
+        (operation.anchor,)
+        for operation, _ in carried_out
+        if operation.kind is Kind.ACCOUNT and operation.action is Action.DELETE and operation.permanent
+    ]
+    if given or gone:
+        connection.execute(_PASSWORDS)
+        connection.executemany("DELETE FROM password WHERE anchor = ?", gone)
+        connection.executemany(
+            "INSERT INTO password VALUES (?, 1, ?) ON CONFLICT (anchor) "
+            "DO UPDATE SET times = times + 1, must_change = excluded.must_change",
+            given,
+        )

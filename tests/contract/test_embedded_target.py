@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from connectors.contract import Target
+from connectors.contract import Password, Target
 from connectors.contract_suite import OpenTarget, TargetContract
 from connectors.embedded.target import EmbeddedTarget
 from connectors.registry import load
@@ -19,6 +19,7 @@ SETTINGS = {
     "attributes": {"displayName": "str", "mail": "str", "proxyAddresses": "list"},
     "max_lengths": {"displayName": 64},
     "seats": {"A3": 3},
+    "passwords": True,
 }
 
 
@@ -33,6 +34,12 @@ class TestEmbeddedTarget(TargetContract):
         """The embedded target keeps count."""
         assert isinstance(target, EmbeddedTarget)
         return target.ended_sessions().get(anchor, 0)
+
+    def has_password(self, target: Target, anchor: str, password: Password) -> bool:
+        """Nobody can sign in to the embedded target; it only keeps that a password was given."""
+        assert isinstance(target, EmbeddedTarget)
+        given = target.given_passwords().get(anchor)
+        return given is not None and given.must_change == password.must_change
 
     @pytest.fixture
     def open_target(self, tmp_path: Path) -> OpenTarget:

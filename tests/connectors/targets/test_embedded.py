@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.contract import Action, Kind, Operation, RemoteObject, ResumeToken, Value
+from connectors.contract import Action, Kind, Operation, Password, RemoteObject, ResumeToken, Value
 from connectors.embedded import EmbeddedOptions, connector
 from connectors.embedded.target import EmbeddedTarget
 from connectors.errors import AlreadyExists, Rejected, Throttled, Transient, Unavailable
@@ -342,3 +342,40 @@ def test_two_processes_write_without_losing_anything(opened: Opener, tmp_path: P
         assert [writer.returncode for writer in writers] == [0, 0]
         assert {size % 50 for size in sizes} == {0}
         assert len(set(names(reader))) == 1000
+
+
+def test_of_a_password_it_is_kept_only_that_it_was_given(tmp_path: Path):
+    """A rehearsal can see that an account got one, and the file holds nothing of it."""
+    options = EmbeddedOptions(path="ad.db", anchors="counted", passwords=True)
+    create = Operation(
+        "1", Kind.ACCOUNT, Action.CREATE, attributes={"username": "karhan"}, password=Password("Riktig-hest-batteri-7")
+    )
+    with EmbeddedTarget(tmp_path / "ad.db", options) as target:
+        (made,) = target.apply([create])
+        again = Operation("2", Kind.ACCOUNT, Action.UPDATE, anchor=made.anchor, password=Password("Ny-kode-77", False))
+        list(target.apply([again]))
+        assert target.given_passwords() == {made.anchor: (2, False)}
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"Riktig" not in held
+    assert b"Ny-kode" not in held
+
+
+def test_without_passwords_it_passes_them_over(tmp_path: Path):
+    """As a target that takes none: even a weak one is nothing to it."""
+    create = Operation("1", Kind.ACCOUNT, Action.CREATE, attributes={"username": "karhan"}, password=Password("x"))
+    with EmbeddedTarget(tmp_path / "ad.db", EmbeddedOptions(path="ad.db")) as target:
+        (made,) = target.apply([create])
+        assert made.error is None
+        assert target.given_passwords() == {}
+
+
+def test_a_password_gone_with_its_account_is_forgotten(tmp_path: Path):
+    """What is deleted for good leaves no trace of a password."""
+    options = EmbeddedOptions(path="ad.db", anchors="counted", passwords=True)
+    create = Operation(
+        "1", Kind.ACCOUNT, Action.CREATE, attributes={"username": "karhan"}, password=Password("Riktig-hest-7")
+    )
+    with EmbeddedTarget(tmp_path / "ad.db", options) as target:
+        (made,) = target.apply([create])
+        list(target.apply([Operation("2", Kind.ACCOUNT, Action.DELETE, anchor=made.anchor, permanent=True)]))
+        assert target.given_passwords() == {}
