@@ -1,4 +1,4 @@
-"""What tests of every part may need: a PostgreSQL that the run starts itself."""
+"""What tests of every part may need: a PostgreSQL and an Active Directory that the run starts itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import samba
 from tests.postgresql import Server, shared, start_new, what_is_missing
 
 
@@ -37,3 +38,28 @@ def lone_postgresql() -> Iterator[Server]:
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def domain_controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[samba.DomainController]:
+    """The run's Active Directory domain controller, shared by all its processes: leave it running.
+
+    Work in containers of your own (`new_container`); names of accounts and groups are unique in the whole domain.
+    """
+    if missing := samba.what_is_missing():
+        pytest.skip(missing)
+    base = tmp_path_factory.getbasetemp()
+    with samba.shared(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) as controller:
+        yield controller
+
+
+@pytest.fixture
+def lone_domain_controller() -> Iterator[samba.DomainController]:
+    """A domain controller of the test's own, which it may stop and start."""
+    if missing := samba.what_is_missing():
+        pytest.skip(missing)
+    controller = samba.start_new()
+    try:
+        yield controller
+    finally:
+        controller.remove()
