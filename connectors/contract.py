@@ -106,7 +106,8 @@ class Source(Protocol):
 class Kind(StrEnum):
     """What a target holds. A MEMBERSHIP is an account in a group, a NESTING a group in a group.
 
-    A target has those that `Capabilities.kinds` names; whoever has NESTING has GROUP too.
+    A target has those that `Capabilities.kinds` names; whoever has NESTING has GROUP too. SCRIPT, a program that is run
+    after a change to an account, is the engine's own: no target has it, and none is ever asked for it.
     """
 
     ACCOUNT = "account"
@@ -114,10 +115,14 @@ class Kind(StrEnum):
     MEMBERSHIP = "membership"
     NESTING = "nesting"
     LICENCE = "licence"
+    SCRIPT = "script"
 
 
 class Action(StrEnum):
-    """What can be done to it. For memberships, nestings and licences only CREATE and DELETE exist."""
+    """What can be done to it. For memberships, nestings and licences only CREATE and DELETE exist.
+
+    ADOPT, to take under management what is there already, is the engine's own: no target is ever asked for it.
+    """
 
     CREATE = "create"
     UPDATE = "update"
@@ -125,6 +130,7 @@ class Action(StrEnum):
     DISABLE = "disable"
     DELETE = "delete"
     RESTORE = "restore"
+    ADOPT = "adopt"
 
 
 class Password(msgspec.Struct, frozen=True):

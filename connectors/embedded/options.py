@@ -66,6 +66,11 @@ class EmbeddedOptions(DirectoryOptions):
         le=4,
         description="Of lower case, upper case, digits and other characters, so many have to be in a password.",
     )
+    protected_by: str | None = Field(
+        None,
+        description="Accounts and groups in which this attribute holds anything but nothing, 0 and false are protected,"
+        " as `adminCount` has it in Active Directory; for rehearsals.",
+    )
     faults: Faults = Field(Faults(), description="Failures to rehearse.")
 
     @property

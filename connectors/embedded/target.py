@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from connectors.contract import Action, Kind, Operation, Outcome
+import msgspec
+
+from connectors.contract import Action, Kind, Operation, Outcome, RemoteObject, ResumeToken, Value
 from connectors.directory.settings import Profile
 from connectors.directory.target import DirectoryTarget, random_anchor
 from connectors.embedded.faults import write_script
@@ -24,6 +26,10 @@ _PASSWORDS = """
 CREATE TABLE IF NOT EXISTS password
     (anchor TEXT PRIMARY KEY, times INTEGER NOT NULL, must_change INTEGER NOT NULL) STRICT, WITHOUT ROWID
 """
+
+
+_UNPROTECTED = (None, False, "", "0", "false", [])
+"""What an attribute that protects can hold without protecting; 0 is False."""
 
 
 class Given(NamedTuple):
@@ -59,6 +65,7 @@ class EmbeddedTarget(DirectoryTarget):
             indexed=options.indexed,
         )
         super().__init__(path, profile, counted_anchor if options.anchors == "counted" else random_anchor)
+        self._protected_by = options.protected_by
         self._faults = options.faults
         self._sleep = sleep
 
@@ -86,6 +93,29 @@ class EmbeddedTarget(DirectoryTarget):
         yield from outcomes[: script.reach]
         if script.breaks_with:
             raise script.breaks_with
+
+    def read(
+        self, kind: Kind, since: ResumeToken | None = None, attributes: Collection[str] | None = None
+    ) -> Iterator[RemoteObject | ResumeToken]:
+        """As in every directory; what its settings call protected is."""
+        mark = self._protected_by
+        if mark is None:
+            yield from super().read(kind, since, attributes)
+            return
+        for one in super().read(kind, since, None if attributes is None else {*attributes, mark}):
+            if isinstance(one, RemoteObject) and attributes is not None and mark not in attributes:
+                kept = {name: value for name, value in one.attributes.items() if name != mark}
+                yield msgspec.structs.replace(self._marked(one), attributes=kept)
+            else:
+                yield self._marked(one) if isinstance(one, RemoteObject) else one
+
+    def find(self, kind: Kind, attributes: Mapping[str, Value]) -> Sequence[RemoteObject]:
+        """As in every directory; what its settings call protected is."""
+        return [self._marked(one) for one in super().find(kind, attributes)]
+
+    def _marked(self, one: RemoteObject) -> RemoteObject:
+        value = one.attributes.get(self._protected_by or "")
+        return one if value in _UNPROTECTED else msgspec.structs.replace(one, protected=True)
 
     def ended_sessions(self) -> dict[str, int]:
         """Anchor → how often whoever was signed in with that account was signed out; a rehearsal's proof."""

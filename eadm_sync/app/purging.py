@@ -214,7 +214,7 @@ def _forget(
         ids = [each.person for each in due]
         _reserve_names(context, connection, ids)
         _forget_records(connection, ids)
-        for table in (tables.identifiers, tables.person_orders, tables.recycled_accounts, tables.former_values):
+        for table in _OF_PERSONS:
             bulk.delete(connection, table, ("person_id",), ((person,) for person in ids))
         bulk.delete(connection, tables.people, ("id",), ((person,) for person in ids))
         _forget_items(context, connection, ids)
@@ -223,6 +223,15 @@ def _forget(
         now = context.clock.now().isoformat()
         append_audit(connection, context.vault, (_entry(context, each, run_id, now, reason) for each in due))
     return len(ids)
+
+
+_OF_PERSONS = (
+    tables.identifiers,
+    tables.person_orders,
+    tables.recycled_accounts,
+    tables.former_values,
+    tables.correlations,
+)
 
 
 def _reserve_names(context: Context, connection: Connection, ids: Collection[str]) -> None:

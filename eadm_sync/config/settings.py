@@ -182,6 +182,7 @@ class AccountLimits(_Settings):
     disable: Limit = Field(_FREE, description="Disabled accounts. Default: 5 % (0.05), floor 10; by part: 50 %.")
     delete: Limit = Field(_FREE, description="Deleted accounts. Default: 2 % (0.02), floor 5; by part: 50 %.")
     restore: Limit = Field(_FREE, description="Accounts taken back from a recycle bin. Default: no limit.")
+    adopt: Limit = Field(_FREE, description="Accounts taken under management. Default: no limit.")
 
 
 class GroupLimits(_Settings):
@@ -190,6 +191,7 @@ class GroupLimits(_Settings):
     create: Limit = Field(_FREE, description="New groups. Default: no limit.")
     update: Limit = Field(_FREE, description="Changed attributes and moves. Default: no limit.")
     delete: Limit = Field(_FREE, description="Deleted groups. Default: 5 % (0.05), floor 5.")
+    adopt: Limit = Field(_FREE, description="Groups taken under management. Default: no limit.")
 
 
 class MembershipLimits(_Settings):
@@ -290,6 +292,48 @@ class SourceSettings(_Settings):
     options: SkipValidation[Any] = Field(None, exclude=True, description="The connector's own settings, validated.")
 
 
+Text = Annotated[str, Field(min_length=1)]
+
+
+class MatchSettings(_Settings):
+    """One way to find the account that a person already has in a target."""
+
+    match: Text = Field(description="Attribute of the account.")
+    to: Text = Field(
+        description="What it has to equal, without case: a template that reads `person`, such as"
+        ' "{{ person.employee_number }}". Where it reads `person.national_id`, keyed hashes are compared.'
+    )
+    propose: bool = Field(
+        False, description="Whether a match is only shown, for somebody to accept or reject; nothing is adopted by it."
+    )
+
+
+class CorrelationSettings(_Settings):
+    """How accounts and groups that are in a target already are taken under management."""
+
+    rules: tuple[MatchSettings, ...] = Field(
+        (), description="Tried in order, the surest first. Those that find must find one and the same account."
+    )
+    containers: tuple[Text, ...] = Field(
+        (), description="Accounts are taken from here and from below only; empty: from everywhere."
+    )
+    groups: bool = Field(
+        False, description="Whether a group of the name that a rule gives is taken under management, or left alone."
+    )
+
+
+class ProtectedSettings(_Settings):
+    """What is never changed in a target, whoever asks; beside what the target itself protects."""
+
+    accounts: tuple[Text, ...] = Field(
+        (), description="Accounts with these names; `*` and `?` are wild, case is not told."
+    )
+    containers: tuple[Text, ...] = Field((), description="Accounts and groups in these containers or below them.")
+    groups: tuple[Text, ...] = Field(
+        (), description="Groups with these names, who is in them, and the accounts that are; wild as for accounts."
+    )
+
+
 class TargetSettings(_Settings):
     """One target. Settings of its connector stand beside these in the file and are kept in `options`."""
 
@@ -298,6 +342,10 @@ class TargetSettings(_Settings):
         {}, description="Texts that rulesets read as `target.<name>`: a base DN, a mail domain."
     )
     brake: PlanBrake | None = Field(None, description="Limits of this target; override `brakes.targets`.")
+    correlation: CorrelationSettings | None = Field(
+        None, description="How the accounts that people already have there are found; null: nothing is taken over."
+    )
+    protected: ProtectedSettings = Field(ProtectedSettings(), description="What is never changed there, whoever asks.")
     concurrency: int = Field(
         1,
         ge=1,

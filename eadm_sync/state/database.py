@@ -19,7 +19,7 @@ from sqlalchemy.pool import StaticPool
 from eadm_sync.errors import StateBusy, StateError
 from eadm_sync.state.locks import Lock, holder_of, try_lock
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration; a test keeps it true."""
 
 _BUSY_TIMEOUT_MS = 60_000  # another process may be inside one large commit

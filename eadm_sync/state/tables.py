@@ -157,6 +157,19 @@ known_accounts = Table(
     Index("known_accounts_enabled", "target", "enabled"),  # counted without reading attributes
 )
 
+correlations = Table(
+    "correlations",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("person_id", Text, primary_key=True),
+    Column("anchor", Text, primary_key=True),
+    Column("accepted", Boolean, nullable=False),  # whether the account is the person's, or is not
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 former_values = Table(
     "former_values",
     metadata,

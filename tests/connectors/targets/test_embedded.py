@@ -379,3 +379,33 @@ def test_a_password_gone_with_its_account_is_forgotten(tmp_path: Path):
         (made,) = target.apply([create])
         list(target.apply([Operation("2", Kind.ACCOUNT, Action.DELETE, anchor=made.anchor, permanent=True)]))
         assert target.given_passwords() == {}
+
+
+# ---------------------------------------------------------------- protection
+
+
+@pytest.mark.parametrize(
+    ("value", "is_protected"),
+    [
+        (1, True),
+        ("yes", True),
+        (True, True),
+        # what says that it is not
+        (0, False),
+        (False, False),
+        ("0", False),
+    ],
+)
+@pytest.mark.parametrize("attributes", [None, (), ("adminCount",)])
+def test_what_holds_the_attribute_is_protected(
+    opened: Opener, value: Value, is_protected: bool, attributes: tuple[str, ...] | None
+) -> None:
+    """However few attributes are asked for, and for nobody beside."""
+    with opened(protected_by="adminCount") as target:
+        list(target.apply([create(1, adminCount=value), create(2)]))
+        read = [one for one in target.read(Kind.ACCOUNT, None, attributes) if isinstance(one, RemoteObject)]
+        (found,) = target.find(Kind.ACCOUNT, {"username": "user1"})
+
+    assert [one.protected for one in read] == [is_protected, False]
+    assert found.protected is is_protected
+    assert ("adminCount" in read[0].attributes) is (attributes != ())
