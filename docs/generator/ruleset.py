@@ -32,6 +32,9 @@ UNITS = {
     "DeactivationEntry.attributes": "",
     "GroupEntry.attributes": "",
     "IdentifierEntry.max_length": "characters",
+    "PasswordEntry.digits": "characters",
+    "PasswordEntry.length": "characters",
+    "PasswordEntry.word_count": "words",
 }
 """As in `configuration`; attributes may be numbers that count nothing."""
 

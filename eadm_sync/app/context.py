@@ -110,6 +110,7 @@ class Context:
             has_containers=able.containers,
             has_licences=Kind.LICENCE in able.kinds,
             has_nestings=Kind.NESTING in able.kinds,
+            passwords=able.password_rules if able.passwords else None,
         )
 
     def make_target(self, name: str) -> Target:

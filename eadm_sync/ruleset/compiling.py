@@ -64,6 +64,7 @@ class Compiler(GroupCompiler):
                 for word, typed in attributes.items()
             },
             shapes=target.account_name is None or target.account_name in attributes,
+            password=given.password or "",
             make=self._function(entry, BASE, result, parts),
         )
 

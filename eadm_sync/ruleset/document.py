@@ -133,6 +133,11 @@ class AccountEntry(_RuleEntry):
     attributes: dict[StrictStr, AttributeValue] = Field(
         {}, description="Template of each attribute. What renders to nothing leaves the attribute empty."
     )
+    password: Text | None = Field(
+        None,
+        description="Name of the policy, under `passwords`, that a new account's first password is made by; none is "
+        "given where left out. Name the same policy in every rule for the same people: they have one for all targets.",
+    )
 
 
 class GroupEntry(_RuleEntry):
@@ -285,6 +290,33 @@ class LifecycleEntry(_Entry):
     )
 
 
+CharacterClass = Literal["lower", "upper", "digits", "symbols"]
+
+
+class PasswordEntry(_Entry):
+    """How first passwords of one kind are made: of characters, or, where `words` names a file, of words and digits.
+
+    Characters that look alike (I l 1, O o 0) are left out. A password holds no part of its owner's names, does for
+    every target that takes passwords, and is the same in all of them.
+    """
+
+    length: Annotated[StrictInt, Field(ge=6, le=128)] = Field(12, description="How many characters.")
+    classes: Annotated[list[CharacterClass], Field(min_length=1)] = Field(
+        ["lower", "upper", "digits"], description="Kinds of characters; each is in every password."
+    )
+    words: Text | None = Field(
+        None, description="A text file below this file's folder, with one word in each line, that words are drawn from."
+    )
+    word_count: Annotated[StrictInt, Field(ge=1, le=12)] = Field(3, description="How many words; only with `words`.")
+    separator: Annotated[StrictStr, Field(max_length=1, pattern=r"^[-._ ]?$")] = Field(
+        "-", description="What stands between words, and before the digits: `-`, `.`, `_`, a blank or nothing."
+    )
+    digits: Annotated[StrictInt, Field(ge=0, le=12)] = Field(4, description="How many digits stand behind the words.")
+    must_change: StrictBool = Field(
+        True, description="Whether the owner has to choose another password when signing in for the first time."
+    )
+
+
 class RulesetFile(_Entry):
     """One ruleset file. Conditions, tables and identifiers are known in all files."""
 
@@ -300,6 +332,9 @@ class RulesetFile(_Entry):
         [], description="Kinds of affiliation from the strongest to the weakest; decides between equally primary ones."
     )
     identifiers: dict[Name, IdentifierEntry] = Field({}, description="Names given to people, such as usernames.")
+    passwords: dict[Name, PasswordEntry] = Field(
+        {}, description="Policies for first passwords by name, for the `password` of account rules."
+    )
     accounts: list[AccountEntry] = Field([], description="Rules that give accounts.")
     groups: list[GroupEntry] = Field([], description="Rules that give groups and memberships.")
     licences: list[LicenceEntry] = Field([], description="Rules that give licences.")

@@ -15,7 +15,7 @@ from eadm_sync.config.yaml import Document, load_yaml_file
 from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.ruleset.document import RESERVED, RulesetFile
 
-_SECTIONS = frozenset({"conditions", "tables", "identifiers", "accounts", "groups", "licences"})
+_SECTIONS = frozenset({"conditions", "tables", "identifiers", "passwords", "accounts", "groups", "licences"})
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from eadm_sync.ruleset.compiling import Compiler
 from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.files import ReadFile, in_order, read_file, ruleset_files, shown
 from eadm_sync.ruleset.lifecycle_loading import lifecycle_settings
+from eadm_sync.ruleset.password_loading import password_policies, refuse_unfit_passwords
 from eadm_sync.ruleset.rules import (
     AccountRule,
     IdentifierRule,
@@ -87,6 +88,8 @@ class _Loader:
         self._refuse_unset(accounts)
         self._refuse_unplaced(accounts)
         found = {word: compiler.placed(rule) for word, rule in found.items()}
+        passwords, lists = password_policies(self._files, self._problems)
+        refuse_unfit_passwords(self._files, passwords, self._vocabulary.targets, self._problems)
         lifecycle = lifecycle_settings([(file.document, file.content) for file in self._files], compiler)
         order = self._order()
         if self._problems:
@@ -95,9 +98,9 @@ class _Loader:
         codes = [rule.when.typed.code for rule in rules]
         match = build_function("match", BASE, ast.Tuple(codes, ast.Load()), (), compiler.namespace)
         return Ruleset(
-            version=self._version(tables),
+            version=self._version(tables, lists),
             files=tuple(RulesetSource(file.document.file, file.document.text, _digest(file)) for file in self._files),
-            tables=tuple(RulesetSource(one.file, one.text, one.digest) for _, one in sorted(tables.items())),
+            tables=(*(RulesetSource(one.file, one.text, one.digest) for _, one in sorted(tables.items())), *lists),
             accounts=tuple(accounts),
             groups=tuple(groups),
             licences=tuple(licences),
@@ -107,6 +110,7 @@ class _Loader:
             affiliation_order=order,
             match=match,
             reveals=any("person.national_id" in rule.reads for rule in rules),
+            passwords=passwords,
         )
 
     # ------------------------------------------------------------ what files share
@@ -118,7 +122,7 @@ class _Loader:
             content = file.content
             words = [
                 ("ruleset", content.ruleset),
-                *((section, word) for section in _SHARED for word in getattr(content, section)),
+                *((section, word) for section in (*_SHARED, "passwords") for word in getattr(content, section)),
             ]
             for section, word in words:
                 if other := seen.get((section, word)):
@@ -246,13 +250,15 @@ class _Loader:
 
     # ------------------------------------------------------------ helpers
 
-    def _version(self, tables: dict[str, Table]) -> str:
+    def _version(self, tables: dict[str, Table], lists: Sequence[RulesetSource]) -> str:
         """Hash of names and contents; where the folder stands does not matter."""
         hashed = blake2b(digest_size=16)
         for file in self._files:
             hashed.update(f"{file.path.name}\0{_digest(file)}\0".encode())
         for word in sorted(tables):
             hashed.update(f"{word}\0{tables[word].digest}\0".encode())
+        for one in lists:
+            hashed.update(f"{one.digest}\0".encode())
         return hashed.hexdigest()
 
     def _note(

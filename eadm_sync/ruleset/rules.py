@@ -9,6 +9,7 @@ from datetime import date
 
 from eadm_sync.expression import Condition
 from eadm_sync.model import Affiliation, OnLeave, Person, Sealed
+from eadm_sync.passwords import Policy
 from eadm_sync.ruleset.organisation import ClassNode, UnitNode
 
 Value = str | bool | int | list[str] | None
@@ -98,6 +99,7 @@ class AccountRule(Rule):
 
     Attributes:
         attributes: The attributes it sets, by name.
+        password: Name of the policy that first passwords are made by; "" where accounts are given none.
         shapes: Whether it gives an account by itself, since it sets the attribute accounts are called by. Other rules
             only add attributes to an account that a shaping rule gives.
         make: Renders container and attributes.
@@ -106,6 +108,7 @@ class AccountRule(Rule):
     attributes: Mapping[str, Part]
     shapes: bool
     make: AccountMaker = field(repr=False)
+    password: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -333,6 +336,7 @@ class Ruleset:
         affiliation_order: Kinds from the strongest to the weakest.
         match: Tests all rules for one affiliation at once.
         reveals: Whether some template reads a sensitive field, so that evaluation needs to decipher.
+        passwords: Policies for first passwords, by name.
     """
 
     version: str
@@ -347,11 +351,16 @@ class Ruleset:
     affiliation_order: tuple[str, ...]
     match: Matcher = field(repr=False)
     reveals: bool
+    passwords: Mapping[str, Policy] = field(default_factory=dict)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
         """All rules: accounts, groups, licences."""
         return (*self.accounts, *self.groups, *self.licences)
+
+    def password_policy(self, rule: str) -> str:
+        """Name of the policy that a rule's accounts get their first password by; "" where they get none."""
+        return next((one.password for one in self.accounts if one.id == rule), "")
 
     def in_force(self, today: date) -> frozenset[str]:
         """Ids of the rules that count on a day."""

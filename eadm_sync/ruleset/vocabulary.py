@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from connectors.contract import PasswordRules
 from eadm_sync.ruleset.rules import Value
 
 
@@ -23,6 +24,7 @@ class TargetWords:
         has_containers: Whether objects stand in containers.
         has_licences: Whether it gives licences.
         has_nestings: Whether groups can be in groups.
+        passwords: What it asks of first passwords; None where it takes none.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +37,7 @@ class TargetWords:
     has_containers: bool = True
     has_licences: bool = True
     has_nestings: bool = True
+    passwords: PasswordRules | None = None
 
     def fault(self, attributes: Mapping[str, Value]) -> str | None:
         """Why an account with these attributes cannot be made: an empty one that it needs, or one that is too long."""
