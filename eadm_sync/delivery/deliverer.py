@@ -200,12 +200,17 @@ class Deliverer:
         return Delivered(item, change, before, anchor)
 
     def _retained_until(self, known: Iterable[Known]) -> dict[str, date]:
-        """People who are looked at again on the day their account may be deleted: only now is that day certain."""
-        accounts = ((one.change.person or "", after) for one, after in known if isinstance(after, KnownAccount))
+        """People who are looked at again on the day their account may be deleted: only now is that day certain.
+
+        Not for other changes to an account that was deactivated before: whoever planned them knew the day, and may have
+        given the account again with the very next change.
+        """
         return {
-            person_id: delete_on(account.deactivated_on, self.settings)
-            for person_id, account in accounts
-            if account.deactivated_on is not None
+            one.change.person or "": delete_on(after.deactivated_on, self.settings)
+            for one, after in known
+            if isinstance(after, KnownAccount)
+            and after.deactivated_on is not None
+            and after.deactivated_on != _deactivated_before(one)
         }
 
     def _ruleset_version(self, connection: Connection, plan_id: str | None) -> str:
@@ -235,6 +240,10 @@ class Deliverer:
             person_id=change.person,
             detail=encode(audited(change, None if change.action is Action.RESTORE else one.before, after)),
         )
+
+
+def _deactivated_before(one: Delivered) -> date | None:
+    return one.before.deactivated_on if isinstance(one.before, KnownAccount) else None
 
 
 def _overtaken(results: Iterable[Result]) -> Iterator[str]:

@@ -230,6 +230,18 @@ def test_the_next_day_to_look_is_never_put_off(rig: Rig, due: str | None, expect
     assert rig.person().due == expected
 
 
+def test_other_changes_to_a_deactivated_account_do_not_bring_the_day_back(rig: Rig):
+    """On that very day the account is given again: who was looked at then is not looked at twice."""
+    rig.deliver(CREATE)
+    rig.deliver(account(Action.DISABLE, deactivates=True))
+    with rig.database.write() as connection:
+        connection.execute(tables.people.update().values(due=None))
+
+    rig.deliver(account(Action.UPDATE, attributes={"title": ("x", "y")}))
+
+    assert rig.person().due is None
+
+
 def test_a_disabling_that_is_not_the_end_starts_no_retention(rig: Rig):
     """A start that was put off."""
     rig.deliver(CREATE)
