@@ -12,7 +12,8 @@ from connectors.contract import Action, Kind
 from eadm_sync.desired import Desired, DesiredGroup
 from eadm_sync.lifecycle import Standing
 from eadm_sync.plan.change import Change, GroupFrame
-from eadm_sync.plan.diff import Seal, diff_group
+from eadm_sync.plan.diff import Seal
+from eadm_sync.plan.group_diff import diff_group
 from eadm_sync.plan.plan import Problem
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset.narrowing import RuleEdit

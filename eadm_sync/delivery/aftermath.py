@@ -173,4 +173,5 @@ def _stored(one: Delivered, seal: Seal) -> dict[str, Value]:
     return {
         name: seal(stored, name) if isinstance(stored, str) and isinstance(asked.get(name), Sealed) else stored
         for name, stored in one.stored.items()
+        if name not in one.change.initial
     }

@@ -148,7 +148,8 @@ def _licence(change: Change, id_: str, confirmed: Confirmed) -> Operation | None
 
 
 def _new_values(change: Change, open_: Open) -> dict[str, PlainValue]:
-    return {name: _plain(new, name, open_) for name, (_, new) in change.attributes.items()}
+    new = {**change.initial, **{name: new for name, (_, new) in change.attributes.items()}}
+    return {name: _plain(value, name, open_) for name, value in new.items()}
 
 
 def _plain(value: Value, attribute: str, open_: Open) -> PlainValue:

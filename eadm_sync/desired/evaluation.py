@@ -156,9 +156,16 @@ class Evaluator:
                     held.append((rule, affiliation, home))
         if shape is None or winner is None:
             return None
+        policies = shape.policies
         for rule, affiliation, home in held:
-            attributes = {**rule.make(person, affiliation, home, self._identify, self._reveal)[1], **attributes}
-        return DesiredAccount(target, shape.id, container, attributes, winner.id)
+            more = rule.make(person, affiliation, home, self._identify, self._reveal)[1]
+            if rule.policies:  # whoever sets an attribute says what becomes of it
+                theirs = {
+                    name: policy for name, policy in rule.policies.items() if name in more.keys() - attributes.keys()
+                }
+                policies = {**policies, **theirs}
+            attributes = {**more, **attributes}
+        return DesiredAccount(target, shape.id, container, attributes, winner.id, policies)
 
     def _memberships(
         self, person: Person, seen: list[_Seen], targets: set[str]
@@ -265,7 +272,7 @@ class Evaluator:
         given = None
         if word:
             member_of = tuple([name for name in named if name]) if named else ()
-            group = DesiredGroup(rule.target, word, rule.id, container, attributes, member_of)
+            group = DesiredGroup(rule.target, word, rule.id, container, attributes, member_of, policies=rule.policies)
             given = group, DesiredMembership(rule.target, word, rule.id, rule.role)
         if rule.shared is not None:
             self._shared[key] = given

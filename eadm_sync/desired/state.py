@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 
 import msgspec
 
@@ -19,6 +19,7 @@ class DesiredAccount(msgspec.Struct, frozen=True):
         container: Where it shall be, or None.
         attributes: What it shall hold. None: shall be empty.
         affiliation: Id of the winning affiliation, that the attributes are rendered with.
+        policies: What becomes of hand edits to it, as the rules that set it say (`ruleset.rules.Policies`).
     """
 
     target: str
@@ -26,6 +27,7 @@ class DesiredAccount(msgspec.Struct, frozen=True):
     container: str | None
     attributes: dict[str, Value]
     affiliation: str
+    policies: Mapping[str, str] = {}
 
 
 class DesiredGroup(msgspec.Struct, frozen=True):
@@ -40,6 +42,7 @@ class DesiredGroup(msgspec.Struct, frozen=True):
         member_of: The groups of the same target that it shall be in, by key, or by name in whatever case where their
             rule gives no key.
         further: Ids of further rules that gave it too, and whose word is in it.
+        policies: As for accounts.
     """
 
     target: str
@@ -49,6 +52,7 @@ class DesiredGroup(msgspec.Struct, frozen=True):
     attributes: dict[str, Value]
     member_of: tuple[str, ...] = ()
     further: tuple[str, ...] = ()
+    policies: Mapping[str, str] = {}
 
     def says(self, other: DesiredGroup) -> bool:
         """Whether what another rule, or the same, says of the group is in it already."""
@@ -66,6 +70,10 @@ class DesiredGroup(msgspec.Struct, frozen=True):
             attributes={**other.attributes, **self.attributes},
             member_of=tuple(dict.fromkeys((*self.member_of, *other.member_of))),
             further=tuple(dict.fromkeys((*self.further, other.rule, *other.further))),
+            policies={
+                **{name: policy for name, policy in other.policies.items() if name not in self.attributes},
+                **self.policies,
+            },
         )
 
 

@@ -33,6 +33,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         member: For nestings, key of the group that is a member of the other.
         urgent: Whether it goes ahead of everything else, and no brake holds it: the person was stopped.
         revokes: For DISABLE, whether who is signed in with the account is signed out.
+        initial: For CREATE, attributes that are written once and are the target's own from then on: nobody here knows
+            them afterwards.
     """
 
     target: str
@@ -51,6 +53,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     member: str | None = None
     urgent: bool = False
     revokes: bool = False
+    initial: dict[str, Value] = {}
 
     @property
     def object_key(self) -> str:

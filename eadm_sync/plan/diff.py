@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from datetime import date
 
 from connectors.contract import Action, Kind
-from eadm_sync.desired import Desired, DesiredAccount, DesiredGroup
+from eadm_sync.desired import Desired, DesiredAccount
 from eadm_sync.desired import Value as PlainValue
 from eadm_sync.lifecycle import Settings, Stage, Standing, delete_on
-from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change, Value
-from eadm_sync.plan.deactivated import DISABLED, Deactivated
-from eadm_sync.state.known import Known, KnownAccount, KnownGroup
+from eadm_sync.plan.deactivated import DISABLED as ONLY_DISABLED
+from eadm_sync.plan.deactivated import Deactivated
+from eadm_sync.plan.differences import differing, initial_only, is_so, left_alone, moves
+from eadm_sync.ruleset.rules import CONTAINER, INITIAL_ONLY
+from eadm_sync.state.drift import DISABLED, ENABLED, MISSING, ROLE, UNEXPECTED
+from eadm_sync.state.known import Known, KnownAccount
 from eadm_sync.state.outcomes import Renamed
 
 _NO_WORD: Mapping[str, Deactivated] = {}
@@ -46,6 +49,7 @@ def diff_person(  # noqa: PLR0913 - all that decides what one person has
         keeping: Ids of group rules whose members stay members while the rules give them the account.
         deactivated: Target → what an account looks like there that nothing gives any more.
     """
+    desired, known = _without_missing(desired, known)
     wanted = {account.target: account for account in desired.accounts}
     changes: list[Change] = []
     for target, account in wanted.items():
@@ -53,15 +57,15 @@ def diff_person(  # noqa: PLR0913 - all that decides what one person has
         recycled = known.recycled.get(target)
         if existing is None and recycled is not None:
             changes.append(_restore(person_id, account))
-            changes += _adjust(person_id, account, recycled, standing, seal)
+            changes += _adjust(person_id, account, recycled, standing, seal, _left(known, target))
         elif existing is None:
             changes.append(_create(person_id, account, standing, seal))
         else:
-            changes += _adjust(person_id, account, existing, standing, seal)
+            changes += _adjust(person_id, account, existing, standing, seal, _left(known, target))
             changes += _keep_anew(person_id, account, existing, standing)
     for target, existing in known.accounts.items():
-        if target not in wanted:
-            shape = deactivated.get(target, DISABLED)
+        if target not in wanted and not (existing.enabled and ENABLED in _left(known, target)):
+            shape = deactivated.get(target, ONLY_DISABLED)
             changes += _retire(person_id, existing, standing, settings, today, shape)
     kept = {target: shape for target, shape in deactivated.items() if target not in wanted and target in known.accounts}
     changes += _memberships(person_id, desired, known, keeping, {one for one in kept if kept[one].keeps_groups})
@@ -69,82 +73,15 @@ def diff_person(  # noqa: PLR0913 - all that decides what one person has
     return tuple(changes)
 
 
-def diff_group(
-    desired: DesiredGroup,
-    known: KnownGroup | None,
-    *,
-    others: Container[str] = frozenset(),
-    set_by_others: Container[str] = frozenset(),
-) -> tuple[Change, ...]:
-    """What brings one group, and its places in other groups, to what its rules say; nothing where all is so.
-
-    Args:
-        desired: What the rules say that gave the group to whoever was looked at.
-        known: What the target is known to hold.
-        others: Ids of further rules that may give the group to somebody who was not: their nestings stay.
-        set_by_others: Attributes that such rules set, and that are not cleared therefore.
-    """
-    return (*_group_itself(desired, known, set_by_others), *_nestings(desired, known, others))
+def _left(known: Known, target: str, kind: Kind = Kind.ACCOUNT, name: str = "") -> frozenset[str]:
+    """What was changed by hand and is left alone, of one thing that somebody has."""
+    return known.left.get((target, kind, name), frozenset())
 
 
-def _nestings(desired: DesiredGroup, known: KnownGroup | None, others: Container[str]) -> Iterator[Change]:
-    held = known.member_of if known else {}
-    for group in desired.member_of:
-        if group not in held:
-            yield _nesting(Action.CREATE, desired.target, group, desired.key, desired.rule, "given by a rule")
-    for group, rule in held.items():
-        if group not in desired.member_of and rule not in others:
-            yield _nesting(Action.DELETE, desired.target, group, desired.key, rule, "no rule gives it any more")
-
-
-def _nesting(action: Action, target: str, group: str, member: str, rule: str, reason: str) -> Change:
-    return Change(target, Kind.NESTING, action, group=group, member=member, rule=rule, reason=reason)
-
-
-def _group_itself(desired: DesiredGroup, known: KnownGroup | None, set_by_others: Container[str]) -> tuple[Change, ...]:
-    attributes: dict[str, Value] = dict(desired.attributes)
-    if known is None:
-        return (
-            Change(
-                desired.target,
-                Kind.GROUP,
-                Action.CREATE,
-                group=desired.key,
-                attributes={name: (None, value) for name, value in attributes.items() if value is not None},
-                container=(None, desired.container) if desired.container else None,
-                rule=desired.rule,
-                reason="given by a rule",
-            ),
-        )
-    differing = _differing(attributes, known, set_by_others)
-    moved = (known.container, desired.container) if _moves(known.container, desired.container) else None
-    if not differing and moved is None:
-        return ()
-    return (
-        Change(
-            desired.target,
-            Kind.GROUP,
-            Action.UPDATE,
-            group=desired.key,
-            attributes=differing,
-            container=moved,
-            rule=desired.rule,
-            reason="differs from the rule",
-        ),
-    )
-
-
-def end_group(known: KnownGroup) -> tuple[Change, ...]:
-    """The deletion of a group that nobody is in any more, behind the end of its places in other groups."""
-    reason = "nobody is in it any more"
-    gone = Change(known.target, Kind.GROUP, Action.DELETE, group=known.key, rule=known.rule, reason=reason)
-    return (*end_nestings(known, known.member_of, reason), gone)
-
-
-def end_nestings(known: KnownGroup, groups: Iterable[str], reason: str) -> Iterator[Change]:
-    """The end of a group's places in some of the groups that it is in."""
-    for group in groups:
-        yield _nesting(Action.DELETE, known.target, group, known.key, known.member_of[group], reason)
+def _without_missing(desired: Desired, known: Known) -> tuple[Desired, Known]:
+    """Leaves out targets in which somebody deleted the account, as long as nobody has decided what becomes of that."""
+    gone = {target for (target, kind, _), left in known.left.items() if kind is Kind.ACCOUNT and MISSING in left}
+    return (desired.without(gone), known.without(gone)) if gone else (desired, known)
 
 
 def note_renamed(person_id: str, desired: Desired, known: Known, into: Renamed) -> None:
@@ -164,16 +101,6 @@ def note_renamed(person_id: str, desired: Desired, known: Known, into: Renamed) 
         rule = known.licences.get((licence.target, licence.sku))
         if rule is not None and rule != licence.rule:
             into.licences.append((licence.rule, person_id, licence.target, licence.sku))
-
-
-def note_renamed_group(desired: DesiredGroup, known: KnownGroup, others: Container[str], into: Renamed) -> None:
-    """As `note_renamed`, for a group and its places in other groups; what one of `others` gave keeps its name."""
-    if known.rule != desired.rule and known.rule not in others:
-        into.groups.append((desired.rule, desired.target, desired.key))
-    for group in desired.member_of:
-        rule = known.member_of.get(group)
-        if rule is not None and rule != desired.rule and rule not in others:
-            into.nestings.append((desired.rule, desired.target, group, desired.key))
 
 
 def stop_person(person_id: str, known: Known) -> tuple[Change, ...]:
@@ -206,14 +133,15 @@ def retirement_days(known: Known, desired: Desired, settings: Settings) -> Itera
 
 
 def _create(person_id: str, account: DesiredAccount, standing: Standing, seal: Seal) -> Change:
+    values = {name: value for name, value in seal(account.target, account.attributes).items() if value is not None}
+    initial = initial_only(account.policies, values)
     return Change(
         account.target,
         Kind.ACCOUNT,
         Action.CREATE,
         person=person_id,
-        attributes={
-            name: (None, value) for name, value in seal(account.target, account.attributes).items() if value is not None
-        },
+        attributes={name: (None, value) for name, value in values.items() if name not in initial},
+        initial={name: value for name, value in values.items() if name in initial},
         container=(None, account.container) if account.container else None,
         enabled=standing.enabled,
         rule=account.rule,
@@ -237,22 +165,32 @@ def _restore(person_id: str, account: DesiredAccount) -> Change:
 
 
 def _adjust(
-    person_id: str, account: DesiredAccount, existing: KnownAccount, standing: Standing, seal: Seal
+    person_id: str,
+    account: DesiredAccount,
+    existing: KnownAccount,
+    standing: Standing,
+    seal: Seal,
+    left: frozenset[str],
 ) -> Iterator[Change]:
-    differing = _differing(seal(account.target, account.attributes), existing)
-    moved = (existing.container, account.container) if _moves(existing.container, account.container) else None
-    if differing or moved is not None:
+    wanted = seal(account.target, account.attributes)
+    different = differing(wanted, existing, untouched=_untouched(account, existing, left))
+    stays = CONTAINER in left or (account.policies.get(CONTAINER) == INITIAL_ONLY and not _was_put_away(existing))
+    moved = (existing.container, account.container) if moves(existing.container, account.container) else None
+    moved = None if stays else moved
+    if different or moved is not None:
         yield Change(
             account.target,
             Kind.ACCOUNT,
             Action.UPDATE,
             person=person_id,
-            attributes=differing,
+            attributes=different,
             container=moved,
             rule=account.rule,
             reason="differs from the rule",
         )
     if standing.enabled and not existing.enabled:
+        if DISABLED in left:
+            return
         yield Change(
             account.target,
             Kind.ACCOUNT,
@@ -261,7 +199,7 @@ def _adjust(
             rule=account.rule,
             reason="returns" if existing.deactivated_on else "starts, or is back",
         )
-    elif existing.enabled and not standing.enabled:
+    elif existing.enabled and not standing.enabled and ENABLED not in left:
         yield Change(
             account.target,
             Kind.ACCOUNT,
@@ -271,6 +209,21 @@ def _adjust(
             reason=_NOT_ENABLED.get(standing.stage, "the start was put off"),
             revokes=True,
         )
+
+
+def _untouched(account: DesiredAccount, existing: KnownAccount, left: frozenset[str]) -> frozenset[str]:
+    """Attributes that are the target's own, or left alone; but what a deactivation wrote is taken back."""
+    if not account.policies and not left:
+        return frozenset()
+    initial = initial_only(account.policies, account.attributes)
+    if _was_put_away(existing):
+        initial -= existing.attributes.keys()
+    return initial | left_alone(left, {**account.attributes, **existing.attributes})
+
+
+def _was_put_away(existing: KnownAccount) -> bool:
+    """Whether the account looks as deactivated ones do."""
+    return existing.deactivated_on is not None
 
 
 def _keep_anew(person_id: str, account: DesiredAccount, existing: KnownAccount, standing: Standing) -> Iterator[Change]:
@@ -323,19 +276,19 @@ def _put_away(person_id: str, existing: KnownAccount, shape: Deactivated) -> Ite
 
     It is a change of its own, so that no description and no container can keep an account from being disabled.
     """
-    differing: dict[str, tuple[Value, Value]] = {
+    different: dict[str, tuple[Value, Value]] = {
         name: (existing.attributes.get(name), value)
         for name, value in shape.attributes.items()
-        if not _is_so(existing, name, value)
+        if not is_so(existing, name, value)
     }
-    moved = (existing.container, shape.container) if _moves(existing.container, shape.container) else None
-    if differing or moved is not None:
+    moved = (existing.container, shape.container) if moves(existing.container, shape.container) else None
+    if different or moved is not None:
         yield Change(
             existing.target,
             Kind.ACCOUNT,
             Action.UPDATE,
             person=person_id,
-            attributes=differing,
+            attributes=different,
             container=moved,
             rule=existing.rule,
             reason="as deactivated accounts are kept",
@@ -350,6 +303,8 @@ def _memberships(
     wanted = {(row.target, row.group): row for row in desired.memberships}
     for (target, group), row in wanted.items():
         existing = known.memberships.get((target, group))
+        if not _left(known, target, Kind.MEMBERSHIP, group).isdisjoint((MISSING, ROLE)):
+            continue
         if existing is None or existing[0] != row.role:
             yield Change(
                 target,
@@ -362,7 +317,8 @@ def _memberships(
                 reason="given by a rule",
             )
     for (target, group), (role, rule) in known.memberships.items():
-        stays = (target, group) in wanted or (rule in keeping and target in accounts)
+        left = UNEXPECTED in _left(known, target, Kind.MEMBERSHIP, group)
+        stays = (target, group) in wanted or (target in accounts and (rule in keeping or left))
         if not stays and target not in kept:
             yield Change(
                 target,
@@ -379,8 +335,9 @@ def _memberships(
 def _licences(person_id: str, desired: Desired, known: Known, kept: Container[str]) -> Iterator[Change]:
     """Additions before removals: in an exclusive set nobody is without for a moment; `kept` as for memberships."""
     wanted = {(row.target, row.sku): row for row in desired.licences}
+    accounts = {account.target for account in desired.accounts}
     for (target, sku), row in wanted.items():
-        if (target, sku) not in known.licences:
+        if (target, sku) not in known.licences and MISSING not in _left(known, target, Kind.LICENCE, sku):
             yield Change(
                 target,
                 Kind.LICENCE,
@@ -391,7 +348,8 @@ def _licences(person_id: str, desired: Desired, known: Known, kept: Container[st
                 reason="given by a rule",
             )
     for (target, sku), rule in known.licences.items():
-        if (target, sku) not in wanted and target not in kept:
+        stays = target in accounts and UNEXPECTED in _left(known, target, Kind.LICENCE, sku)
+        if (target, sku) not in wanted and target not in kept and not stays:
             yield Change(
                 target,
                 Kind.LICENCE,
@@ -401,39 +359,3 @@ def _licences(person_id: str, desired: Desired, known: Known, kept: Container[st
                 rule=rule,
                 reason="no rule gives it any more",
             )
-
-
-def _differing(
-    wanted: Mapping[str, Value], held: KnownAccount | KnownGroup, kept: Container[str] = ()
-) -> dict[str, tuple[Value, Value]]:
-    """Name → (old, new) of what differs.
-
-    What we set and no rule sets any more is cleared, but for `kept`: otherwise a title would outlive the position that
-    it came with. What we never set is not known, and never touched.
-    """
-    known = held.attributes
-    differing = {name: (known.get(name), value) for name, value in wanted.items() if not _is_so(held, name, value)}
-    if not known.keys() <= wanted.keys():
-        differing.update((name, (old, None)) for name, old in known.items() if name not in wanted and name not in kept)
-    return differing
-
-
-def _is_so(held: KnownAccount | KnownGroup, name: str, value: Value) -> bool:
-    """Whether an attribute is as wanted: so stored, or stored otherwise by a target that was asked for just that."""
-    known = held.attributes.get(name)
-    if _same(known, value):
-        return True
-    if name not in held.altered:
-        return False
-    asked, stored = held.altered[name]
-    return _same(asked, value) and _same(stored, known)
-
-
-def _same(old: Value, new: Value) -> bool:
-    if isinstance(old, Sealed) or isinstance(new, Sealed):
-        return old == new
-    return type(old) is type(new) and old == new
-
-
-def _moves(old: str | None, new: str | None) -> bool:
-    return new is not None and old != new

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from eadm_sync.desired import DesiredGroup
 from eadm_sync.plan.change import Change, GroupFrame, group_key
-from eadm_sync.plan.diff import diff_group, end_group, end_nestings, note_renamed_group
+from eadm_sync.plan.group_diff import diff_group, end_group, end_nestings, note_renamed_group
 from eadm_sync.ruleset import Ruleset, TargetWords
 from eadm_sync.ruleset.rules import GroupRule
 from eadm_sync.state import tables

@@ -17,7 +17,7 @@ from connectors.contract import Action, Kind
 from eadm_sync.model import Sealed
 from eadm_sync.plan.audited import ADOPT, Audited
 from eadm_sync.plan.change import Change, Value
-from eadm_sync.plan.diff import end_group
+from eadm_sync.plan.group_diff import end_group
 from eadm_sync.state.known import Attributes, KnownAccount, KnownGroup
 
 

@@ -15,6 +15,7 @@ from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.group_compiling import GroupCompiler
 from eadm_sync.ruleset.naming import alike
 from eadm_sync.ruleset.rules import (
+    CONTAINER,
     AccountRule,
     Alias,
     Candidate,
@@ -48,6 +49,8 @@ class Compiler(GroupCompiler):
                 entry, f"a rule that does not set '{target.account_name}' has no container", "container", hint=hint
             )
         attributes = self._attributes(entry, scope, target.attributes, target.max_lengths, given.attributes)
+        places = (CONTAINER,) if given.container is not None else ()
+        self._policies(entry, given, (*given.attributes, *places), target.account_name)
         if when is None or len(self.problems) > before:
             return None
         codes = {
@@ -66,6 +69,7 @@ class Compiler(GroupCompiler):
             shapes=target.account_name is None or target.account_name in attributes,
             password=given.password or "",
             make=self._function(entry, BASE, result, parts),
+            policies=given.drift,
         )
 
     def licence(self, entry: Entry, given: LicenceEntry) -> LicenceRule | None:

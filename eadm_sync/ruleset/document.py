@@ -126,6 +126,20 @@ class _RuleEntry(_Entry):
     )
 
 
+Policy = Literal["overwrite", "report", "initial-only"]
+Reaction = Literal["overwrite", "report"]
+
+RuleDrift = Annotated[
+    dict[StrictStr, Policy],
+    Field(
+        description="What becomes of a value that somebody changed in the target by hand, by attribute, or `container`"
+        " (of groups `members` too): `overwrite` puts it back, `report` tells of it and leaves it alone until somebody"
+        " decides, `initial-only` is written at creation and is the target's own from then on. As `drift` of the"
+        " target says where left out."
+    ),
+]
+
+
 class AccountEntry(_RuleEntry):
     """An account for everybody who has an affiliation for which `when` holds."""
 
@@ -138,6 +152,7 @@ class AccountEntry(_RuleEntry):
         description="Name of the policy, under `passwords`, that a new account's first password is made by; none is "
         "given where left out. Name the same policy in every rule for the same people: they have one for all targets.",
     )
+    drift: RuleDrift = {}
 
 
 class GroupEntry(_RuleEntry):
@@ -156,6 +171,7 @@ class GroupEntry(_RuleEntry):
     attributes: dict[StrictStr, AttributeValue] = Field(
         {}, description="Template of each further attribute; only what is the same for all members can be read."
     )
+    drift: RuleDrift = {}
     member_of: Texts | None = Field(
         None,
         description="Groups of the same target that each of these groups is in itself: templates of their keys, or of "
@@ -290,6 +306,29 @@ class LifecycleEntry(_Entry):
     )
 
 
+class DriftEntry(_Entry):
+    """What becomes of what somebody changed in one target by hand, where no rule says otherwise.
+
+    `overwrite` puts it back by the next plan, `report` tells of it and leaves it alone until somebody decides.
+    """
+
+    attributes: Reaction = Field("overwrite", description="Attributes of accounts and groups.")
+    container: Policy = Field("overwrite", description="Accounts and groups that were moved.")
+    disabled: Reaction = Field(
+        "report",
+        description="Accounts that were disabled though the rules give them: to enable them again could help an "
+        "intruder who was just locked out.",
+    )
+    enabled: Reaction = Field("overwrite", description="Accounts that were enabled though the rules disable them.")
+    deleted: Reaction = Field(
+        "overwrite",
+        description="Accounts that were deleted though the rules give them: made anew, or taken out of the recycle "
+        "bin. Deleted groups are always made anew.",
+    )
+    members: Reaction = Field("overwrite", description="Accounts and groups of ours put into, or out of, our groups.")
+    licences: Reaction = Field("overwrite", description="Licences that were given to, or taken from, our accounts.")
+
+
 CharacterClass = Literal["lower", "upper", "digits", "symbols"]
 
 
@@ -338,4 +377,7 @@ class RulesetFile(_Entry):
     accounts: list[AccountEntry] = Field([], description="Rules that give accounts.")
     groups: list[GroupEntry] = Field([], description="Rules that give groups and memberships.")
     licences: list[LicenceEntry] = Field([], description="Rules that give licences.")
+    drift: dict[Text, DriftEntry] = Field(
+        {}, description="By target: what becomes of what somebody changed there by hand; each target in one file only."
+    )
     lifecycle: LifecycleEntry | None = Field(None, description="How long accounts live; in one file only.")

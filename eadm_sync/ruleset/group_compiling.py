@@ -11,7 +11,7 @@ from eadm_sync.ruleset.code import mapping, names_in, text_code, value_code, who
 from eadm_sync.ruleset.document import GroupEntry
 from eadm_sync.ruleset.entries import Entry, value_at
 from eadm_sync.ruleset.parts import Parts
-from eadm_sync.ruleset.rules import GroupRule
+from eadm_sync.ruleset.rules import CONTAINER, MEMBERS, GroupRule
 from eadm_sync.ruleset.scopes import GROUP, IDENTIFIER_LOCAL, Words
 from eadm_sync.ruleset.vocabulary import TargetWords
 
@@ -53,6 +53,8 @@ class GroupCompiler(Parts):
         if given.nested and given.for_each != "unit_path":
             self._note(entry, "only rules with 'for_each: unit_path' can be nested", "nested")
         self._calls.append((entry.id, given.target, _called(key or name)))
+        places = (CONTAINER,) if given.container is not None else ()
+        self._policies(entry, given, (*given.attributes, target.group_name, *places, MEMBERS), None)
         if target.group_name in attributes:
             self._note(entry, f"'{target.group_name}' is what 'name' sets", "attributes", target.group_name)
         if any(part.sensitive for part in (name, key, *attributes.values()) if part):
@@ -85,6 +87,7 @@ class GroupCompiler(Parts):
             nests=given.nested or bool(member_of),
             prefix=_beginning(key or name).casefold(),
             make=self._function(entry, GROUP, self._group_code(target, key, container, attributes, member_of), parts),
+            policies=given.drift,
         )
 
     def _member_of(

@@ -18,6 +18,7 @@ from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression import names_of
 from eadm_sync.ruleset.code import build_function
 from eadm_sync.ruleset.compiling import Compiler
+from eadm_sync.ruleset.drift_loading import drift_settings, refuse_unknowable, with_policies
 from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.files import ReadFile, in_order, read_file, ruleset_files, shown
 from eadm_sync.ruleset.lifecycle_loading import lifecycle_settings
@@ -90,7 +91,11 @@ class _Loader:
         found = {word: compiler.placed(rule) for word, rule in found.items()}
         passwords, lists = password_policies(self._files, self._problems)
         refuse_unfit_passwords(self._files, passwords, self._vocabulary.targets, self._problems)
-        lifecycle = lifecycle_settings([(file.document, file.content) for file in self._files], compiler)
+        said = [(file.document, file.content) for file in self._files]
+        lifecycle = lifecycle_settings(said, compiler)
+        drift = drift_settings(said, self._vocabulary.targets, self._problems)
+        refuse_unknowable(self._files, self._problems)
+        accounts, groups = with_policies(accounts, drift), with_policies(groups, drift)
         order = self._order()
         if self._problems:
             return None
@@ -111,6 +116,7 @@ class _Loader:
             match=match,
             reveals=any("person.national_id" in rule.reads for rule in rules),
             passwords=passwords,
+            drift=drift,
         )
 
     # ------------------------------------------------------------ what files share

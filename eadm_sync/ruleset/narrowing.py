@@ -43,7 +43,7 @@ class RuleEdit:
     """One rule, identifier or setting that two rulesets have otherwise.
 
     Attributes:
-        id: The rule's id, "identifier <name>", "affiliation_order" or "lifecycle".
+        id: The rule's id, "identifier <name>", "affiliation_order", "lifecycle" or "drift".
         edit: `added`, `removed`, `changed` or `moved` (stands elsewhere among the rules of its kind).
         old: Where it stands in the old ruleset, as "file:line"; None where it does not.
         new: As `old`, in the new one.
@@ -125,7 +125,9 @@ class Edits:
 
 def edits_between(old: Ruleset, new: Ruleset) -> Edits:
     """What differs between two rulesets of one installation."""
-    settings = [name for name in ("lifecycle", "affiliation_order") if getattr(old, name) != getattr(new, name)]
+    settings = [
+        name for name in ("lifecycle", "affiliation_order", "drift") if getattr(old, name) != getattr(new, name)
+    ]
     identifiers = {
         name
         for name in old.identifiers.keys() & new.identifiers.keys()

@@ -21,6 +21,7 @@ from eadm_sync.ruleset.code import build_function, text_code, wrong_constant, wr
 from eadm_sync.ruleset.containers import unescaped
 from eadm_sync.ruleset.document import AccountEntry, GroupEntry, LicenceEntry
 from eadm_sync.ruleset.entries import Entry, origin_of, texts_in, value_at
+from eadm_sync.ruleset.rules import INITIAL_ONLY, MEMBERS
 from eadm_sync.ruleset.scopes import Words, condition_scope, rule_scope
 from eadm_sync.ruleset.vocabulary import TargetWords
 
@@ -148,6 +149,24 @@ class Parts:
                 self._note(entry, f"longer than the {lengths[word]} characters '{word}' takes", "attributes", word)
             found[word] = typed
         return found
+
+    def _policies(
+        self, entry: Entry, given: AccountEntry | GroupEntry, names: Iterable[str], named_by: str | None
+    ) -> None:
+        """Looks at what an entry says of hand edits; `names` can have a policy, the objects are called by `named_by`.
+
+        What objects are called by has to be known, so that it cannot be left to the target.
+        """
+        known = tuple(names)
+        for word, policy in given.drift.items():
+            path = entry.at("drift", word)
+            if word not in known:
+                hint = did_you_mean(word, known) or f"there are {', '.join(known)}"
+                message = f"the rule does not set '{word}'"
+                self.problems.append(entry.document.problem(path, message, hint=hint, key=True))
+            elif policy == INITIAL_ONLY and word in {named_by, MEMBERS}:
+                why = "objects are called by it" if word == named_by else "they come and go"
+                self._note(entry, f"'{word}' cannot be initial-only: {why}", "drift", word)
 
     def _unknown_attribute(self, entry: Entry, word: str, types: Mapping[str, str]) -> None:
         path = entry.at("attributes", word)

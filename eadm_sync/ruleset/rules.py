@@ -35,6 +35,32 @@ GroupMaker = Callable[
 name, and None stands for a group that it is not in."""
 
 
+Policies = Mapping[str, str]
+"""Attribute, `container`, or `members` of a group → `report` or `initial-only`; what is left out is overwritten."""
+
+OVERWRITE = "overwrite"
+REPORT = "report"
+INITIAL_ONLY = "initial-only"
+"""What becomes of a value that was changed in a target by hand, as rulesets write it."""
+
+CONTAINER = "container"
+MEMBERS = "members"
+"""What policies call besides attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSettings:
+    """What becomes of what somebody changed in one target by hand; see `document.DriftEntry`."""
+
+    attributes: str = OVERWRITE
+    container: str = OVERWRITE
+    disabled: str = REPORT
+    enabled: str = OVERWRITE
+    deleted: str = OVERWRITE
+    members: str = OVERWRITE
+    licences: str = OVERWRITE
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """What a rule says in one place.
@@ -103,12 +129,14 @@ class AccountRule(Rule):
         shapes: Whether it gives an account by itself, since it sets the attribute accounts are called by. Other rules
             only add attributes to an account that a shaping rule gives.
         make: Renders container and attributes.
+        policies: What becomes of hand edits to what it sets.
     """
 
     attributes: Mapping[str, Part]
     shapes: bool
     make: AccountMaker = field(repr=False)
     password: str = ""
+    policies: Policies = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,6 +157,7 @@ class GroupRule(Rule):
         nests: Whether it puts its groups into others.
         prefix: What the key of each of its groups begins with, in lower case; "" where that is not known.
         make: Renders key, container and attributes.
+        policies: What becomes of hand edits to what it sets, and to who is in its groups.
     """
 
     for_each: str
@@ -143,6 +172,7 @@ class GroupRule(Rule):
     nests: bool
     prefix: str
     make: GroupMaker = field(repr=False)
+    policies: Policies = field(default_factory=dict)
 
     def may_give_same(self, other: GroupRule) -> bool:
         """Whether the two may give the same group, as far as the beginnings of their keys tell."""
@@ -334,6 +364,7 @@ class Ruleset:
         conditions: Named conditions.
         lifecycle: As set, or the defaults.
         affiliation_order: Kinds from the strongest to the weakest.
+        drift: What becomes of hand edits, by target; `drift_in` tells of every target.
         match: Tests all rules for one affiliation at once.
         reveals: Whether some template reads a sensitive field, so that evaluation needs to decipher.
         passwords: Policies for first passwords, by name.
@@ -352,6 +383,11 @@ class Ruleset:
     match: Matcher = field(repr=False)
     reveals: bool
     passwords: Mapping[str, Policy] = field(default_factory=dict)
+    drift: Mapping[str, DriftSettings] = field(default_factory=dict)
+
+    def drift_in(self, target: str) -> DriftSettings:
+        """What becomes of hand edits in a target."""
+        return self.drift.get(target, _DRIFT)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -365,3 +401,6 @@ class Ruleset:
     def in_force(self, today: date) -> frozenset[str]:
         """Ids of the rules that count on a day."""
         return frozenset(rule.id for rule in self.rules if rule.is_in_force(today))
+
+
+_DRIFT = DriftSettings()

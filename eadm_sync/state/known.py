@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from connectors.contract import Kind
 from eadm_sync.model import Sealed
-from eadm_sync.state import tables
+from eadm_sync.state import drift, tables
 
 Attributes = dict[str, str | bool | int | list[str] | Sealed | None]
 
@@ -60,6 +60,7 @@ class KnownGroup(msgspec.Struct, frozen=True):
     Attributes:
         key: Identifies it within the target.
         member_of: Key of each group that it is in as a group → rule that put it there.
+        left: What of it was changed by hand and is left alone, as `drift.of_groups` has it.
     """
 
     target: str
@@ -70,6 +71,7 @@ class KnownGroup(msgspec.Struct, frozen=True):
     rule: str
     member_of: dict[str, str] = {}
     altered: Altered = {}
+    left: frozenset[str] = frozenset()
 
     def limited_to(self, names: Collection[str]) -> KnownGroup:
         """The group with none but these attributes."""
@@ -87,6 +89,7 @@ class Known(msgspec.Struct):
         lost: What nothing gives any more, as far as it was kept → the day on which a plan first found that.
         recycled: By target, accounts that were deleted and that the target may still have in its recycle bin.
         formers: (target, attribute) → what an account held there before → the day on which a plan replaced it.
+        left: What was changed by hand and is left alone → in what respects (`drift.aspect`).
     """
 
     accounts: dict[str, KnownAccount] = {}
@@ -95,6 +98,7 @@ class Known(msgspec.Struct):
     lost: dict[Thing, date] = {}
     recycled: dict[str, KnownAccount] = {}
     formers: dict[tuple[str, str], dict[str, date]] = {}
+    left: dict[Thing, frozenset[str]] = {}
 
     def limited_to(self, attributes: Mapping[str, frozenset[str]]) -> Known:
         """The same, without attributes that a target has no more, so that nobody tries to clear them.
@@ -115,6 +119,7 @@ class Known(msgspec.Struct):
             {thing: day for thing, day in self.lost.items() if thing[0] not in targets},
             {target: account for target, account in self.recycled.items() if target not in targets},
             self.formers,
+            self.left,
         )
 
     def without_things(self, things: Collection[Thing]) -> Known:
@@ -126,6 +131,7 @@ class Known(msgspec.Struct):
             {thing: day for thing, day in self.lost.items() if thing not in things},
             self.recycled,
             self.formers,
+            self.left,
         )
 
     def disabled(self) -> Known:
@@ -176,6 +182,7 @@ def load_known(connection: Connection, person_ids: Sequence[str]) -> dict[str, K
     ):
         held = found.setdefault(person_id, Known()).formers.setdefault((target, attribute), {})
         held[value] = date.fromisoformat(since)
+    _add_left(connection, person_ids, found)
     if not ids:
         return found
     memberships = tables.known_memberships.c
@@ -210,6 +217,19 @@ def load_known(connection: Connection, person_ids: Sequence[str]) -> dict[str, K
     return found
 
 
+def _add_left(connection: Connection, person_ids: Sequence[str], into: dict[str, Known]) -> None:
+    """Adds what was changed by hand and is left alone."""
+    for row in drift.rows(connection, people=person_ids):
+        left = into.setdefault(row.person or "", Known()).left
+        thing = (row.target, Kind(row.kind), _name_of(row))
+        left[thing] = left.get(thing, frozenset()) | {row.aspect}
+
+
+def _name_of(row: drift.LeftRow) -> str:
+    """Key of the group or product that a row is about; "" for an account."""
+    return "" if row.kind == Kind.ACCOUNT else row.object.removeprefix(f"{row.kind}:{row.person}:")
+
+
 def account_attributes(connection: Connection, target: str) -> Iterator[tuple[str, Attributes]]:
     """What every known account of one target holds, by person; streaming."""
     columns = tables.known_accounts.c
@@ -228,6 +248,7 @@ def load_groups(
     """Known groups by (target, key), with the groups they are in; all of them, or those of some keys."""
     wanted = None if keys is None else {key for _, key in keys}
     member_of = _nestings(connection, wanted)
+    left = drift.of_groups(connection, wanted)
     columns = tables.known_groups.c
     query = select(
         columns.target,
@@ -250,6 +271,7 @@ def load_groups(
             row.rule,
             member_of.get((row.target, row.key), {}),
             _decode_altered(row.altered) if row.altered else {},
+            left.get((row.target, row.key), frozenset()),
         )
         for row in connection.execute(query)
     }

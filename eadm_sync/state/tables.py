@@ -163,7 +163,7 @@ correlations = Table(
     Column("target", Text, primary_key=True),
     Column("person_id", Text, primary_key=True),
     Column("anchor", Text, primary_key=True),
-    Column("accepted", Boolean, nullable=False),  # whether the account is the person's, or is not
+    Column("decision", Text, nullable=False),  # accept | reject | leave: correlation's Decision
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("at", Text, nullable=False),
@@ -193,6 +193,21 @@ recycled_accounts = Table(
     Column("ruleset_version", Text, nullable=False),
     Column("deactivated_on", Text),
     Column("deleted_on", Text, nullable=False),  # the local day on which the target put it into its recycle bin
+)
+
+passwords = Table(
+    "passwords",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("policy", Text, nullable=False),
+    Column("sealed", LargeBinary),  # the password with whose it is, encrypted; NULL once it was destroyed
+    Column("made_at", Text, nullable=False),
+    Column("run_id", Text),  # the run whose change it was made for
+    Column("expires_at", Text, nullable=False),
+    Column("sent_at", Text),  # when a target first took it
+    Column("shown_at", Text),  # when somebody first read it
+    Column("ended_at", Text),
+    Column("end", Text),  # used, expired, replaced, refused or destroyed
 )
 
 known_groups = Table(
@@ -246,6 +261,27 @@ known_licences = Table(
     Column("lost_on", Text),  # as for accounts
     Index("known_licences_sku", "target", "sku"),
     sqlite_with_rowid=False,
+)
+
+drift = Table(
+    "drift",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("object", Text, nullable=False),  # object key, as in the queue
+    Column("what", Text, nullable=False),  # attributes, container, enabled, disabled, missing, unexpected, role
+    Column("name", Text, nullable=False),  # the attribute, or ""
+    Column("kind", Text, nullable=False),
+    Column("person_id", Text),  # NULL for groups and their places in others
+    Column("group_key", Text),  # of a group, or of the one that is in another; NULL for what is a person's
+    Column("former", LargeBinary, nullable=False),  # msgpack: what was known before; of sensitive values hashes only
+    Column("present", LargeBinary, nullable=False),  # what the target holds
+    Column("found_at", Text, nullable=False),
+    Column("accepted_at", Text),  # when it was accepted for good; NULL: somebody has to decide
+    Column("accepted_by", Text),
+    Column("reason", Text),
+    Index("drift_object", "target", "object", "what", "name", unique=True),
+    Index("drift_person", "person_id"),
 )
 
 runs = Table(

@@ -11,7 +11,8 @@ from eadm_sync.desired import Desired, DesiredAccount, DesiredGroup, DesiredLice
 from eadm_sync.lifecycle import Stage, Standing
 from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change
-from eadm_sync.plan.diff import diff_group, diff_person, stop_person
+from eadm_sync.plan.diff import diff_person, stop_person
+from eadm_sync.plan.group_diff import diff_group
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
 TODAY = date(2026, 11, 22)
