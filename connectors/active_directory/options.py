@@ -1,0 +1,91 @@
+"""Settings of the target `active_directory`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from ldap3.core.exceptions import LDAPInvalidDnError
+from ldap3.utils.dn import parse_dn
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
+
+
+def _a_dn(text: str) -> str:
+    try:
+        parse_dn(text)
+    except LDAPInvalidDnError as error:
+        raise ValueError("not a distinguished name (OU=Ansatte,DC=eksempel,DC=no)") from error
+    return text
+
+
+DistinguishedName = Annotated[str, AfterValidator(_a_dn)]
+
+
+class ActiveDirectoryOptions(BaseModel):
+    """Settings of the target `active_directory`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    servers: tuple[str, ...] = Field(
+        min_length=1,
+        description="Domain controllers as `name` or `name:port`; the first that answers is used until it fails.",
+    )
+    encryption: Literal["tls", "start_tls"] = Field(
+        "tls",
+        description="`tls`: LDAPS, port 636. `start_tls`: port 389, encrypted before anything is said."
+        " There is no third: passwords are set on encrypted connections only.",
+    )
+    ca_file: str | None = Field(
+        None, description="Certificates (PEM) of the authorities to trust, in place of those that the system trusts."
+    )
+    authentication: Literal["simple", "ntlm", "kerberos"] = Field(
+        "simple",
+        description="`simple`: name and password within TLS. `ntlm`: where the domain still allows it; the user as"
+        " DOMAIN\\name. `kerberos`: with a ticket of the process; needs the package gssapi (Windows: winkerberos).",
+    )
+    user: str = Field(
+        "", description="Who signs in: a distinguished name, name@domain or DOMAIN\\name; empty with `kerberos`."
+    )
+    password: SecretStr = Field(
+        SecretStr(""), description="Its password, best as ${env:…} or ${file:…}; empty with `kerberos`."
+    )
+    base_dn: DistinguishedName | None = Field(
+        None, description="The domain (DC=eksempel,DC=no); asked of the domain controller where it is not given."
+    )
+    account_containers: tuple[DistinguishedName, ...] = Field(
+        (), description="Accounts are read in these and below only; empty: in the whole domain."
+    )
+    group_containers: tuple[DistinguishedName, ...] = Field((), description="Likewise for groups.")
+    owner_attribute: str = Field(
+        "adminDescription",
+        description="Text attribute of accounts and groups that nothing else uses: says which were made here, so that"
+        " one whose creation was not confirmed is found again.",
+    )
+    required: tuple[str, ...] = Field((), description="Account attributes that an account cannot be without.")
+    unique: tuple[str, ...] = Field(
+        ("userPrincipalName",),
+        description="Account attributes, beside sAMAccountName, whose values no two accounts may share.",
+    )
+    time_zone: str = Field("Europe/Oslo", description="In which a day begins at midnight, for accountExpires.")
+    connect_timeout_seconds: PositiveFloat = Field(5, description="How long one domain controller is tried.")
+    answer_timeout_seconds: PositiveInt = Field(60, description="How long an answer is waited for.")
+    page_size: PositiveInt = Field(1000, le=1000, description="Objects in one answer; Active Directory gives 1000.")
+    batch_size: PositiveInt = Field(500, description="Most changes that are sent at once.")
+
+    @model_validator(mode="after")
+    def _has_credentials(self) -> ActiveDirectoryOptions:
+        given = bool(self.user), bool(self.password.get_secret_value())
+        if self.authentication == "kerberos":
+            if any(given):
+                raise ValueError("with `authentication: kerberos` leave out `user` and `password`: the ticket says who")
+        elif not all(given):  # a simple bind without password succeeds, as nobody (RFC 4513 section 5.1.2)
+            raise ValueError(f"`authentication: {self.authentication}` needs `user` and `password`")
+        return self
