@@ -210,6 +210,21 @@ passwords = Table(
     Column("end", Text),  # used, expired, replaced, refused or destroyed
 )
 
+passwords = Table(
+    "passwords",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("policy", Text, nullable=False),
+    Column("sealed", LargeBinary),  # the password with whose it is, encrypted; NULL once it was destroyed
+    Column("made_at", Text, nullable=False),
+    Column("run_id", Text),  # the run whose change it was made for
+    Column("expires_at", Text, nullable=False),
+    Column("sent_at", Text),  # when a target first took it
+    Column("shown_at", Text),  # when somebody first read it
+    Column("ended_at", Text),
+    Column("end", Text),  # used, expired, replaced, refused or destroyed
+)
+
 known_groups = Table(
     "known_groups",
     metadata,

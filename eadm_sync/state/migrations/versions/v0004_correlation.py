@@ -24,6 +24,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("person_id"),
     )
     op.create_table(
+        "passwords",
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("made_at", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Text(), nullable=True),
+        sa.Column("expires_at", sa.Text(), nullable=False),
+        sa.Column("sent_at", sa.Text(), nullable=True),
+        sa.Column("shown_at", sa.Text(), nullable=True),
+        sa.Column("ended_at", sa.Text(), nullable=True),
+        sa.Column("end", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("person_id"),
+    )
+    op.create_table(
         "correlations",
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
