@@ -3,8 +3,8 @@
 An identifier is free when nobody has it or had it, nothing reserves it, and no other person's account holds, in the
 attributes of `unique_in`, what it would become there; all compared as directories do (`alike`). What a run allocates is
 taken for the rest of that run, and stored in the transaction that accepts its plan; the run lock keeps two runs from
-allocating at once. Accounts that we do not manage are not asked for: a target that has one of the name refuses the
-account.
+allocating at once. Of accounts that we do not manage, those count that whoever plans has read (`strangers`: targets
+with correlation); where they are not asked for, a target that has one of the name refuses the account.
 
 A person can have had several values of one identifier (`on_rename: follow`). All stay the person's own; the one that
 was allocated last is the one that counts.
@@ -42,6 +42,23 @@ class NoFreeCandidate(EadmError):
         self.tried = tried
 
 
+class NameTaken(EadmError):
+    """The name that somebody's account already has is another's: `name` of the identifier."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the {name} that the account has is taken by somebody else, or was")
+        self.name = name
+
+
+Strangers = Callable[[str], Iterable[tuple[str, Mapping[str, Holds]]]]
+"""Target → (id of who is to get the account, "" for nobody; attributes) of every account there that is not ours."""
+
+
+def no_strangers(_target: str) -> Iterable[tuple[str, Mapping[str, Holds]]]:
+    """Where accounts that are not ours are not asked for."""
+    return ()
+
+
 class Identifiers:
     """Looks up and allocates identifiers during one run. Reads only; `allocated` says what is to be stored.
 
@@ -55,17 +72,20 @@ class Identifiers:
         digest: Callable[[str, str], bytes],
         rules: Mapping[str, IdentifierRule] | None = None,
         today: date | None = None,
+        strangers: Strangers = no_strangers,
     ) -> None:
         """Args: the state; the vault's keyed hash, by which reservations are found; the identifiers by name; the day.
 
-        Reservations count to their last day; without a day, all of them do.
+        Reservations count to their last day; without a day, all of them do. `strangers` is asked at most once for each
+        target, when the first name is allocated that has to be free there.
         """
         self._today = today
         self._connection = connection
         self._digest = digest
         self._forms = {name: rule.forms for name, rule in (rules or {}).items()}
         self._following = frozenset(name for name, rule in (rules or {}).items() if rule.follows)
-        self._accounts = AccountValues(connection, [form for forms in self._forms.values() for form in forms])
+        watched = [form for forms in self._forms.values() for form in forms]
+        self._accounts = AccountValues(connection, watched, strangers)
         self._held: dict[tuple[str, str], list[str]] = {}
         self._settled: set[tuple[str, str]] = set()
         self._taken: dict[str, set[str]] = {}
@@ -139,6 +159,24 @@ class Identifiers:
             held.insert(0, value)
             self.allocated.append((person_id, name, value))
         self._settled.add(key)
+        return value
+
+    def has_any(self, person_id: str, name: str) -> bool:
+        """Whether a loaded person has, or had, an identifier."""
+        return bool(self._held.get((person_id, name)))
+
+    def take(self, person_id: str, name: str, value: str) -> str:
+        """Allocates the very name that an account of the person has already; the person has none yet.
+
+        Raises:
+            NameTaken: It is not free.
+        """
+        if not self.is_free(name, value, person_id):
+            raise NameTaken(name)
+        self._taken[name].add(alike(value))
+        self._held[person_id, name] = [value]
+        self._settled.add((person_id, name))
+        self.allocated.append((person_id, name, value))
         return value
 
     def note(self, person_id: str, target: str, attributes: Mapping[str, Holds]) -> None:
@@ -268,9 +306,10 @@ class AccountValues:
     values are passed over: no name is made of a sensitive field.
     """
 
-    def __init__(self, connection: Connection, forms: Iterable[Form]) -> None:
-        """Args: the state; the forms whose attributes are watched."""
+    def __init__(self, connection: Connection, forms: Iterable[Form], strangers: Strangers = no_strangers) -> None:
+        """Args: the state; the forms whose attributes are watched; as for `Identifiers`."""
         self._connection = connection
+        self._strangers = strangers
         self._owners: dict[str, dict[str, dict[str, str]]] = {}
         """Target → attribute → value, as `alike` has it → person id, "" where several people have it."""
         for form in forms:
@@ -295,6 +334,8 @@ class AccountValues:
             self._loaded.add(form.target)
             for owner, attributes in account_attributes(self._connection, form.target):
                 self.note(owner, form.target, attributes)
+            for somebody, held in self._strangers(form.target):
+                self.note(somebody, form.target, held)
         owners = self._owners[form.target][form.attribute]
         values = map(alike, _texts(form.render(name)))
         return next((owner for value in values if (owner := owners.get(value, person_id)) != person_id), None)

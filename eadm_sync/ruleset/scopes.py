@@ -97,6 +97,11 @@ def alias_scope(target: TargetWords, fold: Mapping[str, str]) -> Scope:
     return Scope(("former",), variables, fold=fold)
 
 
+def correlation_scope(person_extra: frozenset[str]) -> Scope:
+    """What a target's match rules can read: the person, whoever they are and wherever they work."""
+    return Scope(("person", "reveal"), {"person": Variable(_person_type(person_extra), parameter("person"))})
+
+
 def _common(words: Words) -> dict[str, Variable]:
     vocabulary = words.vocabulary
     unit = _unit_type(vocabulary.unit_extra)

@@ -210,21 +210,6 @@ passwords = Table(
     Column("end", Text),  # used, expired, replaced, refused or destroyed
 )
 
-passwords = Table(
-    "passwords",
-    metadata,
-    Column("person_id", Text, primary_key=True),
-    Column("policy", Text, nullable=False),
-    Column("sealed", LargeBinary),  # the password with whose it is, encrypted; NULL once it was destroyed
-    Column("made_at", Text, nullable=False),
-    Column("run_id", Text),  # the run whose change it was made for
-    Column("expires_at", Text, nullable=False),
-    Column("sent_at", Text),  # when a target first took it
-    Column("shown_at", Text),  # when somebody first read it
-    Column("ended_at", Text),
-    Column("end", Text),  # used, expired, replaced, refused or destroyed
-)
-
 known_groups = Table(
     "known_groups",
     metadata,
@@ -297,6 +282,21 @@ drift = Table(
     Column("reason", Text),
     Index("drift_object", "target", "object", "what", "name", unique=True),
     Index("drift_person", "person_id"),
+)
+
+known_scripts = Table(
+    "known_scripts",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("owed", LargeBinary),  # msgpack: what is to be run since the account was changed, sealed; NULL: nothing
+    Column("owed_by", Integer),  # the queue's item of that change
+    Column("item", Integer),  # the queue's item of the last run
+    Column("exit_code", Integer),  # of the last run, and so is the rest
+    Column("output", LargeBinary),  # msgpack: the end of what it said, sealed
+    Column("ran_at", Text),
 )
 
 runs = Table(

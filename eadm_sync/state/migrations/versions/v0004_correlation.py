@@ -24,20 +24,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("person_id"),
     )
     op.create_table(
-        "passwords",
-        sa.Column("person_id", sa.Text(), nullable=False),
-        sa.Column("policy", sa.Text(), nullable=False),
-        sa.Column("sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("made_at", sa.Text(), nullable=False),
-        sa.Column("run_id", sa.Text(), nullable=True),
-        sa.Column("expires_at", sa.Text(), nullable=False),
-        sa.Column("sent_at", sa.Text(), nullable=True),
-        sa.Column("shown_at", sa.Text(), nullable=True),
-        sa.Column("ended_at", sa.Text(), nullable=True),
-        sa.Column("end", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("person_id"),
-    )
-    op.create_table(
         "correlations",
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Text(), nullable=False),
@@ -50,6 +36,25 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     _create_drift()
+    _create_scripts()
+
+
+def _create_scripts() -> None:
+    """Adds what was run after changes to accounts."""
+    op.create_table(
+        "known_scripts",
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("owed", sa.LargeBinary(), nullable=True),
+        sa.Column("owed_by", sa.Integer(), nullable=True),
+        sa.Column("item", sa.Integer(), nullable=True),
+        sa.Column("exit_code", sa.Integer(), nullable=True),
+        sa.Column("output", sa.LargeBinary(), nullable=True),
+        sa.Column("ran_at", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("person_id", "target", "name"),
+    )
 
 
 def _create_drift() -> None:
