@@ -6,9 +6,8 @@ everybody, every time.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from .town import Tie, Town
@@ -53,6 +52,7 @@ class Believed:
     owner: dict[tuple[str, str], str] = field(default_factory=dict)
     unit_names: dict[str, str] = field(default_factory=dict)
     _missing: set[tuple[str, str]] = field(default_factory=set)
+    _of: dict[str, list[Tie]] = field(default_factory=dict)
 
     def take_in(self, town: Town, today: date) -> None:
         """Believes a day's exports."""
@@ -63,7 +63,7 @@ class Believed:
                 ("school", who, human.in_school, human.enrolments),
             ):
                 if is_there:
-                    told[system, key] = copy.deepcopy(ties)
+                    told[system, key] = [replace(tie) for tie in ties]
                     self.owner[system, key] = who
                     self.names[who] = f"{human.given} {human.family}"
         yesterday = today - timedelta(days=1)
@@ -73,11 +73,17 @@ class Believed:
             self._missing.add(place)
         self._missing -= told.keys()
         self.ties |= told
+        self._sort()
         self.unit_names = dict(town.unit_names)
 
     def of(self, who: str) -> list[Tie]:
         """Everything that ties somebody to the town."""
-        return [tie for place, ties in self.ties.items() if self.owner[place] == who for tie in ties]
+        return self._of.get(who, [])
+
+    def _sort(self) -> None:
+        self._of = {}
+        for place, ties in self.ties.items():
+            self._of.setdefault(self.owner[place], []).extend(ties)
 
 
 def is_active(ties: list[Tie], day: date) -> bool:

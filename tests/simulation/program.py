@@ -389,10 +389,10 @@ class Program:
                     return account.owner
         return None
 
-    def changes_of_another_run(self) -> tuple[int, list[str]]:
-        """How many people a run made now would look at, and what it would change: "cloud group delete"."""
+    def changes_of_another_run(self) -> tuple[list[str], list[str]]:
+        """Ids of the people that a run made now would look at, and what it would change: "cloud group delete"."""
         with self.context.reading() as database, planned(self.context, database) as made:
-            return made.plan.evaluated, sorted(" ".join(slice_) for slice_ in made.plan.counts)
+            return sorted(made.plan.due), sorted(" ".join(slice_) for slice_ in made.plan.counts)
 
     def drift(self) -> dict[str, dict[str, int]]:
         """What `reconcile` finds otherwise than known, by target."""

@@ -37,3 +37,14 @@ def test_a_return_is_called_off_before_its_first_day():
     )
 
     tell(story, 200)
+
+
+def test_somebody_is_given_the_account_again_on_the_day_it_would_be_deleted():
+    """The account is kept, and nobody is looked at a second time."""
+    story = (
+        Event(61, "join", "h152", "22", word="Rådgiver"),
+        Event(94, "end", "h152", days=1),
+        Event(162, "join", "h152", "11", days=40, word="Vaktmester"),
+    )
+
+    tell(story, 163)
