@@ -14,7 +14,7 @@ from eadm_sync.app.triggering import daemons
 from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import NotFound, StateError
-from eadm_sync.plan.change import Change, group_key
+from eadm_sync.plan.change import Change, group_key, person_of
 from eadm_sync.state.auditing import AuditEntry, append_audit
 from exportqueue import Item, OpenCircuit, Phase, State, TargetStats, UnknownItem, Wanted, define
 from exportqueue.item import UNFINISHED, from_micros
@@ -349,8 +349,7 @@ def _read(context: Context, found: Item) -> tuple[Change | None, str | None]:
 
 def _entry_of(context: Context, action: str, one: Chosen, reason: str | None) -> AuditEntry:
     detail = {"item": one.id, "operation": one.operation, **({} if reason is None else {"reason": reason})}
-    person = None if one.subject.startswith(group_key("")) else one.subject
-    return _entry(context, action, one.target, one.object_key, person, detail)
+    return _entry(context, action, one.target, one.object_key, person_of(one.subject), detail)
 
 
 def _entry(

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, MetaData, select
 
 from connectors.contract import Kind
 from eadm_sync.app.context import Context
+from eadm_sync.plan.change import password_subject
 from eadm_sync.state import tables
 from exportqueue import Item, State, define
 from exportqueue.item import from_micros
@@ -69,7 +70,8 @@ class Outcome(msgspec.Struct, frozen=True):
 def waits(context: Context, connection: Connection, person_id: str) -> Iterator[Wait]:
     """Everything of a person in the queue that is not done."""
     items = define(MetaData()).items.c
-    query = select(items.id).where(IS_UNFINISHED, items.subject == person_id).order_by(items.id)
+    subjects = (person_id, password_subject(person_id))
+    query = select(items.id).where(IS_UNFINISHED, items.subject.in_(subjects)).order_by(items.id)
     unfinished = [context.queue.get(connection, item_id) for item_id in connection.scalars(query)]
     if not unfinished:
         return

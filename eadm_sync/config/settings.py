@@ -476,6 +476,21 @@ class PlanSettings(_Settings):
     approval: ApprovalSettings = Field(ApprovalSettings(), description="What a second person has to approve.")
 
 
+class PasswordSettings(_Settings):
+    """First passwords; how they are made is said by the ruleset."""
+
+    keep_days: Annotated[int, Field(ge=1, le=365)] = Field(
+        30,
+        description="A first password that is not used is destroyed after so many days. Longer than accounts are made "
+        "before their owner's first day.",
+    )
+    shown_to: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+        None,
+        description="Users of this system who may read first passwords; null for whoever may use this installation and "
+        "its key.",
+    )
+
+
 LinkKey = Literal["national_id", "employee_number", "username", "email"]
 
 
@@ -496,6 +511,9 @@ class Settings(_Settings):
     targets: dict[str, TargetSettings] = Field({}, description="Targets by name.")
     brakes: Brakes = Field(Brakes(), description="Limits that stop a run which would change too much.")
     plans: PlanSettings = Field(PlanSettings(), description="Saved plans: how long they hold, and who approves.")
+    passwords: PasswordSettings = Field(
+        PasswordSettings(), description="First passwords: how long they are kept, and who may read them."
+    )
     daemon: DaemonSettings = Field(
         DaemonSettings(), description="What the daemon does, and where it can be asked how it is."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
@@ -12,13 +12,14 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, select
 
-from connectors.contract import Action, Kind, Operation, Outcome, Target
+from connectors.contract import Action, Kind, Operation, Outcome, Password, Target
 from connectors.errors import AlreadyExists, ConnectorError, NotFound, Rejected, Stale
 from eadm_sync.clock import Clock, today
 from eadm_sync.delivery.aftermath import Delivered, Known, confirmations, deleted, outcome_of
 from eadm_sync.delivery.guards import deletion_is_due, not_stopped, still_disabled, still_empty
 from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.operations import Confirmed, operation
+from eadm_sync.delivery.passwords import Passwords, applied, gives_password, is_weak, note_outcomes
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import StateError
 from eadm_sync.lifecycle import Settings, delete_on
@@ -65,6 +66,7 @@ class Deliverer:
         settings: Lifecycle settings, for the check before a deletion.
         clock: The time.
         time_zone: The zone whose days count.
+        passwords: Where accounts get their passwords from.
     """
 
     database: Database
@@ -74,6 +76,7 @@ class Deliverer:
     settings: Settings
     clock: Clock
     time_zone: ZoneInfo
+    passwords: Passwords = field(default_factory=Passwords)
     _versions: dict[str, str] = field(default_factory=dict)
 
     def deliver(self, items: Sequence[Item]) -> Iterator[Result]:
@@ -86,6 +89,8 @@ class Deliverer:
         with self.database.read() as connection:
             confirmed = self._confirmed(connection, changes.values())
             refused = self._refused(connection, changes, confirmed)
+        passwords, without = self._given_passwords(items, changes, refused)
+        refused |= without
         operations: list[Operation] = []
         by_id = {item.id: item for item in items}
         for item_id, change in changes.items():
@@ -99,8 +104,8 @@ class Deliverer:
             if asked is None:
                 yield Result(item_id, None, self._delivered(by_id[item_id], change, confirmed, None))
             else:
-                operations.append(asked)
-        for outcome in self.target.apply(operations) if operations else ():
+                operations.append(msgspec.structs.replace(asked, password=passwords.get(item_id)))
+        for outcome in applied(self.target, operations) if operations else ():
             yield self._result(outcome, by_id, changes, confirmed)
 
     def record(self, connection: Connection, results: Sequence[Result]) -> None:
@@ -120,6 +125,7 @@ class Deliverer:
         forget_recycled(connection, self.name, (each.person for each in gone_for_good))
         again = chain(_overtaken(results), (each.person for each in gone_for_good))
         look_again(connection, again, on=self._retained_until(known))
+        self._note_passwords(connection, delivered, results)
         if not delivered:
             return
         now = self.clock.now().isoformat()
@@ -134,6 +140,40 @@ class Deliverer:
         warnings = (self._warning(one, now) for one in delivered if one.warning is not None)
         append_audit(connection, self.vault, chain((self._audit_entry(*one, now) for one in known), warnings))
         mark_confirmed(connection, self.name)
+
+    def _given_passwords(
+        self, items: Sequence[Item], changes: dict[int, Change], refused: Container[int]
+    ) -> tuple[dict[int, Password], dict[int, Refusal]]:
+        """Passwords by item, for those changes that bring one along; and why one has none."""
+        if not self.target.capabilities.passwords:
+            return {}, {}
+        runs = {item.id: item.run_id for item in items}
+        wanted = {
+            item_id: (change, runs[item_id])
+            for item_id, change in changes.items()
+            if gives_password(change) and item_id not in refused
+        }
+        return self.passwords.of(self.database, self.vault, self.clock, wanted)
+
+    def _note_passwords(
+        self, connection: Connection, delivered: Sequence[Delivered], results: Sequence[Result]
+    ) -> None:
+        """Writes down which passwords have reached the target, and which are none any more."""
+        if not self.target.capabilities.passwords:
+            return
+        entries = note_outcomes(
+            connection,
+            self.clock,
+            self.name,
+            taken=[(one.change, one.item.run_id) for one in delivered if gives_password(one.change)],
+            refused=[each.value for each in results if is_weak(each.error) and isinstance(each.value, str)],
+            deleted=[
+                one.change.person or ""
+                for one in delivered
+                if one.change.kind is Kind.ACCOUNT and one.change.action is Action.DELETE
+            ],
+        )
+        append_audit(connection, self.vault, entries)
 
     def _unpack(self, items: Sequence[Item]) -> tuple[dict[int, Change], list[Result]]:
         changes: dict[int, Change] = {}

@@ -25,6 +25,7 @@ from eadm_sync.plan.deactivated import Deactivated, all_deactivated
 from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days, stop_person
 from eadm_sync.plan.groups import Busy, Groups
 from eadm_sync.plan.overlap import Terms, overlapped
+from eadm_sync.plan.passwords import with_passwords
 from eadm_sync.plan.places import KnownPopulations, place_of, placed
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
 from eadm_sync.plan.seats import Product, Stock, shortages
@@ -225,6 +226,7 @@ class Maker:
             target: frozenset(words.attributes) for target, words in inputs.words.items() if words.attributes
         }
         self._terms = Terms.of(inputs.ruleset, self.today)
+        self._passwords = inputs.ruleset.password_policies()
         # AccountRule.sensitive is the union over all rules of a target.
         self._sensitive = {rule.target: rule.sensitive for rule in inputs.ruleset.accounts if rule.sensitive}
 
@@ -314,7 +316,7 @@ class Maker:
         )
         due = first_after(self.today, (stand.next_change, *turning_days))
         self.due[person.id] = due if is_served else self.today
-        return diff_person(
+        changes = diff_person(
             person.id,
             desired,
             overlap.known.limited_to(self._attributes),
@@ -325,6 +327,7 @@ class Maker:
             keeping=self._terms.keeping,
             deactivated=self._deactivated(person, desired, overlap.known),
         )
+        return with_passwords(changes, self._passwords)
 
     def _deactivated(self, person: Person, desired: Desired, known: Known) -> dict[str, Deactivated]:
         """What the person's accounts look like that nothing gives any more; what cannot be so is told of."""

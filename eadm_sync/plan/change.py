@@ -33,6 +33,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         member: For nestings, key of the group that is a member of the other.
         urgent: Whether it goes ahead of everything else, and no brake holds it: the person was stopped.
         revokes: For DISABLE, whether who is signed in with the account is signed out.
+        password: For CREATE and UPDATE of an account, name of the policy by which it gets a password; "" where it gets
+            none. The password itself is in no change: it is put in when the change is delivered.
         initial: For CREATE, attributes that are written once and are the target's own from then on: nobody here knows
             them afterwards.
     """
@@ -53,6 +55,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     member: str | None = None
     urgent: bool = False
     revokes: bool = False
+    password: str = ""
     initial: dict[str, Value] = {}
 
     @property
@@ -72,7 +75,12 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def subject(self) -> str:
-        """What a re-plan replaces together: the person, or the group with its places in other groups."""
+        """What a re-plan replaces together: the person, or the group with its places in other groups.
+
+        That a password is reset is by itself: no plan would ask for it again.
+        """
+        if self.password and self.action is Action.UPDATE:
+            return password_subject(self.person or "")
         return self.person if self.person is not None else group_key(self.member or self.group or "")
 
 
@@ -94,6 +102,19 @@ NOWHERE = Place()
 def account_key(person_id: str) -> str:
     """Object key of a person's account in any target."""
     return f"account:{person_id}"
+
+
+def password_subject(person_id: str) -> str:
+    """Subject of queued changes that give a person's accounts another password."""
+    return f"{_PASSWORD}{person_id}"
+
+
+def person_of(subject: str) -> str | None:
+    """Id of the person that a queued change is about, by its subject; None for groups."""
+    return None if subject.startswith(group_key("")) else subject.removeprefix(_PASSWORD)
+
+
+_PASSWORD = "password:"  # noqa: S105 - a word
 
 
 def group_key(key: str) -> str:

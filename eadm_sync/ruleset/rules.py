@@ -394,9 +394,9 @@ class Ruleset:
         """All rules: accounts, groups, licences."""
         return (*self.accounts, *self.groups, *self.licences)
 
-    def password_policy(self, rule: str) -> str:
-        """Name of the policy that a rule's accounts get their first password by; "" where they get none."""
-        return next((one.password for one in self.accounts if one.id == rule), "")
+    def password_policies(self) -> dict[str, str]:
+        """Id of an account rule → name of the policy that its accounts get their first password by."""
+        return {rule.id: rule.password for rule in self.accounts if rule.password}
 
     def in_force(self, today: date) -> frozenset[str]:
         """Ids of the rules that count on a day."""

@@ -88,7 +88,8 @@ _INSERT = (
     "INSERT INTO passwords (person_id, policy, sealed, made_at, run_id, expires_at) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (person_id) DO UPDATE SET policy = excluded.policy, sealed = excluded.sealed, "
     "made_at = excluded.made_at, run_id = excluded.run_id, expires_at = excluded.expires_at, sent_at = NULL, "
-    'shown_at = NULL, ended_at = NULL, "end" = NULL WHERE passwords.sealed IS NULL'
+    'shown_at = NULL, ended_at = NULL, "end" = NULL '
+    "WHERE passwords.sealed IS NULL OR passwords.expires_at <= excluded.made_at"
 )
 
 
@@ -158,7 +159,6 @@ def keep_or_read(
     Returns the passwords that count, by person. Rows are taken in the order of the people's ids, so that two targets
     that are delivered to at one moment do not wait for each other for ever.
     """
-    end_passwords(connection, [person for person, _, _, _ in made], End.EXPIRED, now, is_over(now))
     rows = (
         (person, policy, seal(vault, person, secret), now.isoformat(), run, expires_at.isoformat())
         for person, policy, secret, run in sorted(made, key=lambda one: one[0])

@@ -328,6 +328,8 @@ def title(change: Change) -> str:
             verb = "take away" if change.action is Action.DELETE else "give"
             return f"{target}: {verb} licence {clean(change.sku)}"
     state = ", disabled" if change.action is Action.CREATE and change.enabled is False else ""
+    if change.password:
+        state += ", with a first password" if change.action is Action.CREATE else ", with another password"
     return f"{target}: {change.action} {change.kind}{state}"
 
 

@@ -175,6 +175,7 @@ def _show_change(change: Change) -> None:
             "role": change.role if change.group is not None and change.person is not None else None,
             "container": None if change.container is None else _moved(change.container),
             "enabled": change.enabled,
+            "password policy": change.password or None,
             "rule": change.rule or None,
             "because": change.reason or None,
         }
