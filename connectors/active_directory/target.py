@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from connectors.active_directory.connection import Session
+from connectors.active_directory.links import Links
 from connectors.active_directory.options import ActiveDirectoryOptions
-from connectors.contract import Capabilities, Kind, LicenceStock
+from connectors.active_directory.reading import Reader
+from connectors.contract import Capabilities, Kind, LicenceStock, RemoteObject, ResumeToken, Value
 
 _MAX_LENGTHS = {
     "sAMAccountName": 20,  # 256 in the schema; but nobody signs in with a longer one
@@ -48,6 +50,7 @@ class ActiveDirectoryTarget:
         """A relative `ca_file` is relative to `folder`. Touches nothing."""
         self._options = options
         self._session = Session(options, folder)
+        self._reader = Reader(self._session, options)
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -64,6 +67,28 @@ class ActiveDirectoryTarget:
             max_lengths=_MAX_LENGTHS,
             concurrency=8,
         )
+
+    def read(
+        self, kind: Kind, since: ResumeToken | None = None, attributes: Collection[str] | None = None
+    ) -> Iterator[RemoteObject | ResumeToken]:
+        """Every object of one kind in the containers of the settings; with `since`, those that changed; then a token.
+
+        Raises:
+            Stale: The token is no longer good; read fully.
+            ConnectorError: Unavailable, Throttled, AuthenticationFailed.
+        """
+        if kind in (Kind.ACCOUNT, Kind.GROUP):
+            yield from self._reader.read(kind, since, attributes)
+        elif kind in (Kind.MEMBERSHIP, Kind.NESTING):
+            yield from Links(self._reader).read(kind, since)
+
+    def find(self, kind: Kind, attributes: Mapping[str, Value]) -> Sequence[RemoteObject]:
+        """Accounts or groups in which every named attribute equals the value, without case.
+
+        Raises:
+            ConnectorError: As `read`; Rejected where an attribute cannot be searched.
+        """
+        return self._reader.find(kind, attributes)
 
     def licences(self) -> Sequence[LicenceStock]:
         """None: a domain has no licences."""
