@@ -68,3 +68,7 @@ clean: ## Remove what was installed and what demos left
 .PHONY: docs
 docs: $(VENV)/.installed ## Write the generated parts of docs/ anew
 	@$(BIN)/python -m docs.generator
+
+.PHONY: graph
+graph: $(VENV)/.tools ## Play Microsoft Graph on this machine, to rehearse with (OPTIONS="--users 2000 --delay 0.05"; OPTIONS=--help)
+	@$(BIN)/python -m tests.services.graph $(OPTIONS)

@@ -95,7 +95,7 @@ class Config:
             "EMS": 25,
         }
     )
-    exclusive: list[list[str]] = field(default_factory=lambda: [["STANDARDWOFFPACK_FACULTY", "M365EDU_A3_FACULTY"]])
+    exclusive: list[list[str]] = field(default_factory=list)
     seed: int = 1
     delay_seconds: float = 0.0
     visible_seconds: float = 0.0
