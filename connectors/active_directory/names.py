@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from ldap3.core.exceptions import LDAPInvalidDnError
-from ldap3.utils.dn import parse_dn
-
 from connectors.errors import Rejected
 
 _PART = r"[A-Za-z]+=[^,+\"\\<>;=#\0 ]+(?: +[^,+\"\\<>;=\0 ]+)*"  # neither escapes nor blanks at the ends
 _PLAIN = re.compile(f"{_PART}(?:,{_PART})*")
+_ESCAPE = r"\\[0-9A-Fa-f]{2}|\\[ ,+\"\\<>;=#]"
+_A_PART = re.compile(  # neither "#04…", which is BER in hexadecimal, nor blanks around a value that no backslash keeps
+    rf" *([A-Za-z][A-Za-z0-9-]*) *= *(?!#)((?:{_ESCAPE}|[^,+\"\\<>;\0 ]| +(?![ ,]|$))+) *(?:,(?=.)|$)", re.DOTALL
+)
 _SPECIAL = re.compile(r'[,+"\\<>;=]')
 
 
@@ -30,13 +31,19 @@ def escape(value: str) -> str:
 def parts(dn: str) -> list[tuple[str, str]]:
     """Attribute and unescaped value of each part, the object's own first.
 
+    ldap3 has a parser of its own; it refuses what domain controllers write, such as a # within a name.
+
     Raises:
-        Rejected: It is no DN.
+        Rejected: It is no DN, or has several values in one part, or one in hexadecimal or in quotes.
     """
-    try:
-        return [(attribute, _unescape(value)) for attribute, value, _ in parse_dn(dn)]
-    except LDAPInvalidDnError as error:
-        raise Rejected("a container has to be a distinguished name (OU=Ansatte,DC=eksempel,DC=no)") from error
+    found, place = [], 0
+    while place < len(dn) or (place and dn[place - 1 : place] == ","):
+        part = _A_PART.match(dn, place)
+        if part is None:
+            raise Rejected("a container has to be a distinguished name (OU=Ansatte,DC=eksempel,DC=no)", "container")
+        found.append((part[1], _unescape(part[2])))
+        place = part.end()
+    return found
 
 
 def parent(dn: str) -> str:

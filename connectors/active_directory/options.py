@@ -17,6 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+AttributeType = Literal["str", "bool", "int", "list"]
+
 
 def _a_dn(text: str) -> str:
     try:
@@ -64,17 +66,37 @@ class ActiveDirectoryOptions(BaseModel):
         (), description="Accounts are read in these and below only; empty: in the whole domain."
     )
     group_containers: tuple[DistinguishedName, ...] = Field((), description="Likewise for groups.")
+    attributes: dict[str, AttributeType] = Field(
+        {},
+        description="Account attributes that rulesets may set beside the usual ones, each with its type; not those that"
+        " decide who may sign in or what somebody may do.",
+    )
+    group_attributes: dict[str, AttributeType] = Field({}, description="Likewise for groups.")
     owner_attribute: str = Field(
-        "adminDescription",
-        description="Text attribute of accounts and groups that nothing else uses: says which were made here, so that"
-        " one whose creation was not confirmed is found again.",
+        "msDS-cloudExtensionAttribute1",
+        description="Text attribute of accounts that nothing else uses: says whose an account is, so that one whose"
+        " creation was not confirmed is found again. An indexed one: it is searched for with every creation.",
+    )
+    group_owner_attribute: str = Field("adminDescription", description="Likewise for groups; needs no index.")
+    recycle_bin: bool = Field(
+        False, description="The domain's recycle bin is on: a deleted account can be restored as it was."
+    )
+    create_containers: bool = Field(
+        True, description="An organisational unit that is asked for and not there is made, those above it first."
+    )
+    remove_empty_containers: bool = Field(
+        False, description="An organisational unit that was made here is deleted when its last object leaves it."
+    )
+    random_password: bool = Field(
+        True,
+        description="An account that shall be enabled and has no password yet gets a long one that nobody knows;"
+        " Windows enables none without.",
     )
     required: tuple[str, ...] = Field((), description="Account attributes that an account cannot be without.")
     unique: tuple[str, ...] = Field(
         ("userPrincipalName",),
         description="Account attributes, beside sAMAccountName, whose values no two accounts may share.",
     )
-    time_zone: str = Field("Europe/Oslo", description="In which a day begins at midnight, for accountExpires.")
     connect_timeout_seconds: PositiveFloat = Field(5, description="How long one domain controller is tried.")
     answer_timeout_seconds: PositiveInt = Field(60, description="How long an answer is waited for.")
     page_size: PositiveInt = Field(1000, le=1000, description="Objects in one answer; Active Directory gives 1000.")

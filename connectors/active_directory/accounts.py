@@ -1,0 +1,248 @@
+"""What each operation on an account means to Active Directory. Chains of requests."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from connectors.active_directory import names, objects
+from connectors.active_directory.ber import SHOW_DELETED, Change, Delete, Entry, How, Modify, Search, equals
+from connectors.active_directory.errors import Code
+from connectors.active_directory.look import Seen
+from connectors.active_directory.objects import Made, Situation
+from connectors.active_directory.pipeline import Chain
+from connectors.active_directory.schema import ACCOUNT_NAME
+from connectors.active_directory.settings import mark_of
+from connectors.active_directory.values import (
+    DISABLED,
+    NORMAL_ACCOUNT,
+    check_password,
+    encode_password,
+    guid,
+)
+from connectors.contract import Action, Operation, Outcome, Password
+from connectors.errors import AlreadyExists, NotFound, Rejected, Stale
+
+_NEW = DISABLED | NORMAL_ACCOUNT
+_RANDOM_LETTERS = string.ascii_letters + string.digits + "-_.!"
+_RANDOM_LENGTH = 60  # 360 bits: beyond guessing, and within the 127 characters that old tools can handle
+_COMPLEX = "aA1-"  # three of four classes are asked for; random letters alone lack one now and then
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Carries out operations on accounts."""
+
+    situation: Situation
+    recycle_bin: bool
+
+    def chain(self, operation: Operation) -> Chain[Outcome | Made]:
+        """What is to be done, request by request.
+
+        Raises:
+            ConnectorError: It is refused.
+        """
+        return _MEANINGS[operation.action](self, operation)
+
+    def _create(self, operation: Operation) -> Chain[Outcome | Made]:
+        made = self.situation.look.marks.get(mark_of(operation), ())
+        if len(made) > 1:
+            raise Rejected(
+                f"{len(made)} accounts bear the mark of this owner: one is a copy", self.situation.rules.mark
+            )
+        if made:
+            return (yield from self._change(operation, _unprotected(made[0]), operation.enabled))
+        objects.check_complete(operation, self.situation.rules)
+        name = str(operation.attributes[ACCOUNT_NAME])
+        self._check_password(operation, name, "")
+        want = objects.wanted(operation, self.situation.rules, self.situation.look)
+        fixed = {"userAccountControl": [b"%d" % _NEW], self.situation.rules.mark: [mark_of(operation).encode()]}
+        cn = yield from objects.add(self.situation, operation, want, fixed)
+        stored = {**want.stored, "cn": cn} if want.cn not in (None, cn) else want.stored
+        yield from self._open(operation, names.join("CN", cn, operation.container or self.situation.rules.default))
+        return Made(operation, name, stored, want.warning)
+
+    def _open(self, operation: Operation, dn: str) -> Chain[None]:
+        """Gives a new account its password and enables it, in one request."""
+        enabled = operation.enabled is not False
+        password = operation.password or (_random_password() if enabled and self.situation.random_password else None)
+        changes = _password_changes(password)
+        if enabled:
+            changes.append(Change(How.REPLACE, "userAccountControl", [b"%d" % NORMAL_ACCOUNT]))
+        if not changes:
+            return
+        answer = yield Modify(dn, changes)
+        if answer.code != Code.SUCCESS:
+            raise self.situation.failed(answer, operation, ["password"], "set a first password")
+
+    def _update(self, operation: Operation) -> Chain[Outcome | Made]:
+        return (yield from self._change(operation, self.situation.live(operation), None))
+
+    def _change(self, operation: Operation, seen: Seen, enabled: bool | None) -> Chain[Outcome | Made]:
+        self._check_password(operation, seen.name, seen.display_name)
+        want = objects.wanted(operation, self.situation.rules, self.situation.look)
+        changes = objects.changes_of(want.values) + _password_changes(operation.password)
+        if operation.password and seen.locked:
+            changes.append(
+                Change(How.REPLACE, "lockoutTime", [b"0"])
+            )  # whoever gets a password shall be able to use it
+        if enabled is not None:
+            changes += _switch(seen, enabled=enabled)
+        yield from objects.modify(self.situation, operation, seen, changes)
+        cn = yield from objects.relocate(self.situation, operation, seen, objects.named_after(operation, seen, want))
+        return objects.done(operation, seen, want, cn)
+
+    def _enable(self, operation: Operation) -> Chain[Outcome | Made]:
+        return (yield from self._switched(operation, enabled=True))
+
+    def _disable(self, operation: Operation) -> Chain[Outcome | Made]:
+        return (yield from self._switched(operation, enabled=False))
+
+    def _switched(self, operation: Operation, *, enabled: bool) -> Chain[Outcome | Made]:
+        seen = self.situation.live(operation)
+        changes = _switch(seen, enabled=enabled)
+        if changes:
+            answer = yield Modify(f"<GUID={seen.anchor}>", changes)
+            if answer.code == Code.NO_SUCH_ATTRIBUTE:
+                raise Stale("somebody else changed userAccountControl at the same moment")
+            if answer.code != Code.SUCCESS:
+                sent = ["password"] if enabled else ["userAccountControl"]  # without one, Windows enables no account
+                raise self.situation.failed(answer, operation, sent, f"{operation.action} an account")
+        return Outcome(operation.id, None, seen.anchor)
+
+    def _delete(self, operation: Operation) -> Chain[Outcome | Made]:
+        seen = self.situation.look.live(operation.kind, operation.anchor)
+        if seen is not None:
+            error = yield from objects.delete(self.situation, operation, _unprotected(seen))
+            if error is not None:
+                return Outcome(operation.id, error)
+        if operation.permanent and self.recycle_bin:
+            yield from self._purge(operation)
+        return Outcome(operation.id, None, operation.anchor)
+
+    def _purge(self, operation: Operation) -> Chain[None]:
+        """Deletes what is deleted: out of the recycle bin."""
+        buried = yield from self._buried(operation)
+        if buried is None or buried.attributes.get("isRecycled") == [b"TRUE"]:
+            return
+        answer = yield Delete(buried.dn, (SHOW_DELETED,))
+        if answer.code not in (Code.SUCCESS, Code.NO_SUCH_OBJECT):
+            raise self.situation.failed(answer, operation, [], "delete an account for good")
+
+    def _restore(self, operation: Operation) -> Chain[Outcome | Made]:
+        seen = self.situation.look.live(operation.kind, operation.anchor)
+        if seen is not None:
+            return Outcome(operation.id, None, seen.anchor)
+        buried = yield from self._buried(operation)
+        if buried is None or (self.recycle_bin and buried.attributes.get("isRecycled") == [b"TRUE"]):
+            raise NotFound(operation.kind, operation.anchor or "")
+        yield from self._require_free_owner(buried)
+        yield from self._dig_up(operation, buried)
+        if self.recycle_bin:
+            return Outcome(operation.id, None, operation.anchor)
+        yield from self._make_harmless(operation, buried)
+        lost = "restored without the recycle bin: disabled, its attributes, memberships and password are lost"
+        return Outcome(operation.id, None, operation.anchor, warning=lost)
+
+    def _require_free_owner(self, buried: Entry) -> Chain[None]:
+        mark = buried.attributes.get(self.situation.rules.mark)
+        if mark:
+            answer = yield Search(self.situation.base_dn, equals(self.situation.rules.mark, mark[0]), ["1.1"])
+            if answer.entries:
+                raise AlreadyExists("its owner has another account by now")
+
+    def _dig_up(self, operation: Operation, buried: Entry) -> Chain[None]:
+        """[MS-ADTS] 3.1.1.5.3.7: a deleted object comes back by a modify that ends its deletion and names its place."""
+        container = operation.container or _text(buried, "lastKnownParent")
+        if "\\0ADEL:" in container or not container:
+            raise Rejected("the container that it was in is deleted too", "container")
+        asked = _text(buried, "msDS-LastKnownRDN") or _text(buried, "cn").partition("\n")[0]
+        cn = asked
+        for _ in range(3):
+            place = Change(How.REPLACE, "distinguishedName", [names.join("CN", cn, container).encode()])
+            answer = yield Modify(buried.dn, [Change(How.DELETE, "isDeleted"), place], (SHOW_DELETED,))
+            if answer.code == Code.SUCCESS:
+                return
+            if answer.code != Code.ALREADY_EXISTS:
+                break
+            cn = yield from objects.free_cn(container, asked)
+        raise self.situation.failed(answer, operation, [], "restore an account")
+
+    def _make_harmless(self, operation: Operation, buried: Entry) -> Chain[None]:
+        """A tombstone keeps userAccountControl and loses the password: enabled, it would let anybody in."""
+        control = int(_text(buried, "userAccountControl") or NORMAL_ACCOUNT) | DISABLED
+        changes = [Change(How.REPLACE, "userAccountControl", [b"%d" % control])]
+        if operation.owner:
+            changes.append(Change(How.REPLACE, self.situation.rules.mark, [operation.owner.encode()]))
+        answer = yield Modify(f"<GUID={guid(operation.anchor)}>", changes)
+        if answer.code != Code.SUCCESS:
+            raise self.situation.failed(answer, operation, ["userAccountControl"], "disable a restored account")
+
+    def _buried(self, operation: Operation) -> Chain[Entry | None]:
+        """The deleted object with the operation's anchor."""
+        anchor = guid(operation.anchor)
+        if anchor is None:
+            return None
+        wanted = ["cn", "isDeleted", "isRecycled", "lastKnownParent", "msDS-LastKnownRDN", "userAccountControl"]
+        answer = yield Search(
+            self.situation.base_dn,
+            equals("objectGUID", anchor.bytes_le),
+            [*wanted, self.situation.rules.mark],
+            controls=(SHOW_DELETED,),
+        )
+        found = [entry for entry in answer.entries if entry.attributes.get("isDeleted") == [b"TRUE"]]
+        return found[0] if found else None
+
+    def _check_password(self, operation: Operation, name: str, display_name: str) -> None:
+        if operation.password is not None:
+            named = operation.attributes.get(ACCOUNT_NAME), operation.attributes.get("displayName")
+            check_password(operation.password, str(named[0] or name), str(named[1] or display_name))
+
+
+def _switch(seen: Seen, *, enabled: bool) -> list[Change]:
+    """Sets or clears one bit of userAccountControl if nobody else changed another meanwhile; nothing if it is so."""
+    control = seen.control & ~DISABLED if enabled else seen.control | DISABLED
+    if control == seen.control:
+        return []
+    return [
+        Change(How.DELETE, "userAccountControl", [b"%d" % seen.control]),
+        Change(How.ADD, "userAccountControl", [b"%d" % control]),
+    ]
+
+
+def _password_changes(password: Password | None) -> list[Change]:
+    if password is None:
+        return []
+    changes = [Change(How.REPLACE, "unicodePwd", [encode_password(password)])]
+    if password.must_change:
+        changes.append(Change(How.REPLACE, "pwdLastSet", [b"0"]))
+    return changes
+
+
+def _random_password() -> Password:
+    letters = "".join(secrets.choice(_RANDOM_LETTERS) for _ in range(_RANDOM_LENGTH))
+    return Password(letters + _COMPLEX, must_change=False)
+
+
+def _unprotected(seen: Seen) -> Seen:
+    if seen.protected:
+        raise Rejected(f"is protected and never changed: {seen.protected}")
+    return seen
+
+
+def _text(entry: Entry, name: str) -> str:
+    values = entry.attributes.get(name)
+    return values[0].decode() if values else ""
+
+
+# ruff: noqa: SLF001 - the table below is part of the class, which must exist first
+_MEANINGS: Mapping[Action, Callable[[Accounts, Operation], Chain[Outcome | Made]]] = {
+    Action.CREATE: Accounts._create,
+    Action.UPDATE: Accounts._update,
+    Action.ENABLE: Accounts._enable,
+    Action.DISABLE: Accounts._disable,
+    Action.DELETE: Accounts._delete,
+    Action.RESTORE: Accounts._restore,
+}

@@ -1,0 +1,146 @@
+"""Organisational units: made on demand, those above first, and taken away again when they are empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from connectors.active_directory import names
+from connectors.active_directory.ber import Add, Delete, Scope, Search, present
+from connectors.active_directory.errors import Attempt, Code, error_of, general_error
+from connectors.active_directory.pipeline import Chain, Pipeline
+from connectors.active_directory.settings import Rules
+from connectors.errors import ConnectorError, Rejected
+
+_MARK, _MADE_HERE = "adminDescription", b"eadm-sync"  # every class has this attribute, and nothing in Windows uses it
+_LONGEST_NAME = 64  # rangeUpper of ou
+# What Windows keeps for itself directly below the domain; a domain controller among people would be its end.
+_RESERVED = frozenset(
+    {
+        *("builtin", "computers", "domain controllers", "foreignsecurityprincipals", "infrastructure", "keys"),
+        *("lostandfound", "managed service accounts", "ntds quotas", "program data", "system", "tpm devices"),
+        "deleted objects",
+    }
+)
+
+
+def check(container: str, rules: Rules, base_dn: str) -> None:
+    """Refuses a container that nothing is put into, whether or not it is there.
+
+    Raises:
+        Rejected: It is no distinguished name, outside what this target may touch, or Windows' own.
+    """
+    steps = names.parts(container)
+    if any("\0" in value or not value.isprintable() for _, value in steps):
+        raise Rejected("a container's name holds a control character", "container")
+    if any(len(value) > _LONGEST_NAME for _, value in steps):
+        raise Rejected(f"a container's name is longer than {_LONGEST_NAME} characters", "container")
+    if not names.is_within(container, base_dn):
+        raise Rejected(f"is not in the domain {base_dn}", "container")
+    if rules.below and not any(names.is_within(container, allowed) for allowed in rules.below):
+        raise Rejected(f"is in none of the containers of this target: {'; '.join(rules.below)}", "container")
+    depth = len(steps) - len(names.parts(base_dn))
+    if depth == 0 or steps[depth - 1][1].casefold() in _RESERVED:
+        raise Rejected("is kept for the domain's own objects", "container")
+
+
+@dataclass(frozen=True)
+class Containers:
+    """The organisational units of a domain.
+
+    Attributes:
+        pipeline: To its domain controller.
+        base_dn: Of the domain.
+        create: Whether those that are missing are made.
+    """
+
+    pipeline: Pipeline
+    base_dn: str
+    create: bool
+
+    def ensure(self, containers: Iterable[str]) -> Mapping[str, ConnectorError]:
+        """Makes what is missing; why a container cannot be had, by its canonical name.
+
+        Raises:
+            Unavailable: The connection broke.
+        """
+        wanted = {names.canonical(one): one for one in containers}
+        missing = [key for key, there in self.pipeline.run(map(self._look, wanted)) if not there]
+        if not missing:
+            return {}
+        if not self.create:
+            return {key: Rejected("there is no such container", "container") for key in missing}
+        levels: dict[int, dict[str, str]] = {}
+        for key in missing:
+            for above in _upwards(wanted[key], self.base_dn):
+                levels.setdefault(len(names.parts(above)), {})[names.canonical(above)] = above
+        failed: dict[str, ConnectorError] = {}
+        for depth in sorted(levels):
+            failed.update(self._make(levels[depth], failed))
+        return failed
+
+    def _make(self, level: Mapping[str, str], failed: Mapping[str, ConnectorError]) -> dict[str, ConnectorError]:
+        """Makes those of one depth; whoever is below one that failed fails with it."""
+        errors = {key: failed[above] for key in level if (above := names.canonical(names.parent(level[key]))) in failed}
+        chains = (self._made(key, dn) for key, dn in level.items() if key not in errors)
+        errors.update((key, error) for key, error in self.pipeline.run(chains) if error is not None)
+        return errors
+
+    def _look(self, key: str) -> Chain[tuple[str, bool]]:
+        answer = yield Search(key, present("objectClass"), ["1.1"], Scope.BASE)
+        return key, answer.code == Code.SUCCESS and bool(answer.entries)
+
+    def _made(self, key: str, dn: str) -> Chain[tuple[str, ConnectorError | None]]:
+        _, there = yield from self._look(key)
+        if there:
+            return key, None
+        type_, name = names.parts(dn)[0]
+        if type_.upper() != "OU":
+            return key, Rejected(f"there is no {type_}={name}, and only organisational units are made", "container")
+        values = {"objectClass": [b"organizationalUnit"], _MARK: [_MADE_HERE]}
+        answer = yield Add(dn, values)
+        if answer.code in (Code.SUCCESS, Code.ALREADY_EXISTS):  # another worker was quicker
+            return key, None
+        attempt = Attempt("make an organisational unit", container=names.parent(dn), attributes=("container",))
+        return key, outright(error_of(answer.code, answer.text, attempt), answer.code)
+
+    def tidy(self, left: Iterable[str]) -> None:
+        """Takes away what was made here and is empty now, and likewise those above.
+
+        Raises:
+            Unavailable: The connection broke.
+        """
+        for _ in self.pipeline.run(self._emptied(dn) for dn in {names.canonical(one): one for one in left}.values()):
+            pass
+
+    def _emptied(self, dn: str) -> Chain[None]:
+        """The server itself refuses to delete what is not empty, so that nothing can slip in between."""
+        while names.is_within(dn, self.base_dn):
+            answer = yield Search(dn, present("objectClass"), [_MARK], Scope.BASE)
+            if [entry.attributes.get(_MARK) for entry in answer.entries] != [[_MADE_HERE]]:
+                return
+            answer = yield Delete(dn)
+            if answer.code != Code.SUCCESS:
+                return
+            dn = names.parent(dn)
+
+
+def outright(error: ConnectorError, code: int) -> ConnectorError:
+    """An error about one object as an outcome has it: a right that is missing here may be there everywhere else.
+
+    Raises:
+        ConnectorError: The error is about the server or about us.
+    """
+    if code == Code.INSUFFICIENT_RIGHTS:
+        return Rejected(f"{error}: delegation ends here, or the object is protected from accidental deletion")
+    if general_error(code, "", Attempt("")) is not None:
+        raise error
+    return error
+
+
+def _upwards(dn: str, base_dn: str) -> Iterable[str]:
+    """A container and those above it, below the domain."""
+    top = names.canonical(base_dn)
+    while names.canonical(dn) != top:
+        yield dn
+        dn = names.parent(dn)

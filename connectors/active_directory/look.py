@@ -1,0 +1,227 @@
+"""What a batch of operations is about, looked at in as few searches as can be before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connectors.active_directory import protection
+from connectors.active_directory.ber import Answer, Entry, Request, Search, any_of, equals
+from connectors.active_directory.errors import Attempt, Code, general_error
+from connectors.active_directory.pipeline import Chain, Pipeline
+from connectors.active_directory.protection import Guard
+from connectors.active_directory.schema import ACCOUNT_NAME, Syntax
+from connectors.active_directory.settings import Rules, mark_of
+from connectors.active_directory.values import anchor_of, guid
+from connectors.contract import Action, Kind, Operation, Value
+from connectors.errors import Unavailable
+
+_FILTERS = 200  # Active Directory answers with 1000 objects at most, and an object may fit several of them
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object as it was before the batch.
+
+    Attributes:
+        anchor: Of it.
+        dn: Where it is, as the server writes it.
+        kind: ACCOUNT, GROUP, or None for what is neither.
+        name: Its sAMAccountName.
+        control: userAccountControl, 0 where there is none.
+        group_type: groupType, 0 where there is none.
+        mark: Whose it is, or which operation made it; None where it was not made here.
+        display_name: Its displayName, or "".
+        locked: Whether it was locked after too many wrong passwords.
+        protected: Why it may not be changed, or None.
+    """
+
+    anchor: str
+    dn: str
+    kind: Kind | None
+    name: str
+    control: int
+    group_type: int
+    mark: str | None
+    display_name: str
+    locked: bool
+    protected: str | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What there is of what a batch names.
+
+    Attributes:
+        anchors: Objects by their anchors.
+        marks: Accounts by the mark that they bear; more than one where an administrator copied one.
+        names: Objects by sAMAccountName, case-folded.
+        values: Objects by a unique attribute and its value, case-folded.
+    """
+
+    anchors: Mapping[str, Seen]
+    marks: Mapping[str, Sequence[Seen]]
+    names: Mapping[str, Seen]
+    values: Mapping[tuple[str, str], Sequence[Seen]]
+
+    def live(self, kind: Kind, anchor: str | None) -> Seen | None:
+        """The object of a kind with this anchor."""
+        found = guid(anchor)
+        seen = self.anchors.get(str(found)) if found else None
+        return seen if seen is not None and seen.kind is kind else None
+
+    def reference(self, value: str) -> Seen | None:
+        """The object that is meant by an anchor, by an account's name, or by what it signs in with."""
+        found = guid(value)
+        if found:
+            return self.anchors.get(str(found))
+        folded = value.casefold()
+        return self.names.get(folded) or next(iter(self.values.get(("userPrincipalName", folded), ())), None)
+
+
+@dataclass
+class Survey:
+    """Collects what is to be looked at, and looks.
+
+    Attributes:
+        rules: By kind.
+        guard: What is protected.
+    """
+
+    rules: Mapping[Kind, Rules]
+    guard: Guard
+    _filters: dict[bytes, None] = field(default_factory=dict)
+
+    def add(self, operation: Operation) -> None:
+        """Notes what has to be known for one operation."""
+        for anchor in self._anchors(operation):
+            found = guid(anchor)
+            if found:
+                self._want("objectGUID", found.bytes_le)
+        rules = self.rules.get(operation.kind)
+        if rules is None:
+            return
+        if operation.action is Action.CREATE:
+            self._want_made(operation, rules)
+        for name, value in operation.attributes.items():
+            self._want_attribute(rules, name, value)
+
+    def run(self, pipeline: Pipeline, base_dn: str) -> Look:
+        """Looks; nothing where there is nothing to look at.
+
+        Raises:
+            Unavailable, AuthenticationFailed: The domain cannot be read.
+        """
+        filters = list(self._filters)
+        searches: Iterable[Request] = (
+            Search(base_dn, any_of(filters[start : start + _FILTERS]), self._attributes())
+            for start in range(0, len(filters), _FILTERS)
+        )
+        answers = pipeline.run(map(_one, searches))
+        entries = {entry.dn: entry for answer in answers for entry in _found(answer)}
+        return self._look(entries.values())
+
+    def _anchors(self, operation: Operation) -> Iterator[str | None]:
+        """Members are looked at only where something is wrong with them: there are many."""
+        yield operation.anchor
+        yield operation.member
+
+    def _want_made(self, operation: Operation, rules: Rules) -> None:
+        if rules.kind is Kind.ACCOUNT:
+            self._want(rules.mark, mark_of(operation))
+        else:  # a group's mark need not be indexed: its name is
+            self._want(ACCOUNT_NAME, operation.attributes.get(ACCOUNT_NAME))
+
+    def _want_attribute(self, rules: Rules, name: str, value: Value) -> None:
+        attribute = rules.attributes.get(name)
+        if attribute is None:
+            return
+        if attribute.syntax is Syntax.ACCOUNT and isinstance(value, str):
+            found = guid(value)
+            if found:
+                self._want("objectGUID", found.bytes_le)
+            else:
+                self._want(ACCOUNT_NAME, value)
+                self._want("userPrincipalName", value)
+        if name in self._searched(rules):
+            for one in value if isinstance(value, list) else [value]:
+                self._want(name, one)
+
+    def _searched(self, rules: Rules) -> tuple[str, ...]:
+        """Unique attributes that the domain does not itself keep unique."""
+        return tuple(name for name in rules.unique if name not in (ACCOUNT_NAME, "userPrincipalName"))
+
+    def _want(self, attribute: str, value: object) -> None:
+        if isinstance(value, bytes) or (isinstance(value, str) and value and _is_text(value)):
+            self._filters[equals(attribute, value)] = None
+
+    def _attributes(self) -> list[str]:
+        own = ("objectClass", "objectGUID", "groupType", "displayName", "lockoutTime")
+        marks = (rules.mark for rules in self.rules.values())
+        unique = (name for rules in self.rules.values() for name in rules.unique)
+        return list(dict.fromkeys((*own, *protection.ATTRIBUTES, *marks, *unique)))
+
+    def _look(self, entries: Iterable[Entry]) -> Look:
+        anchors: dict[str, Seen] = {}
+        marks: dict[str, list[Seen]] = {}
+        names: dict[str, Seen] = {}
+        values: dict[tuple[str, str], list[Seen]] = {}
+        for entry in entries:
+            seen = self._seen(entry)
+            anchors[seen.anchor] = seen
+            if seen.name:
+                names[seen.name.casefold()] = seen
+            if seen.mark is not None and seen.kind is Kind.ACCOUNT:
+                marks.setdefault(seen.mark, []).append(seen)
+            for name in dict.fromkeys(("userPrincipalName", *self.rules[Kind.ACCOUNT].unique)):
+                for value in entry.attributes.get(name, ()):
+                    values.setdefault((name, value.decode(errors="replace").casefold()), []).append(seen)
+        return Look(anchors, marks, names, values)
+
+    def _seen(self, entry: Entry) -> Seen:
+        classes = {one.lower() for one in entry.attributes.get("objectClass", ())}
+        kind = _kind(classes)
+        rules = self.rules.get(kind) if kind else None
+        return Seen(
+            anchor=anchor_of(entry.attributes["objectGUID"][0]),
+            dn=entry.dn,
+            kind=kind,
+            name=_text(entry, ACCOUNT_NAME) or "",
+            control=int(_text(entry, "userAccountControl") or 0),
+            group_type=int(_text(entry, "groupType") or 0),
+            mark=_text(entry, rules.mark) if rules else None,
+            display_name=_text(entry, "displayName") or "",
+            locked=int(_text(entry, "lockoutTime") or 0) > 0,
+            protected=self.guard.reason(entry),
+        )
+
+
+def _kind(classes: set[bytes]) -> Kind | None:
+    if b"group" in classes:
+        return Kind.GROUP
+    return Kind.ACCOUNT if b"user" in classes and b"computer" not in classes else None
+
+
+def _text(entry: Entry, name: str) -> str | None:
+    values = entry.attributes.get(name)
+    return values[0].decode(errors="replace") if values else None
+
+
+def _found(answer: Answer) -> Sequence[Entry]:
+    if answer.code == Code.SUCCESS:
+        return answer.entries
+    attempt = Attempt("look at what is to be changed")
+    raise general_error(answer.code, answer.text, attempt) or Unavailable(f"could not {attempt.doing}")
+
+
+def _one(request: Request) -> Chain[Answer]:
+    return (yield request)
+
+
+def _is_text(value: str) -> bool:
+    """Whether the value has a form in UTF-8; half a surrogate pair has none, and no object has it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

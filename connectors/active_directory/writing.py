@@ -1,0 +1,192 @@
+"""A batch of operations, carried out with many requests under way at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from connectors.active_directory import names
+from connectors.active_directory.accounts import Accounts
+from connectors.active_directory.ber import Search, any_of, equals
+from connectors.active_directory.connection import Session
+from connectors.active_directory.containers import Containers
+from connectors.active_directory.groups import Groups
+from connectors.active_directory.look import Look, Survey
+from connectors.active_directory.members import Members
+from connectors.active_directory.objects import Made, Situation, check_operation
+from connectors.active_directory.options import ActiveDirectoryOptions
+from connectors.active_directory.pipeline import Chain, Pipeline
+from connectors.active_directory.protection import read_guard
+from connectors.active_directory.schema import ACCOUNT_NAME
+from connectors.active_directory.settings import Rules, rules_of
+from connectors.active_directory.values import anchor_of
+from connectors.contract import Action, Kind, Operation, Outcome
+from connectors.errors import (
+    AuthenticationFailed,
+    ConnectorError,
+    Rejected,
+    Throttled,
+    Transient,
+    Unavailable,
+)
+
+_OBJECTS = (Kind.ACCOUNT, Kind.GROUP)
+_LINKS = (Kind.MEMBERSHIP, Kind.NESTING)
+_ACTIONS: Mapping[Kind, frozenset[Action]] = {
+    Kind.ACCOUNT: frozenset(Action),
+    Kind.GROUP: frozenset({Action.CREATE, Action.UPDATE, Action.DELETE}),
+    Kind.MEMBERSHIP: frozenset({Action.CREATE, Action.DELETE}),
+    Kind.NESTING: frozenset({Action.CREATE, Action.DELETE}),
+}
+_FILTERS = 200
+
+
+class Writer:
+    """Writes to the domain of one session."""
+
+    def __init__(self, session: Session, options: ActiveDirectoryOptions) -> None:
+        self._session = session
+        self._options = options
+
+    def apply(self, operations: Sequence[Operation]) -> Iterator[Outcome]:
+        """As `connectors.contract.Target.apply`.
+
+        Raises:
+            Unavailable, Throttled, AuthenticationFailed: The batch as a whole.
+        """
+        if not operations:
+            return
+        pipeline, base_dn = Pipeline(self._session.connection), self._session.domain.base_dn
+        rules = rules_of(self._options, base_dn)
+        good: list[Operation] = []
+        for operation in operations:
+            error = _refusal(operation, rules, base_dn)
+            if error is None:
+                good.append(operation)
+            else:
+                yield Outcome(operation.id, error)
+        if good:
+            yield from _Batch(pipeline, self._session, self._options, rules, good).run()
+
+
+class _Batch:
+    """The operations of one batch that are sound."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        session: Session,
+        options: ActiveDirectoryOptions,
+        rules: Mapping[Kind, Rules],
+        operations: Sequence[Operation],
+    ) -> None:
+        self._pipeline = pipeline
+        self._options = options
+        self._rules = rules
+        self._operations = operations
+        self._base_dn = session.domain.base_dn
+        self._policy = session.password_policy if any(one.password for one in operations) else None
+
+    def run(self) -> Iterator[Outcome]:
+        look = self._look()
+        containers = Containers(self._pipeline, self._base_dn, self._options.create_containers)
+        no_container = containers.ensure(self._containers(look))
+        accounts = Situation(
+            self._rules[Kind.ACCOUNT],
+            self._base_dn,
+            look,
+            no_container,
+            self._policy,
+            self._options.random_password,
+        )
+        groups = replace(accounts, rules=self._rules[Kind.GROUP])
+        made: list[Made] = []
+        for results in self._pipeline.run(self._chains(accounts, groups)):
+            made += [one for one in results if isinstance(one, Made)]
+            yield from (one for one in results if isinstance(one, Outcome))
+        yield from self._named(made)
+        if self._options.remove_empty_containers:
+            containers.tidy(self._left(look))
+
+    def _look(self) -> Look:
+        survey = Survey(self._rules, read_guard(self._pipeline, self._base_dn, self._options.user))
+        for operation in self._operations:
+            survey.add(operation)
+        return survey.run(self._pipeline, self._base_dn)
+
+    def _containers(self, look: Look) -> list[str]:
+        """Where something is created or moved to; what stays where it is needs no look."""
+        wanted: dict[str, None] = {}
+        for operation in self._operations:
+            if operation.kind not in _OBJECTS:
+                continue
+            container = operation.container
+            if operation.action is Action.CREATE:
+                wanted[container or self._rules[operation.kind].default] = None
+            elif container is not None and look.live(operation.kind, operation.anchor) is not None:
+                wanted[container] = None
+        return list(wanted)
+
+    def _chains(self, accounts: Situation, groups: Situation) -> Iterator[Chain[Sequence[Outcome | Made]]]:
+        on_accounts, on_groups = Accounts(accounts, self._options.recycle_bin), Groups(groups)
+        links: dict[str, list[Operation]] = {}
+        for operation in self._operations:
+            if operation.kind in _LINKS:
+                links.setdefault((operation.anchor or "").casefold(), []).append(operation)
+            elif operation.kind is Kind.ACCOUNT:
+                yield _guarded(operation, on_accounts.chain(operation))
+            else:
+                yield _guarded(operation, on_groups.chain(operation))
+        members = Members(groups)
+        for each in links.values():
+            yield members.chain(each)
+
+    def _named(self, made: Sequence[Made]) -> Iterator[Outcome]:
+        """The outcomes of creations: many anchors come by one search. Both kinds share their names."""
+        chunks = [made[start : start + _FILTERS] for start in range(0, len(made), _FILTERS)]
+        for outcomes in self._pipeline.run(map(self._anchors, chunks)):
+            yield from outcomes
+
+    def _anchors(self, made: Sequence[Made]) -> Chain[list[Outcome]]:
+        names_ = any_of(equals(ACCOUNT_NAME, one.name) for one in made)
+        answer = yield Search(self._base_dn, names_, ["objectGUID", ACCOUNT_NAME])
+        anchors = {
+            entry.attributes[ACCOUNT_NAME][0].decode().casefold(): anchor_of(entry.attributes["objectGUID"][0])
+            for entry in answer.entries
+        }
+        return [_made(one, anchors.get(one.name.casefold())) for one in made]
+
+    def _left(self, look: Look) -> list[str]:
+        """The containers that objects were in that were moved or deleted."""
+        leaving = (one for one in self._operations if one.kind in _OBJECTS)
+        seen = (look.live(one.kind, one.anchor) for one in leaving if one.container or one.action is Action.DELETE)
+        return [names.parent(one.dn) for one in seen if one is not None]
+
+
+def _refusal(operation: Operation, rules: Mapping[Kind, Rules], base_dn: str) -> Rejected | None:
+    """Why an operation is refused whatever the domain holds, or None."""
+    if operation.action not in _ACTIONS.get(operation.kind, ()):
+        return Rejected(f"a {operation.kind} cannot be subject to {operation.action} here")
+    if operation.kind not in rules:
+        return None
+    try:
+        check_operation(operation, rules[operation.kind], base_dn)
+    except Rejected as error:
+        return error
+    return None
+
+
+def _guarded(operation: Operation, chain: Chain[Outcome | Made]) -> Chain[Sequence[Outcome | Made]]:
+    """A chain whose own failure is an outcome, so that it touches no other."""
+    try:
+        return [(yield from chain)]
+    except (Unavailable, Throttled, AuthenticationFailed):
+        raise
+    except ConnectorError as error:
+        return [Outcome(operation.id, error)]
+
+
+def _made(made: Made, anchor: str | None) -> Outcome:
+    if anchor is None:  # somebody renamed or deleted it within this moment: the next attempt finds out
+        return Outcome(made.operation.id, Transient("was created, and is not there any more under its name"))
+    return Outcome(made.operation.id, None, anchor, made.stored, made.warning)
