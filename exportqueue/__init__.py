@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exportqueue.circuit import Circuit, OpenCircuit
-    from exportqueue.errors import LeaseExpired, LeaseLost, NoResult, QueueError, UnknownItem
+    from exportqueue.errors import LeaseExpired, LeaseLost, NoResult, PutOff, QueueError, UnknownItem
     from exportqueue.handler import Handler, Result
     from exportqueue.item import Item, NewItem, Phase, State, Superseded, TargetStats, Unfinished, Wanted
     from exportqueue.memory import MemoryQueue
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "circuit": ("Circuit", "OpenCircuit"),
-    "errors": ("LeaseExpired", "LeaseLost", "NoResult", "QueueError", "UnknownItem"),
+    "errors": ("LeaseExpired", "LeaseLost", "NoResult", "PutOff", "QueueError", "UnknownItem"),
     "handler": ("Handler", "Result"),
     "item": ("Item", "NewItem", "Phase", "State", "Superseded", "TargetStats", "Unfinished", "Wanted"),
     "memory": ("MemoryQueue",),
@@ -52,6 +52,7 @@ __all__ = [
     "Outlook",
     "Pace",
     "Phase",
+    "PutOff",
     "Queue",
     "QueueError",
     "QueueTables",

@@ -4,6 +4,7 @@ QueueError
 ├── LeaseLost        somebody else took the item over, or it was never ours
 ├── UnknownItem      no item has this id
 ├── NoResult         a handler finished without saying what became of an item
+├── PutOff           a handler did not come to an item: it is given back untouched, at once
 └── LeaseExpired     a worker vanished with an item so often that it is not tried again
 """
 
@@ -36,6 +37,13 @@ class NoResult(QueueError):
     def __init__(self, item_id: int) -> None:
         super().__init__(f"the handler gave no result for item {item_id}")
         self.item_id = item_id
+
+
+class PutOff(QueueError):
+    """The handler had no time for an item, or had to stop: it comes again, as if it had not been claimed.
+
+    At least one item of a batch has to be done with, or the worker told to stop, or it would come again for ever.
+    """
 
 
 class LeaseExpired(QueueError):

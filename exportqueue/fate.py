@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from exportqueue.errors import NoResult
+from exportqueue.errors import NoResult, PutOff
 from exportqueue.handler import Result
 from exportqueue.item import Item, State
 from exportqueue.pace import DEFAULT_PAUSE_SECONDS
@@ -58,6 +58,8 @@ class Judge:
         """
         if result is not None and result.error is None:
             return Fate(item, result, State.DONE)
+        if result is not None and isinstance(result.error, PutOff):
+            return Fate(item, Result(item.id), State.READY)
         if result is not None and result.error is not None:
             return self._failed(item, result, self.classify(result.error))
         if failure is not None and self.is_ours(failure):

@@ -14,6 +14,9 @@ from connectors.contract import Capabilities, Kind
 
 AttributeType = Literal["str", "bool", "int", "list"]
 
+_KINDS = frozenset(Kind) - {Kind.SCRIPT}
+"""What a directory can hold."""
+
 
 class DirectoryOptions(BaseModel):
     """Settings that every target on a directory shares."""
@@ -46,7 +49,7 @@ class DirectoryOptions(BaseModel):
     default_container: str = Field("", description="Where an object is put for which no container is asked.")
     batch_size: PositiveInt = Field(1000, description="Most changes in one transaction.")
 
-    def capabilities(self, *, kinds: frozenset[Kind] = frozenset(Kind), soft_delete: bool = False) -> Capabilities:
+    def capabilities(self, *, kinds: frozenset[Kind] = _KINDS, soft_delete: bool = False) -> Capabilities:
         """What a directory with these settings can do."""
         return Capabilities(
             kinds=kinds if self.nesting else kinds - {Kind.NESTING},

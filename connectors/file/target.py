@@ -155,7 +155,7 @@ class FileTarget(DirectoryTarget):
 def _profile(options: FileOptions) -> Profile:
     """LDIF has no licences, and takes only what is the name of an LDAP attribute."""
     ldif = options.format == "ldif"
-    kinds = frozenset(Kind) - ({Kind.LICENCE} if ldif else set())
+    kinds = frozenset(Kind) - {Kind.SCRIPT, *({Kind.LICENCE} if ldif else ())}
     default = (options.default_container or options.base_dn) if ldif else options.default_container
     return Profile(
         capabilities=options.capabilities(kinds=kinds),

@@ -83,6 +83,7 @@ class Context:
             affiliation_extra=frozenset(name for one in maps for entry in one.affiliations for name in entry.extra),
             unit_extra=frozenset(name for one in maps for entry in one.units for name in entry.extra),
             kinds=_kinds(maps),
+            scripts=frozenset(settings.scripts),
         )
 
     @cached_property

@@ -163,6 +163,8 @@ def _events(turn: Turn, person: str, name: str) -> Iterator[Event]:
 
 
 def _event(change: Change) -> str:
+    if change.kind is Kind.SCRIPT:
+        return "script run"
     if change.kind is not Kind.ACCOUNT:
         return f"{change.kind} {'taken away' if change.action is Action.DELETE else 'given'}"
     if change.action is Action.DISABLE and change.deactivates:

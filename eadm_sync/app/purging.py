@@ -231,6 +231,7 @@ _OF_PERSONS = (
     tables.recycled_accounts,
     tables.former_values,
     tables.correlations,
+    tables.known_scripts,
 )
 
 

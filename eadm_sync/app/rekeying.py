@@ -233,7 +233,7 @@ class _Again:
         columns = (
             *(tables.source_records.c.data, tables.people.c.data, tables.audit.c.detail),
             *(tables.known_accounts.c.attributes, tables.recycled_accounts.c.attributes),
-            tables.known_groups.c.attributes,
+            *(tables.known_groups.c.attributes, tables.known_scripts.c.owed, tables.known_scripts.c.output),
         )
         self.places = (self.queue, *(_Place(column, values) for column in columns))
 

@@ -26,6 +26,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.giving import first_passwords
 from eadm_sync.app.sharing import Share
 from eadm_sync.delivery.deliverer import Deliverer
+from eadm_sync.delivery.scripts import Scripts
 from eadm_sync.delivery.settling import settle, unsettled
 from eadm_sync.delivery.verdicts import classify
 from eadm_sync.errors import StateError
@@ -319,6 +320,7 @@ class Slot:
             name=self.target,
             target=target,
             vault=context.vault,
+            scripts=self._scripts(),
             settings=context.ruleset.lifecycle,
             clock=context.clock,
             time_zone=context.loaded.settings.organisation.zone,
@@ -336,6 +338,19 @@ class Slot:
             name=self.name,
             sleep=self.orders.sleep,
             pace=self._pace or Pace(limit_per_second=None if limit is None else limit / self.of),
+        )
+
+    def _scripts(self) -> Scripts:
+        """What runs the programs that follow changes to the target's accounts."""
+        context = self.context
+        return Scripts(
+            database=self.database,
+            target=self.target,
+            programs=context.loaded.settings.scripts,
+            base_dir=context.loaded.base_dir,
+            vault=context.vault,
+            clock=context.clock,
+            must_stop=self.orders.stopping.is_set,
         )
 
     def _note_absence(self, error: ConnectorError) -> None:

@@ -41,7 +41,7 @@ COMMAND = "undo"
 """As the book of runs and the audit have it."""
 
 _AT_ONCE = 500
-_KINDS = tuple(str(kind) for kind in Kind)
+_KINDS = tuple(str(kind) for kind in Kind if kind is not Kind.SCRIPT)  # what a program did is not undone
 _TELLING = (Action.CREATE, Action.ENABLE, Action.DISABLE, Action.DELETE, Action.RESTORE, ADOPT)
 """Actions that say whether something is there, and whether it is enabled."""
 

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SkipValidatio
 
 from eadm_sync.config.mapping import MapSettings
 from eadm_sync.config.schedule import JobSettings
+from eadm_sync.config.scripts import ScriptSettings
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -215,6 +216,17 @@ class LicenceLimits(_Settings):
     delete: Limit = Field(_FREE, description="Licences taken. Default: 10 % (0.1), floor 20; by part: 50 %.")
 
 
+class ScriptLimits(_Settings):
+    """Limits on scripts, by the change to an account that they follow; `update` is a rename."""
+
+    create: Limit = Field(_FREE, description="After new accounts, or for existing ones. Default: no limit.")
+    update: Limit = Field(_FREE, description="After renames. Default: no limit.")
+    enable: Limit = Field(_FREE, description="After enabling. Default: no limit.")
+    disable: Limit = Field(_FREE, description="After disabling. Default: no limit beside that on accounts.")
+    delete: Limit = Field(_FREE, description="After deletion. Default: no limit beside that on accounts.")
+    restore: Limit = Field(_FREE, description="After accounts were taken back from a recycle bin. Default: no limit.")
+
+
 class PlanBrake(_Settings):
     """Limits on what may change in a target, by kind and action.
 
@@ -226,6 +238,7 @@ class PlanBrake(_Settings):
     membership: MembershipLimits = Field(MembershipLimits(), description="Limits on memberships.")
     nesting: NestingLimits = Field(NestingLimits(), description="Limits on groups in groups.")
     licence: LicenceLimits = Field(LicenceLimits(), description="Limits on licences.")
+    script: ScriptLimits = Field(ScriptLimits(), description="Limits on scripts run after changes to accounts.")
 
     def limit(self, kind: str, action: str) -> Limit | None:
         """What was configured for one slice, or None where that kind has no such action."""
@@ -509,6 +522,9 @@ class Settings(_Settings):
         ("national_id",), description="What makes two records one human being, tried in order; each must be equal."
     )
     targets: dict[str, TargetSettings] = Field({}, description="Targets by name.")
+    scripts: dict[str, ScriptSettings] = Field(
+        {}, description="Programs by name, which rulesets may have run after changes to accounts; they can run no other."
+    )
     brakes: Brakes = Field(Brakes(), description="Limits that stop a run which would change too much.")
     plans: PlanSettings = Field(PlanSettings(), description="Saved plans: how long they hold, and who approves.")
     passwords: PasswordSettings = Field(

@@ -6,6 +6,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import chain
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,9 +22,10 @@ from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.operations import Confirmed, operation
 from eadm_sync.delivery.passwords import Passwords, applied, gives_password, is_weak, note_outcomes
 from eadm_sync.delivery.payload import unpack
+from eadm_sync.delivery.scripts import Outdated, Ran, Scripts, note_scripts
 from eadm_sync.errors import StateError
 from eadm_sync.lifecycle import Settings, delete_on
-from eadm_sync.plan.audited import WARN, Image, audited, encode
+from eadm_sync.plan.audited import FAILED, RAN, WARN, Image, audited, encode, ran
 from eadm_sync.plan.change import Change
 from eadm_sync.plan.plan import Basis
 from eadm_sync.state import tables
@@ -32,6 +34,7 @@ from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database
 from eadm_sync.state.known import KnownAccount, KnownGroup, load_accounts, load_groups, load_recycled
 from eadm_sync.state.outcomes import confirm, count_confirmed, forget_recycled, mark_confirmed
+from eadm_sync.state.scripts import OUTPUT
 from exportqueue import Item, Result, State
 
 log = structlog.get_logger()
@@ -67,6 +70,7 @@ class Deliverer:
         clock: The time.
         time_zone: The zone whose days count.
         passwords: Where accounts get their passwords from.
+        scripts: Runs the programs that follow changes to accounts; None where the caller knows of no programs.
     """
 
     database: Database
@@ -76,6 +80,7 @@ class Deliverer:
     settings: Settings
     clock: Clock
     time_zone: ZoneInfo
+    scripts: Scripts | None = None
     passwords: Passwords = field(default_factory=Passwords)
     _versions: dict[str, str] = field(default_factory=dict)
 
@@ -93,7 +98,10 @@ class Deliverer:
         refused |= without
         operations: list[Operation] = []
         by_id = {item.id: item for item in items}
+        programs = {item_id: change for item_id, change in changes.items() if change.kind is Kind.SCRIPT}
         for item_id, change in changes.items():
+            if item_id in programs:
+                continue
             try:
                 if item_id in refused:
                     raise refused[item_id]
@@ -107,6 +115,13 @@ class Deliverer:
                 operations.append(msgspec.structs.replace(asked, password=passwords.get(item_id)))
         for outcome in applied(self.target, operations) if operations else ():
             yield self._result(outcome, by_id, changes, confirmed)
+        yield from self._run([(by_id[item_id], change) for item_id, change in programs.items()], confirmed)
+
+    def _run(self, work: Sequence[tuple[Item, Change]], confirmed: Confirmed) -> Iterator[Result]:
+        """Runs what follows changes to accounts, as these are now."""
+        scripts = self.scripts or Scripts(self.database, self.name, {}, Path(), self.vault, self.clock)
+        accounts = confirmed.accounts
+        yield from scripts.deliver([(item, change, accounts.get(change.person or "")) for item, change in work])
 
     def record(self, connection: Connection, results: Sequence[Result]) -> None:
         """Writes known state and audit in the transaction that finishes the items."""
@@ -115,18 +130,20 @@ class Deliverer:
                 tell = log.warning if result.state is State.DEAD else log.info
                 tell("item.failed", item=result.item_id, target=self.name, error=type(result.error).__name__)
         delivered = [result.value for result in results if isinstance(result.value, Delivered) and result.error is None]
-        if delivered:
+        has_run = [result.value for result in results if isinstance(result.value, Ran)]
+        if delivered or has_run:
             # First of all: from here on nobody else writes down what this target confirmed, so that the audit's ids
             # have the order in which they are committed, target by target (`state.outcomes.mark_confirmed`).
-            count_confirmed(connection, self.name, len(delivered))
+            count_confirmed(connection, self.name, len(delivered) + len(has_run))
         day = today(self.clock, self.time_zone)
         known = [(one, outcome_of(one, self.name, day, self.vault.seal)) for one in delivered]
         gone_for_good = [each.value for each in results if isinstance(each.value, NotRestored)]
         forget_recycled(connection, self.name, (each.person for each in gone_for_good))
-        again = chain(_overtaken(results), (each.person for each in gone_for_good))
+        outdated = (each.value.person for each in results if isinstance(each.value, Outdated))
+        again = chain(_overtaken(results), (each.person for each in gone_for_good), outdated)
         look_again(connection, again, on=self._retained_until(known))
         self._note_passwords(connection, delivered, results)
-        if not delivered:
+        if not delivered and not has_run:
             return
         now = self.clock.now().isoformat()
         by_version: dict[str, list[Known]] = {}
@@ -138,7 +155,9 @@ class Deliverer:
                 confirmed.recycled += [(person_id, account, day) for person_id, account in deleted(portion)]
             confirm(connection, self.name, confirmed, version)
         warnings = (self._warning(one, now) for one in delivered if one.warning is not None)
-        append_audit(connection, self.vault, chain((self._audit_entry(*one, now) for one in known), warnings))
+        note_scripts(connection, self.vault, self.name, delivered, results)
+        entries = chain((self._audit_entry(*one, now) for one in known), warnings, map(self._audit_of_run, has_run))
+        append_audit(connection, self.vault, entries)
         mark_confirmed(connection, self.name)
 
     def _given_passwords(
@@ -266,6 +285,22 @@ class Deliverer:
         """What a target had to say to a change that it carried out."""
         told = msgspec.structs.replace(one.change, attributes={}, container=None, reason=one.warning or "")
         return msgspec.structs.replace(self._audit_entry(one, None, now), action=WARN, detail=encode(told))
+
+    def _audit_of_run(self, one: Ran) -> AuditEntry:
+        """That a program was run, whatever came of it: what it was told of somebody was told."""
+        change, outcome = one.change, one.outcome
+        said = self.vault.seal(outcome.output, OUTPUT) if outcome.output else None
+        return AuditEntry(
+            at=outcome.at,
+            run_id=one.item.run_id,
+            actor="eadm-sync",
+            target=self.name,
+            kind=change.kind,
+            action=RAN if one.error is None else FAILED,
+            object=change.object_key,
+            person_id=change.person,
+            detail=encode(ran(change, outcome.code, said)),
+        )
 
     def _audit_entry(self, one: Delivered, after: Image, now: str) -> AuditEntry:
         change = one.change

@@ -13,6 +13,7 @@ from exportqueue import NewItem
 _PRIORITIES = {
     (Kind.ACCOUNT, Action.DISABLE): 10,  # who has left is out before who has come is in
     (Kind.NESTING, Action.DELETE): 40,  # before new ones, which might not be possible beside it
+    **dict.fromkeys(((Kind.SCRIPT, action) for action in Action), 80),  # they take long: accounts need not wait for them
     (Kind.ACCOUNT, Action.DELETE): 90,  # what cannot be taken back goes last
 }
 _PRIORITY = 50
@@ -66,7 +67,7 @@ def _item(change: Change, vault: Vault, after: Sequence[str] = ()) -> NewItem:
     return NewItem(
         target=change.target,
         object_key=change.object_key,
-        operation=f"{change.action} {change.kind}",
+        operation=f"run {change.kind}" if change.kind is Kind.SCRIPT else f"{change.action} {change.kind}",
         payload=pack(change, vault),
         format=FORMAT,
         subject=change.subject,
@@ -78,8 +79,8 @@ def _item(change: Change, vault: Vault, after: Sequence[str] = ()) -> NewItem:
 def prerequisites(change: Change) -> tuple[str, ...]:
     """Keys of the objects that have to be done with first.
 
-    A membership needs its account and its group, a nesting its two groups, a licence its account. An account that goes
-    waits for nothing: the target drops what hung on it. What waits for other changes of its plan is `items`' to know.
+    A membership needs its account and its group, a nesting its two groups, a licence its account, and so does a script,
+    whatever is done to that. An account that goes waits for nothing: the target drops what hung on it. What waits for other changes of its plan is `items`' to know.
     """
     match change.kind, change.action:
         case Kind.MEMBERSHIP, Action.CREATE:
@@ -87,6 +88,8 @@ def prerequisites(change: Change) -> tuple[str, ...]:
         case Kind.NESTING, Action.CREATE:
             return group_key(change.member or ""), group_key(change.group or "")
         case Kind.LICENCE, Action.CREATE:
+            return (account_key(change.person or ""),)
+        case Kind.SCRIPT, _:
             return (account_key(change.person or ""),)
         case _:
             return ()

@@ -74,6 +74,8 @@ def operation(change: Change, id_: str, confirmed: Confirmed, open_: Open) -> Op
             return _nesting(change, id_, confirmed)
         case Kind.LICENCE:
             return _licence(change, id_, confirmed)
+        case Kind.SCRIPT:
+            return None  # no target is asked: `scripts` runs it
 
 
 def _account(change: Change, id_: str, confirmed: Confirmed, open_: Open) -> Operation | None:

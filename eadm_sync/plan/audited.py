@@ -7,6 +7,7 @@ from datetime import date
 import msgspec
 
 from connectors.contract import Action, Kind
+from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change, Value
 from eadm_sync.state.known import KnownAccount, KnownGroup
 
@@ -15,6 +16,10 @@ Image = KnownAccount | KnownGroup | None
 
 WARN = "warn"
 """The audit's word for what a target had to say to a change that it carried out, in place of the action."""
+
+RAN = "run"
+FAILED = "fail"
+"""The audit's words for a program that was run after a change to an account, and how it ended."""
 
 ADOPT = "adopt"
 """The audit's word for an account or group that was in the target before, in place of `create`."""
@@ -29,10 +34,20 @@ class Audited(Change, frozen=True, omit_defaults=True):
     Attributes:
         anchor: The target's own immutable id, for accounts and groups.
         deactivated_on: For DISABLE, the day on which retention began, or None.
+        exit_code: For scripts, how the program ended.
+        script_output: For scripts, the end of what it said, sealed; None where it was recorded before.
     """
 
     anchor: str | None = None
     deactivated_on: date | None = None
+    exit_code: int | None = None
+    script_output: Sealed | None = None
+
+
+def ran(change: Change, exit_code: int, script_output: Sealed | None) -> Audited:
+    """What is kept of a program that was run."""
+    fields = {name: getattr(change, name) for name in Change.__struct_fields__}
+    return Audited(**fields, exit_code=exit_code, script_output=script_output)
 
 
 def audited(change: Change, before: Image, after: Image) -> Change:

@@ -28,6 +28,8 @@ from eadm_sync.plan.overlap import Terms, overlapped
 from eadm_sync.plan.passwords import with_passwords
 from eadm_sync.plan.places import KnownPopulations, place_of, placed
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
+from eadm_sync.plan.rendering import Arguments
+from eadm_sync.plan.scripts import KnownScripts, with_scripts
 from eadm_sync.plan.seats import Product, Stock, shortages
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset import Organisation, Ruleset, TargetWords
@@ -35,6 +37,7 @@ from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.outcomes import Lost, Renamed
 from eadm_sync.state.releases import Releases
+from eadm_sync.state.scripts import load_scripts
 
 _CHUNK = 500
 """People looked at together: one query each for identifiers, accounts, memberships and licences."""
@@ -227,6 +230,8 @@ class Maker:
         }
         self._terms = Terms.of(inputs.ruleset, self.today)
         self._passwords = inputs.ruleset.password_policies()
+        self._followed = {rule.id: rule for rule in inputs.ruleset.accounts if rule.after}
+        self._scripts: Mapping[str, KnownScripts] = {}
         # AccountRule.sensitive is the union over all rules of a target.
         self._sensitive = {rule.target: rule.sensitive for rule in inputs.ruleset.accounts if rule.sensitive}
 
@@ -234,6 +239,8 @@ class Maker:
         """Evaluates some people."""
         known = load_known(self.connection, ids)
         self.identifiers.load(ids)
+        if self._followed:
+            self._scripts = load_scripts(self.connection, self.inputs.vault, ids)
         for person in self.inputs.population.people(ids):
             self._add_person(person, known.get(person.id) or Known())
         self._place()
@@ -282,6 +289,7 @@ class Maker:
             changes = urgent
         else:
             changes = (*urgent, *self._changes(person, stand, desired, known))
+            changes = self._with_scripts(person, stand, changes, desired, known)
         allocated = tuple((name, value) for _, name, value in self.identifiers.allocated[allocated_before:])
         self._add_frame(person, stand, changes, allocated)
 
@@ -328,6 +336,27 @@ class Maker:
             deactivated=self._deactivated(person, desired, overlap.known),
         )
         return with_passwords(changes, self._passwords)
+
+    def _with_scripts(
+        self, person: Person, stand: Standing, changes: tuple[Change, ...], desired: Desired, known: Known
+    ) -> tuple[Change, ...]:
+        """The changes with the programs that follow them; what cannot be run is told of by every run."""
+        if not self._followed:
+            return changes
+        arguments = Arguments(person, stand.counting, self.inputs.organisation, self._identify, self._reveal)
+        asked = with_scripts(
+            person.id,
+            changes,
+            desired,
+            known,
+            self._scripts.get(person.id, {}),
+            rules=self._followed,
+            names={target: words.account_name for target, words in self.inputs.words.items()},
+            render=arguments.render,
+        )
+        for target, fault in asked.faults:
+            self.report(person.id, f"{target}: {fault}")
+        return asked.changes
 
     def _deactivated(self, person: Person, desired: Desired, known: Known) -> dict[str, Deactivated]:
         """What the person's accounts look like that nothing gives any more; what cannot be so is told of."""

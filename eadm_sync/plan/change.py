@@ -13,13 +13,30 @@ Value = str | bool | int | list[str] | Sealed | None
 """What an attribute holds in a plan: as the connectors', with sensitive values sealed."""
 
 
+class Script(msgspec.Struct, frozen=True):
+    """One run of a program after a change to an account.
+
+    Attributes:
+        name: What the account's rule calls it; unique for the account.
+        program: Name of the program in the configuration.
+        event: What it follows: `create`, `restore`, `enable`, `disable`, `rename`, `delete`, or `existing` where the
+            account was there before the rule asked for it.
+        arguments: As rendered; behind those of the configuration.
+    """
+
+    name: str
+    program: str
+    event: str
+    arguments: tuple[str, ...] = ()
+
+
 class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is to be done to one object.
 
     Attributes:
         target: Name of the target.
-        kind: Account, group, membership, nesting or licence.
-        action: What to do.
+        kind: Account, group, membership, nesting, licence or script.
+        action: What to do; for scripts, the change to the account that they follow.
         person: Id of the person it is for; None for groups and nestings.
         group: Key of the group, for groups and memberships; for nestings, of the one that the other is put into.
         sku: Product, for licences.
@@ -33,6 +50,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         member: For nestings, key of the group that is a member of the other.
         urgent: Whether it goes ahead of everything else, and no brake holds it: the person was stopped.
         revokes: For DISABLE, whether who is signed in with the account is signed out.
+        script: For scripts, what is run.
+        scripts: For accounts, what is owed once the change came through, whatever becomes of the plan it was in.
         password: For CREATE and UPDATE of an account, name of the policy by which it gets a password; "" where it gets
             none. The password itself is in no change: it is put in when the change is delivered.
         initial: For CREATE, attributes that are written once and are the target's own from then on: nobody here knows
@@ -55,6 +74,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     member: str | None = None
     urgent: bool = False
     revokes: bool = False
+    script: Script | None = None
+    scripts: tuple[Script, ...] = ()
     password: str = ""
     initial: dict[str, Value] = {}
 
@@ -72,6 +93,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
                 return nesting_key(self.member or "", self.group or "")
             case Kind.LICENCE:
                 return licence_key(self.person or "", self.sku or "")
+            case Kind.SCRIPT:
+                return script_key(self.person or "", self.script.name if self.script else "")
 
     @property
     def subject(self) -> str:
@@ -135,6 +158,11 @@ def nesting_key(member: str, group: str) -> str:
 def licence_key(person_id: str, sku: str) -> str:
     """Object key of a person's licence."""
     return f"licence:{person_id}:{sku}"
+
+
+def script_key(person_id: str, name: str) -> str:
+    """Object key of what is run after changes to a person's account."""
+    return f"script:{person_id}:{name}"
 
 
 class GroupFrame(msgspec.Struct, frozen=True, tag="group", omit_defaults=True):

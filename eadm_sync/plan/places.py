@@ -31,6 +31,7 @@ _TABLES: dict[Kind, Table] = {
     Kind.MEMBERSHIP: tables.known_memberships,
     Kind.NESTING: tables.known_nestings,
     Kind.LICENCE: tables.known_licences,
+    Kind.SCRIPT: tables.known_accounts,  # each account has at most one of a name
 }
 
 _BATCH = 1_000

@@ -15,6 +15,7 @@ from eadm_sync.model import Orders
 from eadm_sync.plan.aliases import Former
 from eadm_sync.plan.brakes import Hold, Sieve, Slice
 from eadm_sync.plan.change import NOWHERE, Change, Frame, GroupFrame, PersonFrame
+from eadm_sync.plan.scripts import follow_accounts
 from eadm_sync.plan.spool import Spool
 from eadm_sync.state.outcomes import Lost, Renamed
 from eadm_sync.state.releases import Use
@@ -168,7 +169,7 @@ def _sifted(frame: Frame, sieve: Sieve) -> tuple[tuple[Change, ...], tuple[Chang
     if held:
         held += filter(_deletes_account, accepted)
         accepted = [change for change in accepted if not _deletes_account(change)]
-    return tuple(accepted), tuple(held)
+    return follow_accounts(accepted, held)
 
 
 def _deletes_account(change: Change) -> bool:

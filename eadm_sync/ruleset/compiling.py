@@ -26,10 +26,11 @@ from eadm_sync.ruleset.rules import (
     Part,
     Value,
 )
+from eadm_sync.ruleset.script_compiling import ScriptCompiler
 from eadm_sync.ruleset.scopes import BASE, Words, alias_scope, candidate_scope, deactivation_scope, identifier_local
 
 
-class Compiler(GroupCompiler):
+class Compiler(GroupCompiler, ScriptCompiler):
     """Compiles rules of all files into one namespace."""
 
     def __init__(self, words: Words) -> None:
@@ -51,6 +52,7 @@ class Compiler(GroupCompiler):
         attributes = self._attributes(entry, scope, target.attributes, target.max_lengths, given.attributes)
         places = (CONTAINER,) if given.container is not None else ()
         self._policies(entry, given, (*given.attributes, *places), target.account_name)
+        after = self._after(entry, scope, target, given, attributes)
         if when is None or len(self.problems) > before:
             return None
         codes = {
@@ -69,6 +71,7 @@ class Compiler(GroupCompiler):
             shapes=target.account_name is None or target.account_name in attributes,
             password=given.password or "",
             make=self._function(entry, BASE, result, parts),
+            after=after,
             policies=given.drift,
         )
 

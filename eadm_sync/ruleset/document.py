@@ -140,6 +140,37 @@ RuleDrift = Annotated[
 ]
 
 
+class AfterEntry(_Entry):
+    """A program that is run after changes to the accounts that the rule gives, as items of the export queue.
+
+    It is run at least once for each change: it has to be safe to repeat.
+    """
+
+    script: Text = Field(description="Name of the program, as under `scripts` in the configuration.")
+    name: RuleName | None = Field(
+        None, description="What it is called here, unique in the rule; the name of the program where left out."
+    )
+    on: Annotated[
+        list[Literal["create", "restore", "enable", "disable", "rename", "delete"]],
+        BeforeValidator(_listed),
+        Field(min_length=1),
+    ] = Field(
+        description="The changes that it follows: an account was made, taken out of a recycle bin, enabled, disabled, "
+        "called otherwise, or deleted. An account that is enabled when it is made is made only."
+    )
+    arguments: list[Text] = Field(
+        [],
+        description="Templates, one for each argument; there is no shell. Besides what attributes can read there are "
+        "`account.<attribute>`, what the account holds, and `event`. After `disable` and `delete` no affiliation can be "
+        "read. What would be empty, hold a line break, or begin with a dash that comes from a record, is refused.",
+    )
+    existing: Literal["skip", "run"] = Field(
+        "skip",
+        description="Whether it is run once for accounts that are there already when the rule comes to ask for it; "
+        "needs `create` among the changes.",
+    )
+
+
 class AccountEntry(_RuleEntry):
     """An account for everybody who has an affiliation for which `when` holds."""
 
@@ -147,6 +178,7 @@ class AccountEntry(_RuleEntry):
     attributes: dict[StrictStr, AttributeValue] = Field(
         {}, description="Template of each attribute. What renders to nothing leaves the attribute empty."
     )
+    after: list[AfterEntry] = Field([], description="Programs that are run after changes to its accounts, in order.")
     password: Text | None = Field(
         None,
         description="Name of the policy, under `passwords`, that a new account's first password is made by; none is "

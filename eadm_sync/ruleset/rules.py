@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -59,6 +60,49 @@ class DriftSettings:
     deleted: str = OVERWRITE
     members: str = OVERWRITE
     licences: str = OVERWRITE
+
+
+ArgumentsMaker = Callable[
+    [Person, Affiliation | None, UnitNode, Identify, Reveal, Mapping[str, str], str], tuple[str | None, ...]
+]
+"""(person, …, what the account holds, event) -> arguments."""
+
+_DASHES = frozenset("-\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}\N{HORIZONTAL BAR}\N{MINUS SIGN}")
+"""What an option can begin with; PowerShell takes longer dashes for the plain one."""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A program that is run after changes to accounts of a rule.
+
+    Attributes:
+        name: What it is called in the rule.
+        script: Name of the program in the configuration.
+        on: The events that it follows.
+        existing: Whether it is run once for accounts that were there before the rule asked for it.
+        guarded: For each argument, whether what it begins with comes from a record and so must be no option.
+        reads: Every field that the arguments read.
+        make: Renders the arguments.
+    """
+
+    name: str
+    script: str
+    on: frozenset[str]
+    existing: bool
+    guarded: tuple[bool, ...]
+    reads: frozenset[str]
+    make: ArgumentsMaker = field(repr=False)
+
+    def fault(self, arguments: Sequence[str | None]) -> str | None:
+        """Why the program cannot be run with these arguments, in words that hold none of them; or None."""
+        for number, (argument, guarded) in enumerate(zip(arguments, self.guarded, strict=True), 1):
+            if not argument:
+                return f"argument {number} would be empty"
+            if any(unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"} for letter in argument):
+                return f"argument {number} would hold a line break or another control character"
+            if guarded and argument[0] in _DASHES:
+                return f"argument {number} would begin with a dash, which programs take for an option"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +172,7 @@ class AccountRule(Rule):
         password: Name of the policy that first passwords are made by; "" where accounts are given none.
         shapes: Whether it gives an account by itself, since it sets the attribute accounts are called by. Other rules
             only add attributes to an account that a shaping rule gives.
+        after: Programs that are run after changes to its accounts.
         make: Renders container and attributes.
         policies: What becomes of hand edits to what it sets.
     """
@@ -135,6 +180,7 @@ class AccountRule(Rule):
     attributes: Mapping[str, Part]
     shapes: bool
     make: AccountMaker = field(repr=False)
+    after: tuple[After, ...] = ()
     password: str = ""
     policies: Policies = field(default_factory=dict)
 

@@ -67,6 +67,7 @@ class Vocabulary:
         affiliation_extra: Names read as `affiliation.extra.<name>`.
         unit_extra: Names read as `affiliation.unit.extra.<name>`.
         kinds: Every kind an affiliation can have, so that a misspelt one is found; empty: unknown.
+        scripts: Names of the programs that rules may have run.
     """
 
     targets: Mapping[str, TargetWords]
@@ -74,3 +75,4 @@ class Vocabulary:
     affiliation_extra: frozenset[str] = frozenset()
     unit_extra: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
+    scripts: frozenset[str] = frozenset()

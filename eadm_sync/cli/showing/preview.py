@@ -327,6 +327,8 @@ def title(change: Change) -> str:
         case Kind.LICENCE:
             verb = "take away" if change.action is Action.DELETE else "give"
             return f"{target}: {verb} licence {clean(change.sku)}"
+        case Kind.SCRIPT if change.script is not None:
+            return f"{target}: run script {clean(change.script.name)}"
     state = ", disabled" if change.action is Action.CREATE and change.enabled is False else ""
     if change.password:
         state += ", with a first password" if change.action is Action.CREATE else ", with another password"
@@ -338,6 +340,8 @@ def values(change: Change) -> Iterator[tuple[str, str | None, str]]:
     if change.container is not None and any(change.container):
         old, new = change.container
         yield "container", None if old is None else shown(old), shown(new)
+    if change.script is not None:
+        yield "arguments", None, " ".join(map(shown, change.script.arguments)) or "(none)"
     for name, (before, after) in change.attributes.items():
         yield clean(name), None if before is None else shown(before), shown(after)
 

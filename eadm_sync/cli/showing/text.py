@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.contract import Action
+from connectors.contract import Action, Kind
 from eadm_sync.app.delivering import TargetReport
 from eadm_sync.app.syncing import SyncReport
 from eadm_sync.cli.output import clean, line, styled, table
@@ -75,7 +75,7 @@ def _change_lines(change: Change, *, is_held: bool) -> Iterator[str]:
     for name, old, new in values(change):
         yield (
             f"      {name}: {new}"
-            if old is None and change.action is Action.CREATE
+            if old is None and (change.action is Action.CREATE or change.kind is Kind.SCRIPT)
             else (f"      {name}: {old or '(nothing)'} → {new}")
         )
 
