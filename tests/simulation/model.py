@@ -6,15 +6,19 @@ everybody, every time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from .town import Tie, Town
+from .town import ABOVE, Tie, Town
 
 CREATE_DAYS, ENABLE_DAYS, GRACE_DAYS = 14, 1, 7
 RETENTION_DAYS, PURGE_DAYS = 60, 90
 ON_LEAVE = {"SYK": "keep", "PERM": "disable", "MIL": "strip"}
+OVERLAP_DAYS = 14
+CONTAINER_OF_LEAVERS = "OU=Sluttet,DC=town"
+LEFT = "Sluttet"
+"""What the description of a deactivated account says."""
 ORDER = ("teacher", "employee", "pupil")
 
 Place = tuple[str, str]
@@ -27,13 +31,30 @@ class Wanted:
 
     Attributes:
         accounts: (who, target) → attributes that follow from the town, and whether it is enabled.
+        containers: (who, target) → where the account stands, in the target that has containers.
         members: (group's name, target) → who.
         licences: (who, sku).
     """
 
     accounts: dict[Place, tuple[dict[str, str], bool]] = field(default_factory=dict)
+    containers: dict[Place, str] = field(default_factory=dict)
     members: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     licences: set[tuple[str, str]] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What operators ordered, and the rules' edition.
+
+    Attributes:
+        stopped: Who may not sign in.
+        extended: who → last day on which they are kept.
+        edition: What titles end with.
+    """
+
+    stopped: frozenset[str] = frozenset()
+    extended: Mapping[str, date] = field(default_factory=dict)
+    edition: str = ""
 
 
 @dataclass
@@ -45,12 +66,14 @@ class Believed:
         names: who → display name, as a present record last had it.
         owner: (system, number there) → who.
         unit_names: By code.
+        dead: Who has died.
     """
 
     ties: dict[tuple[str, str], list[Tie]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     owner: dict[tuple[str, str], str] = field(default_factory=dict)
     unit_names: dict[str, str] = field(default_factory=dict)
+    dead: set[str] = field(default_factory=set)
     _missing: set[tuple[str, str]] = field(default_factory=set)
     _of: dict[str, list[Tie]] = field(default_factory=dict)
 
@@ -66,6 +89,8 @@ class Believed:
                     told[system, key] = [replace(tie) for tie in ties]
                     self.owner[system, key] = who
                     self.names[who] = f"{human.given} {human.family}"
+            if human.has_died and human.in_hr:
+                self.dead.add(who)
         yesterday = today - timedelta(days=1)
         for place in self.ties.keys() - told.keys() - self._missing:
             for tie in self.ties[place]:
@@ -101,29 +126,53 @@ def counting(ties: list[Tie], day: date) -> list[Tie]:
     ]
 
 
-def wanted_on(believed: Believed, day: date, stopped: frozenset[str], edition: str) -> Wanted:
+def stays(believed: Believed, who: str, day: date) -> bool:
+    """Whether somebody is at work, so that lost access is kept for an overlap."""
+    return who not in believed.dead and any(
+        tie.start <= day <= (tie.end or date.max) and not tie.leave for tie in believed.of(who)
+    )
+
+
+def _ended_last(ties: list[Tie], day: date) -> list[Tie]:
+    ended = [tie for tie in ties if tie.end is not None and tie.start <= tie.end < day]
+    return [tie for tie in ended if tie.end == max(one.end for one in ended if one.end)]
+
+
+def wanted_on(believed: Believed, day: date, orders: Orders) -> Wanted:
     """What the rules in `program.RULES` give on a day."""
     wanted = Wanted()
-    for who in believed.names:
+    for who in believed.names.keys() - believed.dead:
         ties = counting(believed.of(who), day)
-        enabled = who not in stopped and any(
-            tie.start - timedelta(days=ENABLE_DAYS) <= day and ON_LEAVE.get(tie.leave) != "disable" for tie in ties
+        is_kept = not ties and day <= orders.extended.get(who, date.min)
+        if is_kept:
+            ties = _ended_last(believed.of(who), day)
+        enabled = who not in orders.stopped and (
+            is_kept
+            or any(
+                tie.start - timedelta(days=ENABLE_DAYS) <= day and ON_LEAVE.get(tie.leave) != "disable" for tie in ties
+            )
         )
         for target in ("ad", "cloud"):
             earning = [tie for tie in ties if target == "cloud" or tie.kind != "pupil"]
             if earning:
-                wanted.accounts[who, target] = _attributes(believed, who, earning, target, edition), enabled
+                attributes, unit = _attributes(believed, who, earning, target, orders.edition)
+                wanted.accounts[who, target] = attributes, enabled
+                if target == "ad":
+                    wanted.containers[who, target] = f"OU={unit},DC=town"
                 _add_access(wanted, who, target, [tie for tie in ties if ON_LEAVE.get(tie.leave) != "strip"])
     return wanted
 
 
-def _attributes(believed: Believed, who: str, earning: list[Tie], target: str, edition: str) -> dict[str, str]:
+def _attributes(
+    believed: Believed, who: str, earning: list[Tie], target: str, edition: str
+) -> tuple[dict[str, str], str]:
+    """What an account says, and the unit of the affiliation that it is made from."""
     shaping = min(earning, key=lambda tie: (not tie.primary, ORDER.index(tie.kind), tie.start, tie.key))
     found = {"displayName": believed.names[who], "mark": who}
     if target == "ad":
         found["title"] = f"{shaping.title}{edition}"
     found["department"] = believed.unit_names[shaping.unit]
-    return found
+    return found, shaping.unit
 
 
 def _add_access(wanted: Wanted, who: str, target: str, ties: list[Tie]) -> None:
@@ -139,6 +188,19 @@ def _add_access(wanted: Wanted, who: str, target: str, ties: list[Tie]) -> None:
 
 _PRODUCTS = (("teacher", "FACULTY"), ("employee", "OFFICE"), ("pupil", "STUDENT"))
 """Of the exclusive ones, the first that somebody earns is theirs."""
+
+
+def nestings(units: Iterable[str]) -> set[tuple[str, str]]:
+    """Which groups have to be in which, so that everybody in some units is in the groups of all units above."""
+    found = set()
+    for unit in units:
+        inner: str | None = unit
+        while inner is not None:
+            outer = ABOVE.get(inner)
+            if outer is not None:
+                found.add((f"U-{inner}", f"U-{outer}"))
+            inner = outer
+    return found
 
 
 def turning_days(believed: Believed) -> Iterator[date]:

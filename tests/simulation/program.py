@@ -34,6 +34,7 @@ from . import model
 from .town import FIRST_DAY
 
 TARGETS = ("ad", "cloud")
+_SHORTAGES = {"cloud.licence.OFFICE"}
 MOST_ROUNDS = 60
 """Deliveries, an hour apart, after which what is left will stay."""
 
@@ -45,6 +46,10 @@ lifecycle:
   retention_days: {model.RETENTION_DAYS}
   purge_days: {model.PURGE_DAYS}
   leave: {{{", ".join(f"{code}: {what}" for code, what in model.ON_LEAVE.items())}}}
+  aliases:
+    ad: [{{attribute: proxyAddresses, of: mail, form: "smtp:{{{{ former }}}}"}}]
+  deactivation:
+    ad: {{container: "{model.CONTAINER_OF_LEAVERS}", attributes: {{description: {model.LEFT}, title: ""}}}}
 """
 
 RULES = (
@@ -56,6 +61,12 @@ identifiers:
       - "{{ person.given_name | slug | first(3) }}{{ person.family_name | slug | first(2) }}"
       - "{{ person.given_name | slug | first(3) }}{{ person.family_name | slug | first(2) }}{{ n }}"
     unique_in: [ad.sAMAccountName, cloud.userName]
+  mail:
+    candidates:
+      - "{{ person.given_name | slug }}.{{ person.family_name | slug }}@town.example"
+      - "{{ person.given_name | slug }}.{{ person.family_name | slug }}{{ n }}@town.example"
+    unique_in: [ad.mail]
+    on_rename: follow
 affiliation_order: [teacher, employee, pupil]
 accounts:
   - rule: staff-ad
@@ -68,6 +79,7 @@ accounts:
       title: "{{ affiliation.title }}EDITION"
       department: "{{ affiliation.unit.name }}"
       mark: "{{ person.extra.mark }}"
+      mail: "{{ mail }}"
   - rule: everybody-cloud
     target: cloud
     when: affiliation.kind is defined
@@ -82,7 +94,10 @@ groups:
     when:
       - affiliation.kind in ['employee', 'teacher']
       - affiliation.unit is defined
-    name: "U-{{ affiliation.unit.code }}"
+    for_each: unit_path
+    nested: true
+    name: "U-{{ unit.code }}"
+    overlap_days: OVERLAP_DAYS
   - rule: class-cloud
     target: cloud
     for_each: class
@@ -95,12 +110,13 @@ licences:
   - {rule: student, target: cloud, sku: STUDENT, exclusive: one, when: affiliation.kind == 'pupil'}
 """
     + _LIFECYCLE
-)
+).replace("OVERLAP_DAYS", str(model.OVERLAP_DAYS))
 """What `model` says in its own words; EDITION stands for what the administrator has added."""
 
 
-def _map_of_people(key: str) -> dict[str, Any]:
+def _map_of_people(key: str, **more: str) -> dict[str, Any]:
     return {
+        **more,
         "from": "persons",
         "key": f"{{{{ row.{key} }}}}",
         "given_name": "{{ row.Fornavn }}",
@@ -110,10 +126,10 @@ def _map_of_people(key: str) -> dict[str, Any]:
     }
 
 
-def _settings() -> dict[str, Any]:
+def _settings(url: str | None, seats: int | None) -> dict[str, Any]:
     tie = {"start": "{{ row.Fra }}", "end": "{{ row.Til }}", "key": "{{ row.Key }}"}
     hr = {
-        "people": _map_of_people("Nr"),
+        "people": _map_of_people("Nr", deceased="{{ row.Dod }}"),
         "affiliations": {
             **tie,
             "from": "positions",
@@ -124,7 +140,12 @@ def _settings() -> dict[str, Any]:
             "primary": "{{ row.Hoved }}",
             "leave": "{{ row.Permisjon }}",
         },
-        "units": {"from": "units", "code": "{{ row.Kode }}", "name": "{{ row.Navn }}"},
+        "units": {
+            "from": "units",
+            "code": "{{ row.Kode }}",
+            "name": "{{ row.Navn }}",
+            "parent": "{{ row.Over }}",
+        },
     }
     school = {
         "people": _map_of_people("Id"),
@@ -150,6 +171,7 @@ def _settings() -> dict[str, Any]:
 
     return {
         "organisation": {"name": "Simulert kommune"},
+        "state": {"url": url} if url else {},
         "sources": {
             "hr": source("hr", hr, "persons", "positions", "units"),
             "school": source("school", school, "persons", "pupils", "classes"),
@@ -162,6 +184,7 @@ def _settings() -> dict[str, Any]:
                 "account_name": "userName",
                 "containers": False,
                 "batch_size": 7,
+                "seats": {"FACULTY": None, "OFFICE": seats, "STUDENT": None},
             },
         },
     }
@@ -228,12 +251,14 @@ class Seen:
         members: Group's name → anchors of members.
         licences: (account's anchor, sku).
         groups: Names.
+        nestings: (name of a group, name of the one that it is in).
     """
 
     accounts: dict[str, RemoteObject]
     members: dict[str, set[str]]
     licences: set[tuple[str, str]]
     groups: set[str]
+    nestings: set[tuple[str, str]]
 
 
 @dataclass
@@ -243,12 +268,16 @@ class Program:
     Attributes:
         folder: Where it stands.
         clock: Set by whoever tells the story.
+        url: Where the state is; None: in a file of the folder.
+        short_of: Licences of which there are too few, as the last run found.
     """
 
     folder: Path
+    url: str | None = None
     clock: FixedClock = field(default_factory=lambda: FixedClock(datetime.combine(FIRST_DAY, time(4), UTC)))
     _context: _Resident | None = None
-    _configured: dict[str, str] | None = None
+    short_of: frozenset[str] = frozenset()
+    _configured: tuple[dict[str, str], int | None] | None = None
 
     @property
     def context(self) -> Context:
@@ -269,12 +298,12 @@ class Program:
             self._context.close()
         self._context = None
 
-    def configure(self, faults: dict[str, str]) -> None:
-        """Writes the configuration, if it is another one: targets misbehave as `faults` says."""
-        if faults == self._configured:
+    def configure(self, faults: dict[str, str], seats: int | None = None) -> None:
+        """Writes the configuration, if it is another one: targets fail as `faults` says, `seats` are for OFFICE."""
+        if (faults, seats) == self._configured:
             return
-        self._configured = faults
-        settings = _settings()
+        self._configured = faults, seats
+        settings = _settings(self.url, seats)
         for target, kind in faults.items():
             every = 1 if kind == "unavailable" else 3
             settings["targets"][target]["faults"] = {"fail": [{"kind": kind, "every": every}]}
@@ -302,6 +331,8 @@ class Program:
             def agree(made: Planned, held: set[str] = held) -> bool:
                 held.update(hold.brake for hold in made.import_holds)
                 held.update(hold.name for hold in made.plan.holds)
+                self.short_of = frozenset(held & _SHORTAGES)  # these nobody lets go: the target would refuse them
+                held -= _SHORTAGES
                 return not held or not believes
 
             report = sync(self.context, agree, deliver=False, released=released, reason="looked at")
@@ -339,10 +370,18 @@ class Program:
     def _wait(self, seconds: float) -> None:
         self.clock.moment += timedelta(seconds=seconds)
 
-    def order(self, what: str, person: str) -> None:
-        """Stops somebody, or takes it back."""
-        terms = persons.Terms(deliver=False)
-        (persons.stop if what == "stop" else persons.resume)(self.context, person, "a story says so", terms)
+    def order(self, what: str, person: str, until: date) -> None:
+        """Stops somebody, keeps somebody until a day, or takes either back."""
+        context, reason, terms = self.context, "a story says so", persons.Terms(deliver=False)
+        match what:
+            case "stop":
+                persons.stop(context, person, reason, terms)
+            case "resume":
+                persons.resume(context, person, reason, terms)
+            case "extend":
+                persons.extend(context, person, until, reason, terms)
+            case "end extension":
+                persons.end_extension(context, person, reason, terms)
 
     def purge(self) -> int:
         """Forgets who is gone for good; returns how many."""
@@ -374,20 +413,14 @@ class Program:
             members: dict[str, set[str]] = {}
             for one in of(Kind.MEMBERSHIP):
                 members.setdefault(groups[one.group or ""], set()).add(one.account or "")
+            nestings = {(groups[one.member or ""], groups[one.group or ""]) for one in of(Kind.NESTING)}
             return Seen(
                 accounts={one.anchor: one for one in of(Kind.ACCOUNT)},
                 members=members,
                 licences={(one.account or "", one.sku or "") for one in of(Kind.LICENCE)},
                 groups=set(groups.values()),
+                nestings=nestings,
             )
-
-    def person_of(self, who: str) -> str | None:
-        """The id under which the program has somebody, by an account of theirs."""
-        for target in TARGETS:
-            for account in self.seen(target).accounts.values():
-                if account.attributes.get("mark") == who:
-                    return account.owner
-        return None
 
     def changes_of_another_run(self) -> tuple[list[str], list[str]]:
         """Ids of the people that a run made now would look at, and what it would change: "cloud group delete"."""
@@ -406,7 +439,7 @@ class Program:
             missing = untold(connection)
         return (*missing, *verify(self.context).faults)
 
-    def stored_people(self) -> int:
-        """How many people the state has."""
+    def stored_people(self) -> set[str]:
+        """Ids of the people that the state has."""
         with self.context.reading() as database, database.read() as connection:
-            return len(list(connection.scalars(select(tables.people.c.id))))
+            return set(connection.scalars(select(tables.people.c.id)))

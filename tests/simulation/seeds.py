@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
 
 from .shrinking import as_test, shrunk
 from .story import Size, Story, write_story
-from .telling import Broken, Told, tell
+from .telling import Broken, DatabaseMaker, Told, tell
 
 CALM_DAYS = 160
 """Days behind the last event: more than retention and purge, so that everybody's way is seen to its end."""
@@ -26,30 +28,36 @@ class Result:
     failure: str | None = None
 
 
-def tell_seed(seed: int, size: Size, shrink_seconds: float = 600) -> Result:
+def tell_seed(seed: int, size: Size, shrink_seconds: float = 600, database: DatabaseMaker = nullcontext) -> Result:
     """Tells the story of one seed; a failing one is cut short for so long at most."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     story, last, began = write_story(seed, size), int(size.years * 365) + CALM_DAYS, time.monotonic()
+
+    def told_of(one: Story) -> Told:
+        return tell(one, last, every=size.every, database=database)
+
     try:
-        told = tell(story, last)
+        told = told_of(story)
     except Broken as broken:
-        last = broken.day
+        last, kind = broken.day, broken.kind
         story = tuple(event for event in story if event.day <= last)
         until = time.monotonic() + shrink_seconds
 
         def fails(one: Story) -> bool:
-            return time.monotonic() < until and _what_breaks(one, last) is not None
+            broke = _what_breaks(told_of, one) if time.monotonic() < until else None
+            return broke is not None and broke.kind == kind
 
         about = tuple(event for event in story if event.who in f"{broken}".split())
         short = shrunk(about if fails(about) else story, fails)
-        words = f"seed {seed} of {size}: {broken}\ncut short: {_what_breaks(short, last)}\n\n{as_test(short, last)}"
+        said = f"seed {seed} of {size}: {broken}\ncut short: {_what_breaks(told_of, short)}"
+        words = f"{said}\n\n{as_test(short, last, size.every)}"
         return Result(seed, Told(), time.monotonic() - began, words)
     return Result(seed, told, time.monotonic() - began)
 
 
-def _what_breaks(story: Story, last: int) -> Broken | None:
+def _what_breaks(told_of: Callable[[Story], Told], story: Story) -> Broken | None:
     try:
-        tell(story, last)
+        told_of(story)
     except Broken as broken:
         return broken
     return None

@@ -31,7 +31,8 @@ def shrunk(story: Story, fails: Callable[[Story], bool], most_tries: int = 400) 
         size = max(1, size // 2)
 
 
-def as_test(story: Story, last: int) -> str:
+def as_test(story: Story, last: int, every: int = 1) -> str:
     """A story as a test that can be put into test_stories.py."""
     lines = "".join(f"        {event!r},\n" for event in story)
-    return f"def test_():\n    story = (\n{lines}    )\n\n    tell(story, {last})\n"
+    pace = f", every={every}" if every > 1 else ""
+    return f"def test_():\n    story = (\n{lines}    )\n\n    tell(story, {last}{pace})\n"

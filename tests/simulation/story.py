@@ -97,6 +97,12 @@ def _vanish(town: Town, event: Event) -> None:
     human.has_new_id = True
 
 
+def _die(town: Town, event: Event) -> None:
+    """HR is told that somebody has died."""
+    human = town.human(event.who)
+    human.has_died = human.has_died or human.in_hr
+
+
 def _rename(town: Town, event: Event) -> None:
     town.human(event.who).family = event.word
 
@@ -162,6 +168,7 @@ ON_TOWN: dict[str, Callable[[Town, Event], None]] = {
     "end": _end,
     "move": _move,
     "vanish": _vanish,
+    "die": _die,
     "rename": _rename,
     "renumber": _renumber,
     "naturalise": _naturalise,
@@ -182,6 +189,9 @@ ON_PROGRAM = frozenset(
         "edit rules",  # the administrator changes a template
         "stop",  # emergency stop of somebody
         "resume",  # which is taken back
+        "extend",  # somebody is kept for so many days more
+        "end extension",  # which is taken back
+        "seats",  # there are so few licences for offices for so many days
     }
 )
 
@@ -195,11 +205,11 @@ def _running(human: Human, day: date) -> list[Tie]:
 
 @dataclass(frozen=True)
 class Size:
-    """How long and how large a story is; `trouble` is whether systems and programs fail in it."""
+    """How long and how large a story is; `every` is how many days go from one run of the program to the next."""
 
     years: float = 1
     people: int = 20
-    trouble: bool = True
+    every: int = 1
 
 
 def write_story(seed: int, size: Size) -> Story:
@@ -211,8 +221,7 @@ def write_story(seed: int, size: Size) -> Story:
     for number in range(int(size.people * size.years * 4)):
         day = chance.randrange(2, max(3, last))
         events.append(_incident(chance, day, people, number))
-    if size.trouble:
-        events += [_trouble(chance, chance.randrange(1, max(2, last)), people) for _ in range(int(last / 12))]
+    events += [_trouble(chance, chance.randrange(1, max(2, last)), people) for _ in range(int(last / 12))]
     events += [Event(day, "rollover") for day in range(last) if (day_of(day).month, day_of(day).day) == (8, 1)]
     return tuple(sorted(events, key=lambda event: event.day))
 
@@ -239,6 +248,7 @@ _INCIDENTS = {
     "end": 14,
     "move": 12,
     "vanish": 6,
+    "die": 1,
     "rename": 6,
     "renumber": 4,
     "naturalise": 4,
@@ -261,12 +271,15 @@ _DAYS = {
     "crash": range(1, 31),
     "empty export": range(1, 5),
     "half export": range(1, 5),
+    "extend": (3, 30, 200),
+    "seats": range(1, 40),
 }
 _WORDS = {
     "join": ("Rådgiver", "Lærer", "Vaktmester"),
     "rename": ("Berg", "Ødegård", "Moe-Lie", "Hansen"),
     "leave": ("", *LEAVE_CODES),
     "fault": FAULTS,
+    "seats": ("0", "2", "8"),
     "empty export": ("hr-persons", "hr-positions", "school-persons", "school-pupils"),
 }
 
@@ -286,4 +299,7 @@ _TROUBLES = {
     "edit rules": 6,
     "stop": 5,
     "resume": 5,
+    "extend": 12,
+    "end extension": 4,
+    "seats": 3,
 }

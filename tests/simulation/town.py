@@ -16,6 +16,8 @@ from eadm_sync.sample.national_ids import NationalIds
 FIRST_DAY = date(2026, 8, 3)
 UNITS = ("11", "12", "13", "21", "22")
 SCHOOL = "31"
+ABOVE = {"11": "1", "12": "1", "13": "1", "21": "2", "22": "2", "31": "2", "1": "0", "2": "0"}
+"""Each unit's parent; the town itself has none."""
 GRADES = 10
 
 _GIVEN = ("Kari", "Ola", "Åse", "Łukasz", "Anne-Mette")
@@ -57,6 +59,7 @@ class Human:
     in_hr: bool = False
     in_school: bool = False
     has_new_id: bool = False
+    has_died: bool = False
     made_ties: int = 0
 
     def new_key(self) -> str:
@@ -75,7 +78,9 @@ class Town:
     """
 
     humans: dict[str, Human] = field(default_factory=dict)
-    unit_names: dict[str, str] = field(default_factory=lambda: {code: f"Enhet {code}" for code in (*UNITS, SCHOOL)})
+    unit_names: dict[str, str] = field(
+        default_factory=lambda: {code: f"Enhet {code}" for code in ("0", "1", "2", *UNITS, SCHOOL)}
+    )
     _ids: NationalIds = field(default_factory=NationalIds)
 
     def human(self, who: str) -> Human:
@@ -112,8 +117,11 @@ class Town:
         pupils = self._there("in_school")
         files: dict[str, tuple[list[str], list[list[str]]]] = {
             "hr-persons": (
-                ["Nr", "Fnr", "Fornavn", "Etternavn", "Merke"],
-                [[str(one.number), one.national_id, one.given, one.family, one.who] for one in hired],
+                ["Nr", "Fnr", "Fornavn", "Etternavn", "Merke", "Dod"],
+                [
+                    [str(one.number), one.national_id, one.given, one.family, one.who, "ja" if one.has_died else "nei"]
+                    for one in hired
+                ],
             ),
             "hr-positions": (
                 ["Nr", "Key", "Enhet", "Tittel", "Kategori", "Fra", "Til", "Permisjon", "Hoved"],
@@ -123,7 +131,10 @@ class Town:
                     for tie in one.positions
                 ],
             ),
-            "hr-units": (["Kode", "Navn"], [[code, name] for code, name in sorted(self.unit_names.items())]),
+            "hr-units": (
+                ["Kode", "Navn", "Over"],
+                [[code, name, ABOVE.get(code, "")] for code, name in sorted(self.unit_names.items())],
+            ),
             "school-persons": (
                 ["Id", "Fnr", "Fornavn", "Etternavn", "Merke"],
                 [[one.who, one.national_id, one.given, one.family, one.who] for one in pupils],
