@@ -331,11 +331,11 @@ class AccountValues:
     def holder(self, form: Form, name: str, person_id: str) -> str | None:
         """Who else's account holds what a name would become; "" where several people's do, None where nobody's."""
         if form.target not in self._loaded:
-            self._loaded.add(form.target)
-            for owner, attributes in account_attributes(self._connection, form.target):
-                self.note(owner, form.target, attributes)
             for somebody, held in self._strangers(form.target):
                 self.note(somebody, form.target, held)
+            for owner, attributes in account_attributes(self._connection, form.target):
+                self.note(owner, form.target, attributes)
+            self._loaded.add(form.target)
         owners = self._owners[form.target][form.attribute]
         values = map(alike, _texts(form.render(name)))
         return next((owner for value in values if (owner := owners.get(value, person_id)) != person_id), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import msgspec
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from connectors.contract import Action, Kind, LicenceStock
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
+from eadm_sync.app.correlating import Directory, directories, protections
 from eadm_sync.app.naming import known_name
 from eadm_sync.app.releasing import for_run
 from eadm_sync.clock import today
@@ -58,6 +59,7 @@ class Planned:
         marks: The audit's id behind what each target had confirmed when the plan was made.
         preview_of: A day to come that it was made for, so that it can only be looked at; None: today.
         releases: What was let go, and which of it was needed.
+        directories: What targets with correlation hold that is not ours.
     """
 
     plan: Plan
@@ -66,6 +68,7 @@ class Planned:
     marks: Mapping[str, int]
     preview_of: date | None = None
     releases: Releases = field(default_factory=Releases)
+    directories: Mapping[str, Directory] = field(default_factory=dict)
 
     @property
     def failures(self) -> tuple[SourceError, ...]:
@@ -138,11 +141,13 @@ def planned(
         planned_for = as_of or day
         given = None if instead is None else instead(connection)
         only = only if given is None else given.people.keys()
-        plan = build(_inputs(context, connection, imported, planned_for, releases, progress, only, given), connection)
+        inputs = _inputs(context, connection, imported, planned_for, releases, progress, only, given)
+        existing = directories(context, connection, imported) if given is None else {}
+        plan = build(replace(inputs, existing=existing), connection)
         with contextlib.closing(plan.people):
             marks = known_marks(connection, tuple(context.loaded.settings.targets))
             evaluated_with = _evaluated_with(context, planned_for)
-            yield Planned(plan, imported, evaluated_with, marks, as_of, releases)
+            yield Planned(plan, imported, evaluated_with, marks, as_of, releases, existing)
 
 
 def stored_inputs(context: Context, connection: Connection, day: date) -> Inputs:
@@ -211,6 +216,7 @@ def _inputs(
         releases=releases,
         approvals=Approvals(settings.plans.approval.deletions, settings.plans.approval.groups),
         orders=load_orders(connection),
+        protections=protections(context),
         only=only,
         given=given,
         progress=lambda done, total: progress("evaluating people", done, total),

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connectors.contract import Target
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
+from eadm_sync.app.correlating import guarding_of
 from eadm_sync.app.giving import first_passwords
 from eadm_sync.app.sharing import Share
 from eadm_sync.delivery.deliverer import Deliverer
@@ -324,6 +325,7 @@ class Slot:
             settings=context.ruleset.lifecycle,
             clock=context.clock,
             time_zone=context.loaded.settings.organisation.zone,
+            guarding=guarding_of(context, self.target),
             passwords=first_passwords(context),
         )
         return Worker(

@@ -51,7 +51,7 @@ def outcome_of(one: Delivered, target: str, day: date, seal: Seal) -> Image:
 def _account_after(one: Delivered, target: str, day: date, seal: Seal) -> KnownAccount:
     change = one.change
     before = one.before if isinstance(one.before, KnownAccount) else None
-    enabled = change.enabled if change.action is Action.CREATE else (before.enabled if before else False)
+    enabled = change.enabled if change.action in _COMING else (before.enabled if before else False)
     deactivated_on = before.deactivated_on if before else None
     if change.action is Action.ENABLE:
         enabled, deactivated_on = True, None
@@ -61,7 +61,7 @@ def _account_after(one: Delivered, target: str, day: date, seal: Seal) -> KnownA
         enabled, deactivated_on = False, day if change.deactivates else None
     return KnownAccount(
         target=target,
-        anchor=one.anchor or (before.anchor if before else ""),
+        anchor=one.anchor or (before.anchor if before else change.anchor or ""),
         container=_container(change, before),
         enabled=bool(enabled),
         attributes=_attributes(one, before, seal),
@@ -71,12 +71,15 @@ def _account_after(one: Delivered, target: str, day: date, seal: Seal) -> KnownA
     )
 
 
+_COMING = frozenset({Action.CREATE, Action.ADOPT})
+
+
 def _group_after(one: Delivered, target: str, seal: Seal) -> KnownGroup:
     before = one.before if isinstance(one.before, KnownGroup) else None
     return KnownGroup(
         target=target,
         key=one.change.group or "",
-        anchor=one.anchor or (before.anchor if before else ""),
+        anchor=one.anchor or (before.anchor if before else one.change.anchor or ""),
         container=_container(one.change, before),
         attributes=_attributes(one, before, seal),
         rule=one.change.rule,

@@ -22,6 +22,7 @@ from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.operations import Confirmed, operation
 from eadm_sync.delivery.passwords import Passwords, applied, gives_password, is_weak, note_outcomes
 from eadm_sync.delivery.payload import unpack
+from eadm_sync.delivery.protecting import Guarding, StillFree
 from eadm_sync.delivery.scripts import Outdated, Ran, Scripts, note_scripts
 from eadm_sync.errors import StateError
 from eadm_sync.lifecycle import Settings, delete_on
@@ -69,6 +70,7 @@ class Deliverer:
         settings: Lifecycle settings, for the check before a deletion.
         clock: The time.
         time_zone: The zone whose days count.
+        guarding: What in the target is not ours to change.
         passwords: Where accounts get their passwords from.
         scripts: Runs the programs that follow changes to accounts; None where the caller knows of no programs.
     """
@@ -82,6 +84,7 @@ class Deliverer:
     time_zone: ZoneInfo
     scripts: Scripts | None = None
     passwords: Passwords = field(default_factory=Passwords)
+    guarding: Guarding = field(default_factory=Guarding)
     _versions: dict[str, str] = field(default_factory=dict)
 
     def deliver(self, items: Sequence[Item]) -> Iterator[Result]:
@@ -93,7 +96,10 @@ class Deliverer:
         yield from results
         with self.database.read() as connection:
             confirmed = self._confirmed(connection, changes.values())
-            refused = self._refused(connection, changes, confirmed)
+            refused = {
+                **self._refused(connection, changes, confirmed),
+                **self._guarded(connection, changes, confirmed),
+            }
         passwords, without = self._given_passwords(items, changes, refused)
         refused |= without
         operations: list[Operation] = []
@@ -105,7 +111,10 @@ class Deliverer:
             try:
                 if item_id in refused:
                     raise refused[item_id]
-                asked = operation(change, _operation_id(by_id[item_id]), confirmed, self.vault.open)
+                adopts = change.action is Action.ADOPT  # nothing is asked of the target: it was looked at
+                asked = (
+                    None if adopts else operation(change, _operation_id(by_id[item_id]), confirmed, self.vault.open)
+                )
             except (ConnectorError, StateError) as error:
                 yield Result(item_id, error, by_id[item_id].subject)
                 continue
@@ -215,6 +224,12 @@ class Deliverer:
             groups={key: group for (target, key), group in groups.items() if target == self.name},
             recycled=dict(load_recycled(connection, returning, self.name)) if returning else {},
         )
+
+    def _guarded(self, connection: Connection, changes: dict[int, Change], confirmed: Confirmed) -> dict[int, Refusal]:
+        """Changes to what is protected, and adoptions of what is not to be had (any more), by item."""
+        scope, vault = self.guarding.scope, self.vault
+        free = StillFree(connection, self.name, self.target, confirmed, scope, vault.open, vault.digest)
+        return self.guarding.refused(self.target, changes, confirmed, free, self.clock.now())
 
     def _refused(self, connection: Connection, changes: dict[int, Change], confirmed: Confirmed) -> dict[int, Refusal]:
         """Changes that must not be carried out (any more), or deletions that cannot be looked at again, by item."""

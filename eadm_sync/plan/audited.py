@@ -32,13 +32,12 @@ class Audited(Change, frozen=True, omit_defaults=True):
     had: lines put together in their order make known state, and read backwards they undo it.
 
     Attributes:
-        anchor: The target's own immutable id, for accounts and groups.
+        anchor: The target's own immutable id, for all accounts and groups.
         deactivated_on: For DISABLE, the day on which retention began, or None.
         exit_code: For scripts, how the program ended.
         script_output: For scripts, the end of what it said, sealed; None where it was recorded before.
     """
 
-    anchor: str | None = None
     deactivated_on: date | None = None
     exit_code: int | None = None
     script_output: Sealed | None = None
@@ -63,9 +62,9 @@ def audited(change: Change, before: Image, after: Image) -> Change:
     fields["attributes"] = _differences(before, after)
     fields["container"] = _move(before, after)
     disabled = after if change.action is Action.DISABLE and isinstance(after, KnownAccount) else None
+    fields["anchor"] = known.anchor if known else None
     return Audited(
         **fields,
-        anchor=known.anchor if known else None,
         deactivated_on=disabled.deactivated_on if disabled else None,
     )
 

@@ -296,7 +296,7 @@ class Sieve:
         self._unmade = {
             (change.target, change.group)
             for change in groups
-            if change.kind is Kind.GROUP and change.action is Action.CREATE and self.holds(change)
+            if change.kind is Kind.GROUP and change.action in _MAKING and self.holds(change)
         }
 
     def held_targets(self, changes: Iterable[Change], place: Place = NOWHERE) -> frozenset[str]:
@@ -333,6 +333,9 @@ class Sieve:
             return True
         self._seats[target, sku] = max(left - 1, 0)
         return left > 0
+
+
+_MAKING = frozenset({Action.CREATE, Action.ADOPT})
 
 
 def parts_of(change: Change, place: Place) -> Iterator[tuple[Part, str]]:

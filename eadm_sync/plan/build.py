@@ -12,11 +12,13 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind
+from eadm_sync.correlation import Protection
 from eadm_sync.desired import Desired, Evaluator, winning_order
 from eadm_sync.desired import Value as PlainValue
-from eadm_sync.identifiers import Identifiers, NoFreeCandidate
+from eadm_sync.identifiers import Identifiers, NameTaken, NoFreeCandidate
 from eadm_sync.lifecycle import NO_ORDERS, Standing, first_after, standing
 from eadm_sync.model import Affiliation, Orders, Person, Sealed
+from eadm_sync.plan.adopting import Adopting, Existing, Undecided, adopted_name
 from eadm_sync.plan.aliases import Former, alias_days, with_aliases
 from eadm_sync.plan.approval import Approvals
 from eadm_sync.plan.brakes import Cell, Limit, Slice, cell_of, judge
@@ -28,11 +30,12 @@ from eadm_sync.plan.overlap import Terms, overlapped
 from eadm_sync.plan.passwords import with_passwords
 from eadm_sync.plan.places import KnownPopulations, place_of, placed
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
+from eadm_sync.plan.protecting import Protecting
 from eadm_sync.plan.rendering import Arguments
 from eadm_sync.plan.scripts import KnownScripts, with_scripts
 from eadm_sync.plan.seats import Product, Stock, shortages
 from eadm_sync.plan.spool import Spool
-from eadm_sync.ruleset import Organisation, Ruleset, TargetWords
+from eadm_sync.ruleset import IdentifierRule, Organisation, Ruleset, TargetWords, fits
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.outcomes import Lost, Renamed
@@ -110,6 +113,8 @@ class Inputs:
         releases: Holds that somebody let go.
         approvals: Counts what a second person has to approve.
         orders: What was ordered about people, by id.
+        existing: What targets with correlation hold that is not ours.
+        protections: What is never changed, by target.
         only: Ids of the people to look at; None: everybody for whom something can be different.
         given: Changes in place of those that the rules ask for; None: the rules are asked.
         progress: Called with (people done, people in all).
@@ -133,6 +138,8 @@ class Inputs:
     releases: Releases = field(default_factory=Releases)
     approvals: Approvals = field(default_factory=Approvals)
     orders: Mapping[str, Orders] = field(default_factory=dict)
+    existing: Mapping[str, Existing] = field(default_factory=dict)
+    protections: Mapping[str, Protection] = field(default_factory=dict)
     only: Collection[str] | None = None
     given: Given | None = None
     progress: Callable[[int, int], None] = field(default=lambda _done, _all: None)
@@ -155,6 +162,7 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
     else:
         frames = inputs.given.groups
         groups.overtaken += inputs.given.overtaken
+    frames = tuple(maker.without_protected(frames))
     for frame in frames:
         count(maker.counts, frame.changes)
         maker.cells.update(cell_of(change, NOWHERE) for change in frame.changes)
@@ -211,7 +219,12 @@ class Maker:
         self.connection = connection
         self.today = inputs.basis.today
         self.settings = inputs.ruleset.lifecycle
-        self.identifiers = Identifiers(connection, inputs.vault.digest, inputs.ruleset.identifiers, self.today)
+        self._adopting = Adopting(inputs.existing, inputs.words, self._seal, inputs.vault.seal)
+        self._protecting = Protecting(inputs.protections, inputs.words)
+        self._known = Known()  # of the person who is being looked at
+        self.identifiers = Identifiers(
+            connection, inputs.vault.digest, inputs.ruleset.identifiers, self.today, self._adopting.strangers
+        )
         self.frames = Spool()
         self.counts: Counter[Slice] = Counter()
         self.cells: Counter[Cell] = Counter()
@@ -220,7 +233,7 @@ class Maker:
         self.renamed = Renamed()
         self.lost = Lost()
         self.formers: list[Former] = []
-        self.groups = Groups(inputs.ruleset, inputs.words, self.renamed)
+        self.groups = Groups(inputs.ruleset, inputs.words, self.renamed, self._adopting.group)
         self.licences: Counter[Product] = Counter()
         self._made: list[tuple[Person, PersonFrame]] = []
         self._reached: dict[tuple[str, str, str], int] = {}
@@ -271,7 +284,19 @@ class Maker:
         self.problems.append(Problem(person_id, reason))
         self.due[person_id] = self.today
 
+    def without_protected(self, frames: Iterable[GroupFrame]) -> Iterator[GroupFrame]:
+        """The frames of groups but for those that are protected, which are told of."""
+        for frame in frames:
+            why = self._protecting.groups(frame.changes)
+            if why is None:
+                yield frame
+            else:
+                self.problems.append(Problem(frame.member, f"{frame.key} is left as it is: {why}"))
+                if frame.member:
+                    self.due[frame.member] = self.today
+
     def _add_person(self, person: Person, known: Known) -> None:
+        self._known = known
         orders = self.inputs.orders.get(person.id, NO_ORDERS)
         stand = standing(person, self.settings, self.today, orders)
         if self.inputs.given is not None:
@@ -284,7 +309,7 @@ class Maker:
         allocated_before = len(self.identifiers.allocated)
         try:
             desired = self._desired(person, stand)
-        except NoFreeCandidate as error:
+        except (NoFreeCandidate, NameTaken, Undecided) as error:
             self.report(person.id, str(error))
             changes = urgent
         else:
@@ -300,6 +325,9 @@ class Maker:
         changes: tuple[Change, ...],
         allocated: tuple[tuple[str, str], ...] = (),
     ) -> None:
+        changes, left_out = self._protecting.sifted(changes, self._known)
+        for reason in left_out:
+            self.report(person.id, reason)
         if changes or allocated:
             count(self.counts, changes)
             self._count_licences(changes)
@@ -311,6 +339,8 @@ class Maker:
         for account in desired.accounts:
             self.identifiers.note(person.id, account.target, account.attributes)
         desired, known, is_served = self._without_impossible(person.id, desired, known)
+        matched = self._adopting.accounts(person.id, desired, known)
+        desired, known = desired.without({*matched.waiting, *matched.left}), matched.known
         self.groups.add(desired.groups, person.id)
         note_renamed(person.id, desired, known, self.renamed)
         desired, formers = with_aliases(person.id, desired, known, self.settings.aliases, self.today)
@@ -324,6 +354,8 @@ class Maker:
         )
         due = first_after(self.today, (stand.next_change, *turning_days))
         self.due[person.id] = due if is_served else self.today
+        for target, reason in sorted(matched.waiting.items()):
+            self.report(person.id, f"{target}: {reason}")
         changes = diff_person(
             person.id,
             desired,
@@ -335,7 +367,7 @@ class Maker:
             keeping=self._terms.keeping,
             deactivated=self._deactivated(person, desired, overlap.known),
         )
-        return with_passwords(changes, self._passwords)
+        return (*matched.changes, *with_passwords(changes, self._passwords))
 
     def _with_scripts(
         self, person: Person, stand: Standing, changes: tuple[Change, ...], desired: Desired, known: Known
@@ -401,7 +433,13 @@ class Maker:
         if held is not None:
             return held
         rule = self.inputs.ruleset.identifiers[name]
-        return self.identifiers.name(rule, person, affiliation, self.inputs.organisation, self._reached)
+        taken = self._taken_over(rule, person, affiliation)
+        return taken or self.identifiers.name(rule, person, affiliation, self.inputs.organisation, self._reached)
+
+    def _taken_over(self, rule: IdentifierRule, person: Person, affiliation: Affiliation) -> str | None:
+        """The name that the person's account has already, kept unless the rule would have it follow another."""
+        keeps = (lambda name: fits(rule, person, affiliation, self.inputs.organisation, name)) if rule.follows else None
+        return adopted_name(self._adopting, self.identifiers, rule, person.id, self._known, keeps)
 
     def _reveal(self, sealed: Sealed) -> str:
         return self.inputs.vault.open(sealed, "national_id")

@@ -54,6 +54,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         scripts: For accounts, what is owed once the change came through, whatever becomes of the plan it was in.
         password: For CREATE and UPDATE of an account, name of the policy by which it gets a password; "" where it gets
             none. The password itself is in no change: it is put in when the change is delivered.
+        anchor: For ADOPT, the target's own immutable id of what is taken under management.
+        found_by: For ADOPT, what it is found again by when the change is delivered.
         initial: For CREATE, attributes that are written once and are the target's own from then on: nobody here knows
             them afterwards.
     """
@@ -78,6 +80,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     scripts: tuple[Script, ...] = ()
     password: str = ""
     initial: dict[str, Value] = {}
+    anchor: str | None = None
+    found_by: dict[str, Value] = {}
 
     @property
     def object_key(self) -> str:

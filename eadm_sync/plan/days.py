@@ -129,7 +129,9 @@ def _account(known: Known, change: Change, day: date) -> None:
     attributes: Attributes = dict(before.attributes) if before else {}
     attributes.update((name, new) for name, (_, new) in change.attributes.items())
     enabled, deactivated_on = (before.enabled, before.deactivated_on) if before else (bool(change.enabled), None)
-    if change.action in {Action.ENABLE, Action.RESTORE}:
+    if change.action is Action.ADOPT:
+        enabled, deactivated_on = bool(change.enabled), None
+    elif change.action in {Action.ENABLE, Action.RESTORE}:
         enabled, deactivated_on = change.action is Action.ENABLE, None
     elif change.action is Action.DISABLE:
         enabled, deactivated_on = False, day if change.deactivates else None

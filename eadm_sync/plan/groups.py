@@ -6,12 +6,13 @@ today stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
 from eadm_sync.desired import DesiredGroup
+from eadm_sync.plan.adopting import Undecided
 from eadm_sync.plan.change import Change, GroupFrame, group_key
 from eadm_sync.plan.group_diff import diff_group, end_group, end_nestings, note_renamed_group
 from eadm_sync.ruleset import Ruleset, TargetWords
@@ -46,6 +47,7 @@ class Groups:
     Attributes:
         ruleset: The rules.
         words: What each target's groups can hold.
+        adopt: Says which group that is there already is to be taken, with the change that takes it; or None.
         renamed: Gathers groups that are known by a rule which has another name now.
         overtaken: As `Plan.overtaken`, after `frames`.
         postponed: Ids of people with whom groups are to be looked at again, after `frames`.
@@ -55,6 +57,7 @@ class Groups:
     ruleset: Ruleset
     words: Mapping[str, TargetWords]
     renamed: Renamed
+    adopt: Callable[[DesiredGroup], tuple[KnownGroup, Change] | None] = lambda _group: None
     overtaken: list[Key] = field(default_factory=list)
     postponed: list[str] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -97,7 +100,11 @@ class Groups:
             if (key in busy.made and key not in known) or group_key(key[1]) in busy.running:
                 self.postponed.append(member)
                 continue
-            changes = self._changes(group, known.get(key))
+            try:
+                changes = self._changes(group, known.get(key))
+            except Undecided as error:
+                self.problems.append((member, str(error)))
+                continue
             if changes:
                 yield GroupFrame(f"{key[0]}:{key[1]}", changes, member)
             else:
@@ -105,6 +112,10 @@ class Groups:
 
     def _changes(self, group: DesiredGroup, known: KnownGroup | None) -> tuple[Change, ...]:
         others = self._beside.others(group)
+        taken = self.adopt(group) if known is None else None
+        if taken is not None:
+            known, change = taken
+            return (change, *diff_group(group, known, others=others, set_by_others=self._beside.attributes(others)))
         if known is not None:
             note_renamed_group(group, known, others, self.renamed)
             names = self.words[group.target].group_attributes

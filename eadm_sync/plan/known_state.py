@@ -121,7 +121,7 @@ def _object(before: HeldObject | None, line: Line, told: Audited) -> HeldObject:
     held = before or HeldObject(since=line.at)
     attributes = {**held.attributes, **{name: new for name, (_, new) in told.attributes.items()}}
     enabled, deactivated_on = held.enabled, held.deactivated_on
-    if told.action is Action.CREATE:
+    if told.action in {Action.CREATE, Action.ADOPT}:
         enabled = None if line.detail is None or told.kind is Kind.GROUP else bool(told.enabled)
     elif told.action is Action.ENABLE:
         enabled, deactivated_on = True, None

@@ -297,6 +297,7 @@ _DONE = {
     Action.DISABLE: "disabled",
     Action.DELETE: "deleted",
     Action.RESTORE: "restored",
+    Action.ADOPT: "taken under management",
 }
 
 
@@ -309,6 +310,7 @@ SIGNS = {
     Action.UPDATE: "~",
     Action.DISABLE: "-",
     Action.DELETE: "-",
+    Action.ADOPT: "=",
 }
 """What stands before a change, as in a diff."""
 

@@ -80,7 +80,7 @@ def _change_lines(change: Change, *, is_held: bool) -> Iterator[str]:
         )
 
 
-_COLOURS = {"+": "green", "~": "yellow", "-": "red"}
+_COLOURS = {"=": "yellow", "+": "green", "~": "yellow", "-": "red"}
 
 
 def _say_what_is_left_out(preview: Preview, limit: int) -> None:
