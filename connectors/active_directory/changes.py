@@ -15,7 +15,8 @@ from ldap3.protocol.microsoft import DirSyncControlRequestValue
 from pyasn1.codec.ber.encoder import encode
 
 from connectors.active_directory.ber import Entry
-from connectors.active_directory.connection import Control, Session
+from connectors.active_directory.connection import Session
+from connectors.active_directory.searching import Control
 from connectors.contract import ResumeToken
 from connectors.errors import AuthenticationFailed, Rejected, Stale
 

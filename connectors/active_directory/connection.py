@@ -21,10 +21,8 @@ from ldap3.core.exceptions import LDAPException, LDAPPackageUnavailableError
 from connectors.active_directory.ber import Entry
 from connectors.active_directory.errors import Attempt, Code, PasswordPolicy, error_of, sign_in_failed
 from connectors.active_directory.options import ActiveDirectoryOptions
+from connectors.active_directory.searching import Control, search
 from connectors.errors import AuthenticationFailed, ConnectorError, Unavailable
-
-Control = tuple[str, bool, bytes | None]
-"""OID, whether it is critical, and its value (BER)."""
 
 _PORTS = {"tls": 636, "start_tls": 389}
 _IDLE_SECONDS = 60  # firewalls forget connections after minutes; a look whether this one stands costs a millisecond
@@ -116,8 +114,7 @@ class Session:
             ConnectorError: As `connection`.
         """
         attempt = Attempt(f"read {dn}" if dn else "read what the domain controller says of itself", anchor=dn)
-        response = self._search(dn, "(objectClass=*)", ldap3.BASE, attributes, controls, attempt)
-        found = list(_entries(response))
+        found = self._search(dn, "(objectClass=*)", ldap3.BASE, attributes, controls, attempt)
         if not found:
             raise error_of(Code.NO_SUCH_OBJECT, "", attempt)
         return found[0]
@@ -139,9 +136,9 @@ class Session:
         connection = self.connection  # a page is known to the connection that asked for the one before
         while cookie is not None:
             paging = ldap3.protocol.rfc2696.paged_search_control(False, self._options.page_size, cookie or None)
-            response, result = self._ask(connection, base, filter_, ldap3.SUBTREE, attributes, [*controls, paging])
+            found, result = self._ask(connection, base, filter_, ldap3.SUBTREE, attributes, [*controls, paging])
             _require(result, attempt)
-            yield from _entries(response)
+            yield from found
             cookie = _cookie(result) or None
 
     def controlled(
@@ -152,9 +149,9 @@ class Session:
         Raises:
             ConnectorError: As `pages`; Rejected where a control or its value is not taken.
         """
-        response, result = self._ask(self.connection, base, filter_, ldap3.SUBTREE, attributes, controls)
+        found, result = self._ask(self.connection, base, filter_, ldap3.SUBTREE, attributes, controls)
         _require(result, Attempt("read", container=base))
-        return list(_entries(response)), {oid: one["value"] for oid, one in result.get("controls", {}).items()}
+        return found, {oid: one["value"] for oid, one in result.get("controls", {}).items()}
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -186,10 +183,10 @@ class Session:
         attributes: Sequence[str],
         controls: Sequence[Control],
         attempt: Attempt,
-    ) -> Sequence[Mapping[str, Any]]:
-        response, result = self._ask(self.connection, base, filter_, scope, attributes, controls)
+    ) -> list[Entry]:
+        found, result = self._ask(self.connection, base, filter_, scope, attributes, controls)
         _require(result, attempt)
-        return response
+        return found
 
     def _ask(
         self,
@@ -199,13 +196,11 @@ class Session:
         scope: str,
         attributes: Sequence[str],
         controls: Sequence[Control],
-    ) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any]]:
+    ) -> tuple[list[Entry], Mapping[str, Any]]:
         with self.translated():
-            _, result, response, _ = connection.search(
-                base, filter_, scope, attributes=list(attributes), controls=list(controls) or None
-            )
+            found = search(connection, base, filter_, scope, attributes, controls)
         self._used_at = self._clock()
-        return response or (), result
+        return found
 
     def _stands(self) -> bool:
         """Whether the connection still does; asks the domain controller for nothing."""
@@ -353,12 +348,6 @@ def _drop(connection: Any) -> None:
 def _require(result: Mapping[str, Any], attempt: Attempt) -> None:
     if result["result"] != Code.SUCCESS:
         raise error_of(result["result"], result["message"], attempt)
-
-
-def _entries(response: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
-    for item in response:
-        if item["type"] == "searchResEntry":
-            yield Entry(item["dn"], {name: values for name, values in item["raw_attributes"].items() if values})
 
 
 def _cookie(result: Mapping[str, Any]) -> bytes:

@@ -11,12 +11,13 @@ from ldap3.utils.conv import escape_bytes, escape_filter_chars
 from connectors.active_directory import names
 from connectors.active_directory.ber import Entry
 from connectors.active_directory.changes import Changes
-from connectors.active_directory.connection import Control, Session
+from connectors.active_directory.connection import Session
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.pipeline import Pipeline
 from connectors.active_directory.protection import ATTRIBUTES as GUARDED
 from connectors.active_directory.protection import Guard, read_guard
 from connectors.active_directory.schema import Attribute, Syntax, refusal
+from connectors.active_directory.searching import Control
 from connectors.active_directory.settings import Rules, owner_of, rules_of
 from connectors.active_directory.values import DISABLED, anchor_of, decode, encode, group_words
 from connectors.contract import Kind, RemoteObject, ResumeToken, Value
