@@ -1,9 +1,19 @@
-"""What first passwords of this installation are made by."""
+"""What first passwords of this installation are made by, and when they end."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, select
+
 from eadm_sync.app.context import Context
-from eadm_sync.delivery.passwords import Passwords
+from eadm_sync.delivery.passwords import Passwords, entry
+from eadm_sync.state import tables
+from eadm_sync.state.auditing import append_audit
+from eadm_sync.state.passwords import End, end_passwords, is_over
+
+_ACTIONS = {End.USED: "use", End.EXPIRED: "expire", End.REPLACED: "replace", End.DESTROYED: "destroy"}
+"""What the audit calls the end of a password."""
 
 
 def first_passwords(context: Context) -> Passwords:
@@ -18,3 +28,46 @@ def first_passwords(context: Context) -> Passwords:
         rules=[one.password_rules for one in able if one.passwords],
         keep_days=context.loaded.settings.passwords.keep_days,
     )
+
+
+def end_kept(
+    context: Context,
+    connection: Connection,
+    people: Iterable[str],
+    end: End,
+    reason: str,
+    *,
+    run_id: str | None = None,
+    target: str | None = None,
+) -> list[str]:
+    """Destroys the passwords that some people have, with a line in the audit for each; returns whose it was.
+
+    Args:
+        context: The installation.
+        connection: A connection that may write.
+        people: Their ids; those who have none are passed over.
+        end: Why, in a word.
+        reason: Why, for the audit.
+        run_id: The run that does it, or None.
+        target: The target that tells of it, or None.
+    """
+    now = context.clock.now()
+    gone = end_passwords(connection, people, end, now)
+    at, detail = now.isoformat(), {"reason": reason}
+    lines = (entry(_ACTIONS[end], one, detail, at, actor=context.actor, target=target, run=run_id) for one in gone)
+    append_audit(connection, context.vault, lines)
+    return gone
+
+
+def note_used(context: Context, connection: Connection, target: str, people: Iterable[str]) -> list[str]:
+    """Destroys the first passwords of people of whom a target tells that they have signed in, or chosen another."""
+    return end_kept(context, connection, people, End.USED, "used for the first time", target=target)
+
+
+def expire_passwords(context: Context, connection: Connection, most: int, run_id: str) -> int:
+    """Destroys up to so many passwords whose last day is over; returns how many it were."""
+    columns = tables.passwords.c
+    query = select(columns.person_id).where(is_over(context.clock.now())).order_by(columns.person_id).limit(most)
+    people = list(connection.scalars(query))
+    reason = f"not used in {context.loaded.settings.passwords.keep_days} days"
+    return len(end_kept(context, connection, people, End.EXPIRED, reason, run_id=run_id))

@@ -1,5 +1,7 @@
 """Removes what only operators looked at, once it is old: finished items, runs, requests, daemons that are gone.
 
+First passwords that nobody has used in time are destroyed.
+
 Nothing is touched that says who has what, or who changed it: people, known state, ruleset versions and the audit. Rows
 go in small transactions of their own, so that deliveries and imports go on in between.
 """
@@ -17,9 +19,11 @@ import structlog
 from sqlalchemy import Connection, Table, func, select
 
 from eadm_sync.app.context import Context
+from eadm_sync.app.giving import expire_passwords
 from eadm_sync.app.runs import recorded
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
+from eadm_sync.state.passwords import is_over
 from exportqueue.item import to_micros
 from exportqueue.tables import IS_FINISHED
 
@@ -42,6 +46,7 @@ class HousekeepingReport(msgspec.Struct, frozen=True):
     """What was removed, or would be.
 
     Attributes:
+        passwords: First passwords whose last day is over; their values are destroyed.
         items: Finished items of the export queue.
         runs: Runs with their reports.
         plans: Plans that changed nothing.
@@ -55,12 +60,13 @@ class HousekeepingReport(msgspec.Struct, frozen=True):
     plans: int = 0
     requests: int = 0
     daemons: int = 0
+    passwords: int = 0
     truncated: bool = False
 
     @property
     def total(self) -> int:
         """All rows."""
-        return self.items + self.runs + self.plans + self.requests + self.daemons
+        return self.items + self.runs + self.plans + self.requests + self.daemons + self.passwords
 
 
 def housekeep(context: Context) -> HousekeepingReport:
@@ -77,6 +83,7 @@ def housekeep(context: Context) -> HousekeepingReport:
             plans=_delete(database, tables.plans, old.plans),
             requests=_delete(database, tables.job_requests, old.requests),
             daemons=_delete(database, tables.daemons, old.daemons),
+            passwords=_expire(context, database, run.id),
         )
         report = msgspec.structs.replace(report, truncated=tidy(database))
         run.report["removed"] = msgspec.to_builtins(report)
@@ -103,6 +110,7 @@ def preview(context: Context) -> HousekeepingReport:
             plans=count(tables.plans, old.plans(connection)),
             requests=count(tables.job_requests, old.requests(connection)),
             daemons=count(tables.daemons, old.daemons(connection)),
+            passwords=count(tables.passwords, is_over(context.clock.now())),
         )
 
 
@@ -138,6 +146,14 @@ class _Old:
     def daemons(self, _connection: Connection) -> sa.ColumnElement[bool]:
         """Those that died; one that stops in good order takes its row along."""
         return tables.daemons.c.seen_at < self._unseen_since
+
+
+def _expire(context: Context, database: Database, run_id: str) -> int:
+    def portion() -> int:
+        with database.write() as connection:
+            return expire_passwords(context, connection, _ROWS_AT_ONCE, run_id)
+
+    return sum(_portions(portion))
 
 
 def _purge_items(context: Context, database: Database, finished_before: Any) -> int:

@@ -135,7 +135,7 @@ def stop(context: Context, name: str, reason: str, terms: Terms | None = None) -
         left: Mapping[str, str] = {}
         for _ in range(_MOST_ROUNDS if terms.deliver else 0):
             try:
-                left = _deliver(context, database, person_id, terms.patience_seconds)
+                left = deliver_for(context, database, person_id, terms.patience_seconds)
             except ConfigError:  # it is in the queue, and a worker that runs goes on by the rules it began with
                 left = dict.fromkeys(_unfinished(context, database, person_id), "the rules are wrong, see 'lint'")
             with database.read() as connection:
@@ -195,8 +195,14 @@ def _stop_once(context: Context, database: Database, person_id: str, run_id: str
 def _enqueue_stop(context: Context, connection: Connection, person_id: str, run_id: str) -> int:
     known = load_known(connection, [person_id]).get(person_id) or Known()
     changes = stop_person(person_id, known)
-    if not changes:
-        return 0
+    if changes:
+        enqueue_urgent(context, connection, PersonFrame(person_id, "", Stage.STOPPED, (), changes), run_id)
+    return len(changes)
+
+
+def enqueue_urgent(context: Context, connection: Connection, frame: PersonFrame, run_id: str) -> None:
+    """Queues changes to one person's accounts as a plan of their own, in the caller's transaction."""
+    changes = frame.changes
     counts: Counter[Slice] = Counter()
     count(counts, changes)
     basis = Basis(
@@ -207,12 +213,11 @@ def _enqueue_stop(context: Context, connection: Connection, person_id: str, run_
         known=known_versions(connection, tuple(context.loaded.settings.targets)),
     )
     with contextlib.closing(Spool()) as frames:
-        frames.append(PersonFrame(person_id, _name(stored_person(connection, person_id)), Stage.STOPPED, (), changes))
+        frames.append(msgspec.structs.replace(frame, name=_name(stored_person(connection, frame.person))))
         plan = Plan(basis, dict(counts), (), (), frames, (), evaluated=1, due={}, postponed=(), is_whole=False)
         plan_id = f"{run_id}-{plan.hash}"
         context.queue.enqueue(connection, items(changes, context.vault), plan_id=plan_id, run_id=run_id)
         keep_plan(context, connection, plan, plan_id, run_id)
-    return len(changes)
 
 
 # ---------------------------------------------------------------- the others
@@ -230,15 +235,20 @@ def _carry_out(context: Context, person_id: str, command: str, terms: Terms, *, 
             busy = error.holder
     with context.writing() as database:
         if changed and terms.deliver:
-            left = _deliver(context, database, person_id, terms.patience_seconds)
+            left = deliver_for(context, database, person_id, terms.patience_seconds)
         with database.read() as connection:
             shown = _shown(context, connection, person_id)
     return Ordered(shown, changed, enqueued, held, dict(left), busy)
 
 
-def _deliver(context: Context, database: Database, person_id: str, seconds: float) -> dict[str, str]:
-    """Delivers what is queued for one person, and what stands before it; says what has not come through in time."""
-    waiting = _unfinished(context, database, person_id)
+def deliver_for(context: Context, database: Database, subject: str, seconds: float) -> dict[str, str]:
+    """Delivers what is queued for one subject, a person, and what stands before it; says what is not through in time.
+
+    Raises:
+        ConfigError: The rules are wrong.
+        StateError: The state fails.
+    """
+    waiting = _unfinished(context, database, subject)
     if not waiting:
         return {}
     with database.write() as connection:
@@ -252,21 +262,21 @@ def _deliver(context: Context, database: Database, person_id: str, seconds: floa
         crew.start()
         try:
             until = time.monotonic() + seconds
-            while time.monotonic() < until and not _unfinished(context, database, person_id).isdisjoint(open_):
+            while time.monotonic() < until and not _unfinished(context, database, subject).isdisjoint(open_):
                 time.sleep(_STEP_SECONDS)
         finally:
             crew.stop()
             crew.wait()
-    left = _unfinished(context, database, person_id, dead=True)
+    left = _unfinished(context, database, subject, dead=True)
     with database.read() as connection:
         stats = {one.target: one for one in context.queue.stats(connection, finished=False)}
     return {target: _why(stats[target]) for target in sorted(left)}
 
 
-def _unfinished(context: Context, database: Database, person_id: str, *, dead: bool = False) -> set[str]:
-    """Targets with changes of the person that are on their way; with `dead`, also with those that were refused."""
+def _unfinished(context: Context, database: Database, subject: str, *, dead: bool = False) -> set[str]:
+    """Targets with changes of the subject that are on their way; with `dead`, also with those that were refused."""
     with database.read() as connection:
-        found = list(context.queue.unfinished(connection, [person_id]))
+        found = list(context.queue.unfinished(connection, [subject]))
     return {item.target for item in found if dead or item.state is not State.DEAD}
 
 

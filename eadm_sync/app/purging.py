@@ -23,6 +23,7 @@ from eadm_sync.app.runs import recorded
 from eadm_sync.clock import today
 from eadm_sync.identifiers import reservations_of
 from eadm_sync.importing.store import chunks
+from eadm_sync.plan.change import password_subject
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.auditing import AuditEntry, append_audit, forget_details
 from eadm_sync.state.database import Database
@@ -229,6 +230,7 @@ _OF_PERSONS = (
     tables.identifiers,
     tables.person_orders,
     tables.recycled_accounts,
+    tables.passwords,
     tables.former_values,
     tables.correlations,
     tables.known_scripts,
@@ -261,7 +263,8 @@ def _forget_records(connection: Connection, ids: Collection[str]) -> None:
 def _forget_items(context: Context, connection: Connection, ids: Collection[str]) -> None:
     """Finished changes that housekeeping has not removed yet, with what they waited for."""
     items, edges = context.queue.tables.items, context.queue.tables.prerequisites
-    finished = list(connection.scalars(select(items.c.id).where(IS_FINISHED, items.c.subject.in_(ids))))
+    subjects = [*ids, *map(password_subject, ids)]
+    finished = list(connection.scalars(select(items.c.id).where(IS_FINISHED, items.c.subject.in_(subjects))))
     for portion in chunks(finished):
         connection.execute(edges.delete().where(edges.c.item_id.in_(portion)))
         connection.execute(items.delete().where(items.c.id.in_(portion)))

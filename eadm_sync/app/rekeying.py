@@ -24,7 +24,7 @@ from eadm_sync.config.keys import Key, Use, prepare_key, read_keys, remove_keys,
 from eadm_sync.delivery import payload
 from eadm_sync.errors import StateError
 from eadm_sync.model import Sealed
-from eadm_sync.state import bulk, tables
+from eadm_sync.state import bulk, passwords, tables
 from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.crypto import Vault, header
 from eadm_sync.state.database import Database
@@ -235,7 +235,8 @@ class _Again:
             *(tables.known_accounts.c.attributes, tables.recycled_accounts.c.attributes),
             *(tables.known_groups.c.attributes, tables.known_scripts.c.owed, tables.known_scripts.c.output),
         )
-        self.places = (self.queue, *(_Place(column, values) for column in columns))
+        kept = _Place(tables.passwords.c.sealed, partial(passwords.resealed, vault=vault))
+        self.places = (self.queue, kept, *(_Place(column, values) for column in columns))
 
     def seal(self, *places: _Place) -> int:
         """Seals those places anew; returns how many rows it were."""

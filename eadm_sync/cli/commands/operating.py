@@ -63,7 +63,7 @@ def housekeeping(
     config: Config = CONFIG,
     as_: As = Format.TABLE,
 ) -> int:
-    """Remove what is old: finished changes, runs with their reports, daemons that are gone.
+    """Remove what is old: finished changes, runs with their reports, daemons that are gone, first passwords not used.
 
     How old is a matter of `housekeeping` in the configuration. Nothing goes that says who has what or who changed it:
     people, known state, versions of the rules and the audit stay.
@@ -84,6 +84,7 @@ def housekeeping(
         (found.plans, "plan without changes", "plans without changes"),
         (found.requests, "answered request", None),
         (found.daemons, "daemon that is gone", "daemons that are gone"),
+        (found.passwords, "first password whose last day is over", "first passwords whose last day is over"),
     )
     told = ", ".join(many(*part) for part in parts if part[0])
     line(f"{'would be removed' if dry_run else 'removed'}: {told or 'nothing'}")
