@@ -14,7 +14,7 @@ from connectors import registry
 from connectors.contract import Connector
 from eadm_sync.config.problems import ProblemCollector, did_you_mean
 from eadm_sync.config.schedule import RELOAD, JobSettings, job_faults
-from eadm_sync.config.secrets import interpolate
+from eadm_sync.config.secrets import clear_texts, interpolate
 from eadm_sync.config.settings import NAME, RESERVED, Settings, SourceSettings, TargetSettings
 from eadm_sync.config.yaml import Document, load_yaml, load_yaml_file
 from eadm_sync.errors import ConfigError
@@ -66,7 +66,7 @@ def load_settings(
     base_dir = path.parent
     outside = interpolate(document, os.environ if environ is None else environ, base_dir)
     collector = ProblemCollector(document, outside.secrets, outside.failed)
-    collector.problems.extend(outside.problems)
+    collector.problems.extend((*outside.problems, *clear_texts(document)))
     if not isinstance(outside.data, dict):
         collector.add((), "a configuration is a mapping of settings", hint="start with 'organisation:'")
         raise ConfigError(tuple(collector.problems))

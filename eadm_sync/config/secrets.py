@@ -2,13 +2,16 @@
 
 They may be a whole value or a part of one, in any text value (not in keys). A file is read as UTF-8 text without the
 line break at its end; a relative path is relative to the configuration file. `$${` stands for a plain `${`.
+
+A password that stands in the file itself is refused: configuration files are copied, mailed and kept under version
+control, and the program keeps every version that was in force.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -19,7 +22,47 @@ from eadm_sync.errors import Problem
 # Jinja's `${{ … }}` is none: the brace after the first one ends the match.
 _REFERENCE = re.compile(r"(\$?)\$\{([^{}\n]*)\}")
 _KINDS = ("env", "file")
+_NAMES_A_SECRET = re.compile(
+    r"""(?:^|[_-]) (?:pas+w(?:or)?d | passphrase | pwd | secret | token | credentials?
+        | api[_-]?key | (?:private|access|shared|account)[_-]?key) $""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 _LARGEST_FILE = 1024 * 1024  # certificates and keys are a few KiB; more is the wrong file
+
+
+def clear_texts(document: Document) -> Iterator[Problem]:
+    """Every password that stands in a configuration file itself: below a key that names one, or in a URL."""
+    yield from _clear_texts(document, document.data, ())
+
+
+def _clear_texts(document: Document, value: Any, path: Path) -> Iterator[Problem]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if (*path[:1], key) != ("sources", "map"):  # templates: they name columns
+                yield from _clear_texts(document, item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _clear_texts(document, item, (*path, index))
+    elif isinstance(value, str):
+        in_url = _PASSWORD_IN_URL.search(value)
+        if in_url and not _is_from_outside(in_url[1]):
+            yield document.problem(path, "this URL holds a password in clear text", hint=_PLACES, secret=True)
+        elif value and _is_named_secret(path) and not _is_from_outside(value):
+            yield document.problem(path, "a secret stands here in clear text", hint=_PLACES, secret=True)
+
+
+_PLACES = "write ${file:PATH}, a file that only the program's user can read, or ${env:NAME}"
+
+
+def _is_named_secret(path: Path) -> bool:
+    """Whether the nearest key, above the places in lists, names a secret."""
+    name = next((part for part in reversed(path) if isinstance(part, str)), "")
+    return _NAMES_A_SECRET.search(name) is not None
+
+
+def _is_from_outside(value: str) -> bool:
+    return any(not found[1] for found in _REFERENCE.finditer(value))
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def test_templates_are_found_in_the_file(tmp_path: Path) -> None:
 def test_settings_never_show_a_value(tmp_path: Path) -> None:
     """Whatever came from outside, a repr names the settings only."""
     text = GOOD.replace("Eksempel kommune", "${env:OTHER}").replace("DC=example", "${env:OTHER}")
-    loaded = load(tmp_path, text.replace("${env:AD_PASSWORD}", "x"))
+    loaded = load(tmp_path, text.replace("${env:AD_PASSWORD}", "${env:OTHER}"))
     assert loaded.settings.organisation.name == "s3cr3t"
     assert loaded.settings.targets["ad"].variables["base_dn"] == "s3cr3t,DC=org"
     assert "s3cr3t" not in repr(loaded)
@@ -165,7 +165,7 @@ def test_settings_never_show_a_value(tmp_path: Path) -> None:
 
 def _edit(old: str, new: str) -> str:
     assert GOOD.count(old) == 1, old
-    return GOOD.replace("${env:AD_PASSWORD}", "x").replace(old, new)
+    return GOOD.replace("${env:AD_PASSWORD}", "${env:OTHER}").replace(old, new)
 
 
 @pytest.mark.parametrize(
@@ -312,8 +312,59 @@ def test_files_give_values_without_their_last_line_break(tmp_path: Path) -> None
 
 def test_a_doubled_dollar_is_a_plain_one(tmp_path: Path) -> None:
     """`$${` stands for `${`, and an expression behind a dollar stays an expression."""
-    loaded = load(tmp_path, GOOD.replace("${env:AD_PASSWORD}", "x").replace("DC=example,", "$${env:X} ${{ a }} $5"))
+    loaded = load(
+        tmp_path, GOOD.replace("${env:AD_PASSWORD}", "${env:OTHER}").replace("DC=example,", "$${env:X} ${{ a }} $5")
+    )
     assert loaded.settings.targets["ad"].variables["base_dn"] == "${env:X} ${{ a }} $5DC=org"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("password: ${env:AD_PASSWORD}", "password: hunter2-4ever", (23, 15, "targets.ad.password")),
+        # At any depth of what a connector has.
+        ("password: ${env:AD_PASSWORD}", "api-keys: {x: {client_secret: hunter2-4ever}}", (23, 35, "")),
+        ("sqlite:///var/test.db", "postgresql://eadm:hunter2-4ever@db/state", (4, 8, "state.url")),
+        # A user from outside does not make the password one.
+        ("sqlite:///var/test.db", "postgresql://${env:OTHER}:hunter2-4ever@db/state", (4, 8, "state.url")),
+        # A plain dollar is no reference.
+        ("password: ${env:AD_PASSWORD}", "password: hunter2-4ever$${x}", (23, 15, "targets.ad.password")),
+    ],
+)
+def test_a_password_that_stands_in_the_file_is_refused(tmp_path: Path, old: str, new: str, place: tuple[int, int, str]):
+    """At its place, unseen, with what would be right."""
+    assert GOOD.count(old) == 1
+
+    found = problems(tmp_path, GOOD.replace(old, new))
+
+    (one,) = [each for each in found if "clear text" in each.message]
+    assert (one.line, one.column) == place[:2]
+    assert (one.place or "").startswith(place[2])
+    assert "${file:PATH}" in (one.hint or "")
+    assert not [each for each in found if "hunter2" in f"{each} {each.excerpt}"]
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "password: ${file:secrets/one}",
+        "password: 'prefix-${env:OTHER}'",
+        "password: ''",  # none: the connector says whether there has to be one
+        "password_file: /etc/eadm-sync/password",
+        "password_min_length: '12'",
+        "url: ldap://eadm@ad.example.org",
+    ],
+)
+def test_what_is_no_password_is_not_refused_as_one(tmp_path: Path, right: str):
+    """References, names of files, and users without a password."""
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "one").write_text("hunter2-4ever\n", encoding="utf-8")
+    text = GOOD.replace("password: ${env:AD_PASSWORD}", right)
+
+    try:
+        load(tmp_path, text)
+    except ConfigError as error:
+        assert not [each for each in error.problems if "clear text" in each.message]  # noqa: PT017 - others may be wrong
 
 
 @pytest.mark.parametrize(
