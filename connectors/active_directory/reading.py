@@ -93,7 +93,7 @@ class Reader:
             ConnectorError: As the contract says.
         """
         wanted = self._wanted(kind, attributes)
-        telling = self._telling(kind, wanted)
+        telling = self.telling(kind, wanted)
         changes = Changes(self.session, f"{kind} {self.scope(kind).containers}")
         if since is None:
             token = changes.token()
@@ -132,7 +132,7 @@ class Reader:
                 raise refused
         self.require_known(attributes)
         filter_ = "".join(self._test(rules.attributes[name], value) for name, value in attributes.items())
-        telling = self._telling(kind, [rules.attributes[name] for name in attributes])
+        telling = self.telling(kind, [rules.attributes[name] for name in attributes])
         found = (
             telling.object(entry)
             for container in self.scope(kind).containers
@@ -192,7 +192,12 @@ class Reader:
         known = self.rules(kind).attributes
         return list(known.values()) if attributes is None else [known[name] for name in attributes if name in known]
 
-    def _telling(self, kind: Kind, wanted: Sequence[Attribute]) -> Telling:
+    def telling(self, kind: Kind, wanted: Sequence[Attribute]) -> Telling:
+        """How objects of one kind are told of, with these attributes; looks up what they are told by.
+
+        Raises:
+            ConnectorError: As `Session.connection`.
+        """
         rules = self.rules(kind)
         pointing = [attribute.name for attribute in wanted if attribute.syntax is Syntax.ACCOUNT]
         with self.session.translated():

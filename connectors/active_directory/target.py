@@ -8,39 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from connectors.active_directory.checking import check
 from connectors.active_directory.connection import Session
 from connectors.active_directory.links import Links
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.reading import Reader
-from connectors.contract import Capabilities, Kind, LicenceStock, RemoteObject, ResumeToken, Value
-
-_MAX_LENGTHS = {
-    "sAMAccountName": 20,  # 256 in the schema; but nobody signs in with a longer one
-    "userPrincipalName": 1024,
-    "cn": 64,
-    "displayName": 256,
-    "givenName": 64,
-    "sn": 64,
-    "initials": 6,
-    "title": 128,
-    "department": 64,
-    "company": 64,
-    "division": 256,
-    "employeeID": 16,
-    "employeeNumber": 512,
-    "employeeType": 256,
-    "mail": 256,
-    "mobile": 64,
-    "telephoneNumber": 64,
-    "physicalDeliveryOfficeName": 128,
-    "streetAddress": 1024,
-    "postalCode": 40,
-    "l": 128,
-    "info": 1024,
-    "description": 1024,
-    "adminDescription": 256,
-}
-"""rangeUpper of the schema of Windows Server 2012 R2 ([MS-ADA1] to [MS-ADA3])."""
+from connectors.active_directory.settings import capabilities_of
+from connectors.active_directory.writing import Writer
+from connectors.contract import Capabilities, Kind, LicenceStock, Operation, Outcome, RemoteObject, ResumeToken, Value
 
 
 class ActiveDirectoryTarget:
@@ -55,18 +30,15 @@ class ActiveDirectoryTarget:
     @cached_property
     def capabilities(self) -> Capabilities:
         """What a domain can do; known without a connection."""
-        return Capabilities(
-            kinds=frozenset({Kind.ACCOUNT, Kind.GROUP, Kind.MEMBERSHIP, Kind.NESTING}),
-            batch_size=self._options.batch_size,
-            containers=True,
-            incremental=True,
-            account_name="sAMAccountName",
-            group_name="sAMAccountName",
-            unique=("sAMAccountName", *self._options.unique),
-            required=("sAMAccountName", *self._options.required),
-            max_lengths=_MAX_LENGTHS,
-            concurrency=8,
-        )
+        return capabilities_of(self._options)
+
+    def check(self) -> None:
+        """Connects, and proves the rights to read and to write in every container of the settings; changes nothing.
+
+        Raises:
+            ConnectorError: Unavailable, AuthenticationFailed (names the rights), Rejected (an attribute is unknown).
+        """
+        check(self._reader, self._options)
 
     def read(
         self, kind: Kind, since: ResumeToken | None = None, attributes: Collection[str] | None = None
@@ -89,6 +61,14 @@ class ActiveDirectoryTarget:
             ConnectorError: As `read`; Rejected where an attribute cannot be searched.
         """
         return self._reader.find(kind, attributes)
+
+    def apply(self, operations: Sequence[Operation]) -> Iterator[Outcome]:
+        """Carries out a batch, many requests under way at once; what is protected is never changed.
+
+        Raises:
+            ConnectorError: Unavailable, Throttled, AuthenticationFailed.
+        """
+        return Writer(self._session, self._options).apply(operations)
 
     def licences(self) -> Sequence[LicenceStock]:
         """None: a domain has no licences."""
