@@ -1,31 +1,41 @@
-"""Compares what targets hold with what they are known to hold, and reports what differs. Changes nothing.
+"""Compares what targets hold with what they are known to hold, tells what differs, and puts known state right.
+
+Targets are never changed here. What is to be put back is put back by the next plan, since known state says again what
+is there; what is left alone stands in a table (`state.drift`) that plans pass over.
 
 Targets are read while workers deliver to them. So whatever has a change in the queue, or had one delivered since the
-reading began, is left out: it is neither here nor there yet.
+reading began, is left out: it is neither here nor there yet. And a target that suddenly holds much less than it is
+known to may have been read by somebody who lost a right: beyond a limit nothing is believed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
-from connectors.contract import Kind, RemoteObject, Target
+from connectors.contract import Kind
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
+from eadm_sync.app.differing import Comparison, Found
+from eadm_sync.app.holdings import Holdings
+from eadm_sync.app.leaving_alone import Outcome, Policies, is_over
+from eadm_sync.app.mirroring import Mirror
 from eadm_sync.app.naming import known_name
 from eadm_sync.app.planning import Progress, silent
-from eadm_sync.app.runs import recorded
+from eadm_sync.app.runs import Run, recorded
+from eadm_sync.app.target_reading import Reading, keep_tokens, last_tokens
+from eadm_sync.app.wishes import Wishes
 from eadm_sync.model import Sealed
-from eadm_sync.plan.change import account_key, group_key, licence_key, membership_key, nesting_key
-from eadm_sync.state import tables
+from eadm_sync.state import drift, tables
+from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.database import Database
-from eadm_sync.state.known import Attributes
+from eadm_sync.state.drift import MISSING, LeftRow, Value
 from eadm_sync.state.sealing import check_key
 
 log = structlog.get_logger()
@@ -37,26 +47,37 @@ MOST_LISTED = 100
 """Objects listed for each target; counts go on. More than a hundred objects that differ have one cause."""
 
 _TOLD_EVERY = 1_000
-
-_UNSET: tuple[object, ...] = (None, "", [])
-"""What targets tell no difference between."""
+_HIDDEN = "***"
 
 
 class Drift(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One object that is not as it was left.
+    """One thing that is not as it was left.
 
     Attributes:
         kind: Account, group, membership, nesting or licence.
         object: Its key, as the export queue has it.
         what: missing; unexpected (it is about objects of ours, and nobody here gave it); enabled, disabled (by somebody
             else); attributes; container; role.
-        names: For attributes, those that differ. Never their values.
+        name: The attribute, or "".
+        outcome: What becomes of it: overwrite (put back by the next plan), report (left alone until somebody decides),
+            accepted (left alone for good).
+        known: What was known; '***' where it is sensitive. None in the book of runs, which holds no values.
+        present: What the target holds.
+        desired: What the rules give.
     """
 
     kind: Kind
     object: str
     what: str
-    names: tuple[str, ...] = ()
+    name: str = ""
+    outcome: Outcome = "overwrite"
+    known: Any = None
+    present: Any = None
+    desired: Any = None
+
+    def without_values(self) -> Drift:
+        """The same, for keeping."""
+        return msgspec.structs.replace(self, known=None, present=None, desired=None)
 
 
 class TargetDrift(msgspec.Struct, frozen=True):
@@ -67,7 +88,10 @@ class TargetDrift(msgspec.Struct, frozen=True):
         compared: Objects of ours that were looked at, and what hangs on them.
         counts: How often each kind of drift was found, by "<kind>.<what>".
         drifts: The first of them.
-        error: Why the target could not be read (to the end), or None.
+        error: Why the target could not be read (to the end), or None; nothing was put right then.
+        held: Why the reading is not believed; nothing was put right then.
+        left: How many things are left alone until somebody decides, former ones among them.
+        incremental: Whether only what has changed since the last reading was read.
     """
 
     target: str
@@ -75,6 +99,9 @@ class TargetDrift(msgspec.Struct, frozen=True):
     counts: dict[str, int] = {}
     drifts: tuple[Drift, ...] = ()
     error: str | None = None
+    held: tuple[str, ...] = ()
+    left: int = 0
+    incremental: bool = False
 
     @property
     def total(self) -> int:
@@ -82,11 +109,47 @@ class TargetDrift(msgspec.Struct, frozen=True):
         return sum(self.counts.values())
 
 
-def reconcile(context: Context, *, only: str | None = None, progress: Progress = silent) -> tuple[TargetDrift, ...]:
-    """Reads the targets fully and compares, as a run of its own in the book of runs; `only` names one target.
+@dataclass(frozen=True)
+class Terms:
+    """How a target is reconciled.
+
+    Attributes:
+        incremental: Read only what has changed since the last time, where the target can tell.
+        dry_run: Only tell.
+        believe: Whether a reading is believed however much differs; the reason why, or None.
+        run_id: The run.
+        progress: Told how it gets on.
+    """
+
+    incremental: bool
+    dry_run: bool
+    believe: str | None
+    run_id: str
+    progress: Progress = field(default=silent)
+
+
+def reconcile(
+    context: Context,
+    *,
+    only: str | None = None,
+    incremental: bool = False,
+    dry_run: bool = False,
+    believe: str | None = None,
+    progress: Progress = silent,
+) -> tuple[TargetDrift, ...]:
+    """Reads the targets, compares, and puts known state right, as a run of its own in the book of runs.
+
+    Args:
+        context: The installation.
+        only: Name of one target.
+        incremental: Read only what has changed since the last time, where the target can tell that.
+        dry_run: Only tell what differs.
+        believe: Why a reading is believed in which more differs than `brakes.drift` allows, for the audit.
+        progress: Told how it gets on.
 
     Raises:
         NotFound: There is no such target.
+        ConfigError: The rules are wrong.
         StateError: The state cannot be used.
     """
     targets = context.loaded.settings.targets
@@ -95,108 +158,69 @@ def reconcile(context: Context, *, only: str | None = None, progress: Progress =
     with context.writing() as database, recorded(context, database, COMMAND) as run:
         with database.read() as connection:
             check_key(connection, context.vault)
-        found = tuple(_compared(context, database, name, progress) for name in targets if only in {None, name})
-        run.report["drift"] = {one.target: msgspec.to_builtins(one) for one in found}
-        if any(one.error for one in found):
-            run.status = "incomplete"
+        terms = Terms(incremental, dry_run, believe, run.id, progress)
+        found = tuple(_reconciled(context, database, name, terms) for name in targets if only in {None, name})
+        _describe(run, found)
     for one in found:
         log.info("target.compared", target=one.target, compared=one.compared, drifts=one.total, error=one.error)
     return found
 
 
-def _compared(context: Context, database: Database, name: str, progress: Progress) -> TargetDrift:
+def _describe(run: Run, found: Iterable[TargetDrift]) -> None:
+    """For the book of runs, without values."""
+    run.report["drift"] = {
+        one.target: msgspec.to_builtins(
+            msgspec.structs.replace(one, drifts=tuple(each.without_values() for each in one.drifts))
+        )
+        for one in found
+    }
+    run.report["holds"] = [
+        {"brake": f"{one.target}.drift", "reason": reason, "population": one.compared, "vanished": one.total}
+        for one in found
+        for reason in one.held
+    ]
+    if any(one.error for one in found):
+        run.status = "incomplete"
+
+
+def _reconciled(context: Context, database: Database, name: str, terms: Terms) -> TargetDrift:
     began = context.clock.now().isoformat()
     with database.read() as connection:
-        comparison = _Comparison(_Known(connection, name), context.vault.digest)
-        busy = _in_the_queue(context, connection, name)
-    error = None
-    try:
-        with context.make_target(name) as target:
-            for number, one in enumerate(_objects(target), 1):
+        known = Holdings(connection, name)
+        since = last_tokens(connection, name) if terms.incremental else {}
+        early = _in_the_queue(context, connection, name)
+    words = context.vocabulary.targets[name]
+    able = {Kind.ACCOUNT: words.attributes, Kind.GROUP: words.group_attributes}
+    names = {kind: frozenset(held & able[kind].keys() if able[kind] else held) for kind, held in known.names.items()}
+    with context.make_target(name) as target:
+        reading = Reading(target, since, names)
+        keeps = target.capabilities.soft_delete
+        comparison = Comparison(known, context.vault.digest, context.vault.seal, names, reading.partial, keeps)
+        try:
+            for number, one in enumerate(reading.objects(), 1):
                 comparison.look_at(one)
                 if not number % _TOLD_EVERY:
-                    progress(f"reading {name}", number, None)
-    except ConnectorError as failure:
-        error = str(failure)
-        log.warning("target.failed", target=name, error=error)
+                    terms.progress(f"reading {name}", number, None)
+        except ConnectorError as failure:
+            log.warning("target.failed", target=name, error=str(failure))
+            return _told_of_error(context, database, comparison, name, early, str(failure))
+    found = {(one.object, one.what, one.name): one for one in (*comparison.found, *comparison.missing())}
+    work = _Work(context, name, known, tuple(found.values()), comparison, terms, began, early, reading.ended)
+    return work.conclude(database)
+
+
+def _told_of_error(
+    context: Context, database: Database, comparison: Comparison, name: str, early: set[str], error: str
+) -> TargetDrift:
+    """What was seen of a target before it went away."""
     with database.read() as connection:
-        busy |= _in_the_queue(context, connection, name) | _delivered_since(connection, name, began)
-    found = comparison.found if error else [*comparison.found, *comparison.missing()]
-    drifts = [one for one in found if one.object not in busy]
-    return TargetDrift(
-        target=name,
-        compared=comparison.compared,
-        counts=dict(sorted(Counter(f"{one.kind}.{one.what}" for one in drifts).items())),
-        drifts=tuple(drifts[:MOST_LISTED]),
-        error=error,
-    )
+        busy = early | _in_the_queue(context, connection, name)
+    found = [one for one in comparison.found if one.object not in busy]
+    return TargetDrift(name, comparison.compared, _counts(found), (), error)
 
 
-def _objects(target: Target) -> Iterator[RemoteObject]:
-    """Everything of the kinds that are compared."""
-    for kind in (Kind.ACCOUNT, Kind.GROUP, Kind.MEMBERSHIP, Kind.NESTING, Kind.LICENCE):
-        if kind in target.capabilities.kinds:
-            yield from (one for one in target.read(kind) if isinstance(one, RemoteObject) and not one.deleted)
-
-
-# ---------------------------------------------------------------- what is known
-
-
-class _Object(msgspec.Struct, frozen=True, gc=False):
-    """An account or a group as it is known, with its attributes as stored: they are decoded when they are met."""
-
-    key: str
-    enabled: bool | None
-    container: str | None
-    attributes: bytes
-
-
-class _Known:
-    """What one target is known to hold, by the target's own anchors.
-
-    Attributes:
-        accounts: By anchor.
-        groups: By anchor.
-        memberships: (anchor of the group, anchor of the account) → (key, role).
-        nestings: (anchor of the outer group, anchor of the inner one) → key.
-        licences: (anchor of the account, sku) → key.
-    """
-
-    def __init__(self, connection: Connection, target: str) -> None:
-        def rows(table: Table) -> Iterable[Any]:
-            query = select(table).where(table.c.target == target).execution_options(yield_per=_TOLD_EVERY)
-            return connection.execute(query)
-
-        person_anchors: dict[str, str] = {}
-        group_anchors: dict[str, str] = {}
-        self.accounts: dict[str, _Object] = {}
-        self.groups: dict[str, _Object] = {}
-        for row in rows(tables.known_accounts):
-            person_anchors[row.person_id] = row.anchor
-            key = account_key(row.person_id)
-            self.accounts[row.anchor] = _Object(key, bool(row.enabled), row.container, row.attributes)
-        for row in rows(tables.known_groups):
-            group_anchors[row.key] = row.anchor
-            self.groups[row.anchor] = _Object(group_key(row.key), None, row.container, row.attributes)
-        self.memberships = {
-            (group_anchors[row.group_key], person_anchors[row.person_id]): (
-                membership_key(row.person_id, row.group_key),
-                row.role,
-            )
-            for row in rows(tables.known_memberships)
-            if row.group_key in group_anchors and row.person_id in person_anchors
-        }
-        self.nestings = {
-            (group_anchors[row.group_key], group_anchors[row.member_key]): nesting_key(row.member_key, row.group_key)
-            for row in rows(tables.known_nestings)
-            if row.group_key in group_anchors and row.member_key in group_anchors
-        }
-        self.licences = {
-            (person_anchors[row.person_id], row.sku): licence_key(row.person_id, row.sku)
-            for row in rows(tables.known_licences)
-            if row.person_id in person_anchors
-        }
-        self.skus = frozenset(sku for _, sku in self.licences)
+def _counts(found: Iterable[Found]) -> dict[str, int]:
+    return dict(sorted(Counter(f"{one.kind}.{one.what}" for one in found).items()))
 
 
 def _in_the_queue(context: Context, connection: Connection, target: str) -> set[str]:
@@ -209,119 +233,150 @@ def _delivered_since(connection: Connection, target: str, moment: str) -> set[st
     return set(connection.scalars(select(audit.object).where(audit.target == target, audit.at >= moment)))
 
 
-# ---------------------------------------------------------------- comparing
-
-
 @dataclass
-class _Comparison:
-    """Takes the target's objects one by one; what was not met in the end is missing."""
+class _Work:
+    """What becomes of a reading that came to its end."""
 
-    known: _Known
-    digest: Callable[[str, str], bytes]
-    found: list[Drift] = field(default_factory=list)
-    compared: int = 0
-    _met: set[str] = field(default_factory=set)
+    context: Context
+    target: str
+    known: Holdings
+    found: Sequence[Found]
+    comparison: Comparison
+    terms: Terms
+    began: str
+    early: set[str]
+    ended: Mapping[Kind, str]
 
-    def look_at(self, one: RemoteObject) -> None:
-        """Compares one object, if it is ours or about ours."""
-        match one.kind:
-            case Kind.ACCOUNT:
-                self._look_at_object(one, self.known.accounts.get(one.anchor))
-            case Kind.GROUP:
-                self._look_at_object(one, self.known.groups.get(one.anchor))
-            case Kind.MEMBERSHIP:
-                self._look_at_membership(one)
-            case Kind.NESTING:
-                self._look_at_nesting(one)
-            case Kind.LICENCE:
-                self._look_at_licence(one)
+    def conclude(self, database: Database) -> TargetDrift:
+        """Judges, writes down, tells."""
+        with database.read() as connection:
+            busy = self._busy(connection)
+            found = [one for one in self.found if one.object not in busy]
+            held = self._held(found)
+            rows = {row.place: row for row in drift.rows(connection, target=self.target)}
+            wishes = Wishes(self.context, connection)
+            about: list[Found | LeftRow] = [*found, *rows.values()]
+            people = {one.person for one in about if one.person is not None}
+            wishes.load(people, {one.group for one in about if one.group is not None})
+            policies = Policies(self.context.ruleset, self.target, wishes)
+            outcomes = {_place(one): policies.outcome(one, rows.get((self.target, *_place(one)))) for one in found}
+        if not (self.terms.dry_run or (held and self.terms.believe is None)):
+            with database.write() as connection:
+                found = self._write(connection, found, outcomes, wishes)
+            held = ()
+        shown = [one for one in found if outcomes[_place(one)] in {"overwrite", "report"}]
+        with database.read() as connection:
+            left = sum(row.accepted_at is None for row in drift.rows(connection, target=self.target))
+        return TargetDrift(
+            target=self.target,
+            compared=self.comparison.compared,
+            counts=_counts(shown),
+            drifts=tuple(self._shown(one, outcomes[_place(one)], wishes) for one in shown[:MOST_LISTED]),
+            held=held,
+            left=left,
+            incremental=bool(self.comparison.partial),
+        )
 
-    def missing(self) -> Iterator[Drift]:
-        """What is known and was not met; what hangs on an object that is gone itself goes without saying."""
-        known = self.known
-        gone: set[str] = set()
-        for kind, objects in ((Kind.ACCOUNT, known.accounts), (Kind.GROUP, known.groups)):
-            for anchor, one in objects.items():
-                if one.key not in self._met:
-                    gone.add(anchor)
-                    yield Drift(kind, one.key, "missing")
-        for (group, account), (key, _) in known.memberships.items():
-            if key not in self._met and group not in gone and account not in gone:
-                yield Drift(Kind.MEMBERSHIP, key, "missing")
-        for places, key in known.nestings.items():
-            if key not in self._met and gone.isdisjoint(places):
-                yield Drift(Kind.NESTING, key, "missing")
-        for (account, _), key in known.licences.items():
-            if key not in self._met and account not in gone:
-                yield Drift(Kind.LICENCE, key, "missing")
+    def _busy(self, connection: Connection) -> set[str]:
+        late = _in_the_queue(self.context, connection, self.target)
+        return self.early | late | _delivered_since(connection, self.target, self.began)
 
-    def _look_at_object(self, one: RemoteObject, known: _Object | None) -> None:
-        if known is None:
-            return
-        self._meet(known.key)
-        names = tuple(sorted(self._differing(one, _decode(known.attributes))))
-        if names:
-            self.found.append(Drift(one.kind, known.key, "attributes", names))
-        if known.container is not None and one.container != known.container:
-            self.found.append(Drift(one.kind, known.key, "container"))
-        if one.kind is Kind.ACCOUNT and one.enabled is not None and one.enabled != known.enabled:
-            self.found.append(Drift(one.kind, known.key, "enabled" if one.enabled else "disabled"))
+    # ------------------------------------------------------------ the brake
 
-    def _differing(self, one: RemoteObject, known: Mapping[str, Any]) -> Iterator[str]:
-        """Names of attributes that we set and that are otherwise; what others set beside them is theirs."""
-        for name, value in known.items():
-            there = one.attributes.get(name)
-            if isinstance(value, Sealed):
-                same = isinstance(there, str) and self.digest(name, there) == value.digest
-            elif isinstance(value, list) and isinstance(there, list):
-                same = sorted(value) == sorted(there)
-            else:
-                same = value == there or (value in _UNSET and there in _UNSET)
-            if not same:
-                yield name
+    def _held(self, found: Iterable[Found]) -> tuple[str, ...]:
+        """Why so much cannot be believed."""
+        brake = self.context.loaded.settings.brakes.drift
+        reasons = []
+        counts = Counter((one.kind, one.what, one.name) for one in found)
+        for (kind, what, name), number in sorted(counts.items()):
+            population = self.known.population(kind)
+            allowed = brake.allowed(population)
+            if what == MISSING and kind in {Kind.ACCOUNT, Kind.GROUP} and population > 1:
+                allowed = min(allowed, population - 1)
+            if number > allowed:
+                about = f"{what} {name}".strip()
+                reasons.append(f"{kind}: {about}: {number} of {population}, at most {allowed} are believed at once")
+        return tuple(reasons)
 
-    def _look_at_membership(self, one: RemoteObject) -> None:
-        known = self.known.memberships.get((one.group or "", one.account or ""))
-        if known is not None:
-            key, role = known
-            self._meet(key)
-            if one.role != role:
-                self.found.append(Drift(one.kind, key, "role"))
-            return
-        group, account = self.known.groups.get(one.group or ""), self.known.accounts.get(one.account or "")
-        if group is not None and account is not None:
-            self._unexpected(one.kind, membership_key(_name(account), _name(group)))
+    # ------------------------------------------------------------ what is written
 
-    def _look_at_nesting(self, one: RemoteObject) -> None:
-        key = self.known.nestings.get((one.group or "", one.member or ""))
-        if key is not None:
-            self._meet(key)
-            return
-        group, member = self.known.groups.get(one.group or ""), self.known.groups.get(one.member or "")
-        if group is not None and member is not None:
-            self._unexpected(one.kind, nesting_key(_name(member), _name(group)))
+    def _write(
+        self,
+        connection: Connection,
+        found: Sequence[Found],
+        outcomes: Mapping[tuple[str, str, str], Outcome | None],
+        wishes: Wishes,
+    ) -> list[Found]:
+        """Puts known state right and notes what is left alone; returns what was not overtaken meanwhile."""
+        self.context.queue.hold_up(connection)  # from here on no worker writes down what it has delivered
+        busy = self._busy(connection)
+        if self.terms.believe is not None and self._held(found):
+            self._note_believed(connection)
+        found = [one for one in found if one.object not in busy]
+        by_outcome: dict[Outcome | None, list[Found]] = {}
+        for one in found:
+            by_outcome.setdefault(outcomes[_place(one)], []).append(one)
+        reported = by_outcome.get("report", [])
+        taken = [*by_outcome.get("overwrite", ()), *by_outcome.get("accepted", ())]
+        # An account that is missing stays known, so that it is known again if somebody brings it back.
+        taken += [one for one in reported if one.what != MISSING or one.kind is not Kind.ACCOUNT]
+        Mirror(self.context, connection, self.target, self.terms.run_id).take(taken, by_outcome.get("own", ()))
+        rows = {row.place: row for row in drift.rows(connection, target=self.target)}
+        put_back = by_outcome.get("overwrite", ())
+        drift.remove(connection, ((self.target, *_place(one)) for one in put_back))
+        drift.add(connection, (self._row(one, rows.get((self.target, *_place(one)))) for one in reported))
+        self._end_rows(connection, wishes, busy)
+        if len(found) == len(self.found):  # else the next reading must see again what was left out by this one
+            keep_tokens(connection, self.target, self.ended)
+        return found
 
-    def _look_at_licence(self, one: RemoteObject) -> None:
-        key = self.known.licences.get((one.account or "", one.sku or ""))
-        if key is not None:
-            self._meet(key)
-            return
-        account = self.known.accounts.get(one.account or "")
-        if account is not None and one.sku in self.known.skus:
-            self._unexpected(one.kind, licence_key(_name(account), one.sku or ""))
+    def _row(self, one: Found, before: LeftRow | None) -> LeftRow:
+        return LeftRow(
+            id=0,
+            target=self.target,
+            kind=one.kind,
+            object=one.object,
+            what=one.what,
+            name=one.name,
+            person=one.person,
+            group=one.group,
+            former=before.former if before else one.former,
+            present=one.present,
+            found_at=before.found_at if before else self.context.clock.now().isoformat(timespec="seconds"),
+        )
 
-    def _unexpected(self, kind: Kind, key: str) -> None:
-        self.compared += 1
-        self.found.append(Drift(kind, key, "unexpected"))
+    def _end_rows(self, connection: Connection, wishes: Wishes, busy: Collection[str]) -> None:
+        """Takes out what is not left alone any more: it is as the rules say, or was put back, or is gone."""
+        rows = [row for row in drift.rows(connection, target=self.target) if row.object not in busy]
+        wishes.refresh(connection)
+        met = self.comparison.all_met
+        drift.remove(connection, [row.place for row in rows if is_over(row, wishes, met)])
 
-    def _meet(self, key: str) -> None:
-        self.compared += 1
-        self._met.add(key)
+    def _note_believed(self, connection: Connection) -> None:
+        detail = msgspec.msgpack.encode({"reason": self.terms.believe})
+        now, name = self.context.clock.now().isoformat(), f"{self.target}.drift"
+        entry = AuditEntry(now, self.terms.run_id, self.context.actor, None, "hold", "release", name, None, detail)
+        append_audit(connection, self.context.vault, [entry])
+
+    # ------------------------------------------------------------ what is told
+
+    def _shown(self, one: Found, outcome: Outcome | None, wishes: Wishes) -> Drift:
+        return Drift(
+            kind=one.kind,
+            object=one.object,
+            what=one.what,
+            name=one.name,
+            outcome=outcome or "overwrite",
+            known=shown(one.former),
+            present=shown(one.present),
+            desired=shown(wishes.value(self.target, one)),
+        )
 
 
-def _name(one: _Object) -> str:
-    """The person's id, or the group's key."""
-    return one.key.partition(":")[2]
+def shown(value: Value) -> Any:
+    """A value for people to read."""
+    return _HIDDEN if isinstance(value, Sealed) else value
 
 
-_decode: Callable[[bytes], Mapping[str, Any]] = msgspec.msgpack.Decoder(Attributes).decode
+def _place(one: Found) -> tuple[str, str, str]:
+    return one.object, one.what, one.name

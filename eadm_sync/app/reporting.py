@@ -81,14 +81,16 @@ class TargetLine(msgspec.Struct, frozen=True):
 class ComparedLine(msgspec.Struct, frozen=True):
     """What `reconcile` says of one target: objects compared, how many `differ`, and why it could not be read, or None.
 
-    `drifts` are the first that differ: (object, what, attributes).
+    `drifts` are the first that differ: (object, what, attributes, what becomes of it). `left` counts what is left alone
+    until somebody decides.
     """
 
     target: str
     compared: int
     differ: int
     fault: str | None = None
-    drifts: tuple[tuple[str, str, str], ...] = ()
+    drifts: tuple[tuple[str, ...], ...] = ()
+    left: int = 0
 
 
 class RunReport(msgspec.Struct, frozen=True):
@@ -218,8 +220,13 @@ def _targets(content: Mapping[str, Any]) -> Iterator[TargetLine]:
 
 def _compared(content: Mapping[str, Any]) -> Iterator[ComparedLine]:
     for name, each in content.get("drift", {}).items():
-        drifts = tuple((one["object"], one["what"], ", ".join(one.get("names", ()))) for one in each["drifts"])
-        yield ComparedLine(name, each["compared"], sum(each["counts"].values()), each.get("error"), drifts)
+        drifts = tuple(
+            # Of an older program, all attributes of an object together, and nothing became of them.
+            (one["object"], one["what"], one.get("name") or ", ".join(one.get("names", ())), one.get("outcome", ""))
+            for one in each["drifts"]
+        )
+        differ = sum(each["counts"].values())
+        yield ComparedLine(name, each["compared"], differ, each.get("error"), drifts, each.get("left", 0))
 
 
 def _hold(hold: Mapping[str, Any]) -> HoldLine:
@@ -320,12 +327,19 @@ def _targets_section(report: RunReport) -> Section:
 def _compared_sections(report: RunReport) -> Iterator[Section]:
     yield Section(
         "Compared",
-        ("target", "compared", "differ"),
-        tuple((one.target, one.compared, one.differ) for one in report.compared),
-        tuple(f"{one.target} could not be read: {one.fault}" for one in report.compared if one.fault is not None),
+        ("target", "compared", "differ", "left alone"),
+        tuple((one.target, one.compared, one.differ, one.left) for one in report.compared),
+        (
+            *(f"{one.target} could not be read: {one.fault}" for one in report.compared if one.fault is not None),
+            *(
+                f"what somebody has to decide: eadm-sync drift list --target {one.target}"
+                for one in report.compared
+                if one.left
+            ),
+        ),
     )
     rows = tuple((one.target, *drift) for one in report.compared for drift in one.drifts)
-    yield Section("Not as it was left", ("target", "object", "what", "attributes"), rows)
+    yield Section("Not as it was left", ("target", "object", "what", "attribute", "policy"), rows)
 
 
 def _problems(report: RunReport) -> Iterator[str]:

@@ -24,7 +24,7 @@ from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.errors import NotFound, StateError
 from eadm_sync.importing.store import chunks
 from eadm_sync.model import Sealed
-from eadm_sync.plan.audited import ADOPT, WARN, decode
+from eadm_sync.plan.audited import ADOPT, BY_HAND, WARN, decode
 from eadm_sync.plan.build import Given
 from eadm_sync.plan.change import Change, GroupFrame, group_key
 from eadm_sync.plan.plan import Plan
@@ -155,7 +155,8 @@ def _stories(connection: Connection, run: str) -> Iterator[Story]:
     audit = tables.audit.c
     about_objects = (audit.kind.in_(_KINDS), audit.action != WARN)
     own: dict[Key, list[Row[Any]]] = {}
-    for row in connection.execute(select(tables.audit).where(audit.run_id == run, *about_objects).order_by(audit.id)):
+    ours = (audit.run_id == run, audit.actor != BY_HAND)  # what the run only found is nothing that it did
+    for row in connection.execute(select(tables.audit).where(*ours, *about_objects).order_by(audit.id)):
         own.setdefault((row.target, row.kind, row.object), []).append(row)
     before: dict[Key, Row[Any]] = {}
     later: dict[Key, list[Row[Any]]] = {}

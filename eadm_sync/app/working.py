@@ -87,7 +87,7 @@ def _do(context: Context, job: JobSettings, cut_off: threading.Event) -> None:
         case "retention":
             retain(context)
         case "reconcile":
-            reconcile(context, only=job.target)
+            reconcile(context, only=job.target, incremental=job.incremental)
         case "housekeeping":
             housekeep(context)
             checkpoint(context)

@@ -45,7 +45,7 @@ class JobSettings(BaseModel):
     do: Literal["sync", "retention", "reconcile", "housekeeping", "command"] = Field(
         description="What it does. sync: import, plan, put the changes into the export queue. retention: the same for "
         "whatever time alone has made due, without reading any source. reconcile: compare what targets hold with what "
-        "they are known to hold, and report; changes nothing. housekeeping: remove what is kept no longer. command: "
+        "they are known to hold, and put right what is known; targets are not changed. housekeeping: remove what is kept no longer. command: "
         "run a program."
     )
     cron: Annotated[str, AfterValidator(_cron)] | None = Field(
@@ -64,6 +64,11 @@ class JobSettings(BaseModel):
         True, description="Whether a time that passed while no daemon was running is made up for, once."
     )
     target: str | None = Field(None, description="reconcile: only this target.")
+    incremental: bool = Field(
+        False,
+        description="reconcile: read only what has changed since the last time, of targets that can tell. What was "
+        "missed once is found by a full one only.",
+    )
     command: tuple[str, ...] = Field(
         (), description="command: the program and its arguments, one by one. There is no shell between."
     )
@@ -82,6 +87,8 @@ class JobSettings(BaseModel):
             raise ValueError("`do: command` and the setting `command` go together")
         if self.target is not None and self.do != "reconcile":
             raise ValueError("`target` goes with `do: reconcile` only")
+        if self.incremental and self.do != "reconcile":
+            raise ValueError("`incremental` goes with `do: reconcile` only")
         return self
 
     @cached_property

@@ -263,11 +263,29 @@ DEFAULT_LIMITS = {
 """What takes something away is limited unless configured otherwise; what gives is not."""
 
 
+class DriftBrake(_Settings):
+    """When what `reconcile` reads of a target is not believed: nothing of it is written down until somebody looks.
+
+    It holds where more objects of a kind are missing, or otherwise than they were left in one way, than the greater of
+    `floor` and `max_fraction` of those that are known; and always when all accounts or all groups are missing.
+    """
+
+    max_fraction: Fraction = Field(0.1, description="At most this share (0-1) of what is known; 0.1 is 10 %.")
+    floor: Count = Field(20, description="This many differences of one sort are never too many for `max_fraction`.")
+
+    def allowed(self, population: int) -> int:
+        """The most that may differ in one way, of so many."""
+        return max(self.floor, int(self.max_fraction * population + 1e-9))
+
+
 class Brakes(_Settings):
     """Limits that stop a run which would change too much."""
 
     imports: ImportBrake = Field(ImportBrake(), description="People who vanish from a source, for every source.")
     targets: PlanBrake = Field(PlanBrake(), description="Changes in a target, for every target.")
+    drift: DriftBrake = Field(
+        DriftBrake(), description="Differences that `reconcile` finds in a target, for every target."
+    )
     two_person: bool = Field(False, description="Whether a second person has to confirm every release.")
     release_hours: Annotated[float, Field(gt=0, le=24 * 14)] = Field(
         24.0, description="How long what was let go with `release` waits for a run that needs it."

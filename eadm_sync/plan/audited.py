@@ -25,6 +25,10 @@ ADOPT = "adopt"
 """The audit's word for an account or group that was in the target before, in place of `create`."""
 
 
+BY_HAND = "by hand"
+"""The audit's word for whoever changed something in a target that is not of this program, in place of an actor."""
+
+
 class Audited(Change, frozen=True, omit_defaults=True):
     """A change as it came out.
 

@@ -36,6 +36,7 @@ from eadm_sync.plan.scripts import KnownScripts, with_scripts
 from eadm_sync.plan.seats import Product, Stock, shortages
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset import IdentifierRule, Organisation, Ruleset, TargetWords, fits
+from eadm_sync.ruleset.rules import Rule
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.outcomes import Lost, Renamed
@@ -219,7 +220,7 @@ class Maker:
         self.connection = connection
         self.today = inputs.basis.today
         self.settings = inputs.ruleset.lifecycle
-        self._adopting = Adopting(inputs.existing, inputs.words, self._seal, inputs.vault.seal)
+        self._adopting = Adopting(inputs.existing, inputs.words, self.seal, inputs.vault.seal)
         self._protecting = Protecting(inputs.protections, inputs.words)
         self._known = Known()  # of the person who is being looked at
         self.identifiers = Identifiers(
@@ -264,6 +265,26 @@ class Maker:
         frame = self._made.pop()[1] if self._made else None
         lost, self.lost = self.lost, Lost()
         return Outlook(frame, lost, self.due.pop(person.id, None))
+
+    def wanted(self, person: Person, known: Known) -> Desired:
+        """What the rules give somebody, aliases among it; nothing where no name can be found for them.
+
+        Names that it has to make on the way are kept for nobody.
+        """
+        stand = standing(person, self.settings, self.today, self.inputs.orders.get(person.id, NO_ORDERS))
+        try:
+            desired = self._desired(person, stand)
+        except NoFreeCandidate:
+            return Desired()
+        return with_aliases(person.id, desired, known, self.settings.aliases, self.today)[0]
+
+    def holds(self, rule: Rule, person: Person) -> bool:
+        """Whether a rule holds for one of the affiliations that count today, and is in force."""
+        stand = standing(person, self.settings, self.today, self.inputs.orders.get(person.id, NO_ORDERS))
+        unit = self.inputs.organisation.unit
+        return rule.is_in_force(self.today) and any(
+            rule.when.test(person, one, unit(one.unit), self._identify, self._reveal) for one in stand.counting
+        )
 
     def place(self, person: Person) -> Place:
         """Where brakes count somebody; of the stored people and of the present ones alike."""
@@ -361,7 +382,7 @@ class Maker:
             desired,
             overlap.known.limited_to(self._attributes),
             stand,
-            seal=self._seal,
+            seal=self.seal,
             settings=self.settings,
             today=self.today,
             keeping=self._terms.keeping,
@@ -444,7 +465,8 @@ class Maker:
     def _reveal(self, sealed: Sealed) -> str:
         return self.inputs.vault.open(sealed, "national_id")
 
-    def _seal(self, target: str, attributes: dict[str, PlainValue]) -> Mapping[str, Value]:
+    def seal(self, target: str, attributes: dict[str, PlainValue]) -> Mapping[str, Value]:
+        """Attributes of an account, with sensitive values sealed."""
         sensitive = self._sensitive.get(target)
         if sensitive is None:
             return attributes

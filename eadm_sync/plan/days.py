@@ -97,7 +97,7 @@ def after(known: Known, changes: Sequence[Change], lost: Lost, day: date) -> Kno
     made = Known(
         dict(known.accounts), dict(known.memberships), dict(known.licences), dict(known.lost), dict(known.recycled)
     )
-    made.formers = known.formers
+    made.formers, made.left = known.formers, known.left
     _note_lost(made.lost, lost)
     for change in changes:
         match change.kind:

@@ -5,11 +5,11 @@ Known state holds what the target holds, as always; what stands here is what no 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection, Row, select
 
 from eadm_sync.model import Sealed
 from eadm_sync.state import bulk, tables
@@ -28,6 +28,10 @@ MISSING = "missing"
 UNEXPECTED = "unexpected"
 ROLE = "role"
 """What can be otherwise than it was left."""
+
+
+IN_BIN = "in the recycle bin"
+"""What is present of an account that is missing, where its target can give it back."""
 
 
 def aspect(what: str, name: str) -> str:
@@ -89,7 +93,7 @@ def rows(connection: Connection, *, target: str | None = None, people: Collectio
         query = query.where(columns.target == target)
     if people is not None:
         query = query.where(columns.person_id.in_(people))
-    return [_row(each) for each in connection.execute(query).mappings()]
+    return [_row(each) for each in connection.execute(query)]
 
 
 def of_groups(connection: Connection, keys: Collection[str] | None = None) -> dict[tuple[str, str], frozenset[str]]:
@@ -121,18 +125,27 @@ def remove(connection: Connection, places: Iterable[Place]) -> None:
 
 def accept(connection: Connection, ids: Sequence[int], by: str, at: str, reason: str) -> None:
     """Notes that rows stay as they are for good."""
-    _update(connection, tables.drift.c.id.in_(ids), {"accepted_at": at, "accepted_by": by, "reason": reason})
+    columns = ("accepted_at", "accepted_by", "reason")
+    bulk.update(connection, tables.drift, columns, ("id",), ((at, by, reason, number) for number in ids))
 
 
-def _update(connection: Connection, which: ColumnElement[bool], values: Mapping[str, str]) -> None:
-    connection.execute(tables.drift.update().where(which).values(**values))
-
-
-def _row(row: Mapping[Any, Any]) -> LeftRow:
-    values = dict(row)
-    decoded = {name: _decode(values.pop(name)) for name in ("former", "present")}
-    plain = {"person": values.pop("person_id"), "group": values.pop("group_key"), **decoded, **values}
-    return msgspec.convert(plain, LeftRow)
+def _row(row: Row[Any]) -> LeftRow:
+    return LeftRow(
+        id=row.id,
+        target=row.target,
+        kind=row.kind,
+        object=row.object,
+        what=row.what,
+        name=row.name,
+        person=row.person_id,
+        group=row.group_key,
+        former=_decode(row.former),
+        present=_decode(row.present),
+        found_at=row.found_at,
+        accepted_at=row.accepted_at,
+        accepted_by=row.accepted_by,
+        reason=row.reason,
+    )
 
 
 def _values(row: LeftRow) -> tuple[object, ...]:
@@ -159,9 +172,4 @@ def _hashed(value: Value) -> Value:
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decoder = msgspec.msgpack.Decoder(Value)
-
-
-def _decode(stored: bytes) -> Value:
-    value: Value = _decoder.decode(stored)
-    return value
+_decode: Callable[[bytes], Value] = msgspec.msgpack.Decoder(Value).decode
