@@ -10,23 +10,28 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connectors.contract import Action, Kind, Operation, RemoteObject
+from connectors.contract import Action, Kind, Operation, RemoteObject, Target
 from connectors.embedded import open_target
 from connectors.embedded.options import EmbeddedOptions
 from eadm_sync.app.purging import purge
+from eadm_sync.app.reconciling import reconcile
 from eadm_sync.app.retaining import retain
 from eadm_sync.cli.failing import run
 from eadm_sync.cli.program import program
+from eadm_sync.plan.change import membership_key
 from eadm_sync.state import tables
+from eadm_sync.state.known import KnownAccount, KnownGroup
+from eadm_sync.state.outcomes import Confirmations, confirm
 from exportqueue import State
 
 from .conftest import FIRST_DAY, Town
@@ -361,31 +366,65 @@ def test_09_why_somebody_has_something_and_somebody_else_nothing_is_one_command(
 # ---------------------------------------------------------------- 10
 
 
+CROWD = 13_000
+
+
 def test_10_a_group_of_13_000_is_read_whole(tmp_path: Path):
     """Every member, once, whatever the size of a batch or a page."""
-    crowd = 13_000
-    options = EmbeddedOptions(path="ad.db", containers=False)
-    with open_target(options, tmp_path) as target:
-        (made,) = target.apply([Operation("g", Kind.GROUP, Action.CREATE, attributes={"name": "ALLE"})])
-        anchors: list[str] = []
-        for start in range(0, crowd, 1000):
-            portion = [
-                Operation(f"a{n}", Kind.ACCOUNT, Action.CREATE, attributes={"username": f"u{n}"}, enabled=True)
-                for n in range(start, start + 1000)
-            ]
-            created = [outcome.anchor or "" for outcome in target.apply(portion)]
-            anchors += created
-            joining = [
-                Operation(f"m{anchor}", Kind.MEMBERSHIP, Action.CREATE, anchor=made.anchor, account=anchor)
-                for anchor in created
-            ]
-            assert not [outcome.error for outcome in target.apply(joining) if outcome.error]
+    with open_target(EmbeddedOptions(path="ad.db", containers=False), tmp_path) as target:
+        group, anchors = _crowded(target, "username")
 
         read = [one for one in target.read(Kind.MEMBERSHIP) if isinstance(one, RemoteObject)]
 
-    members = Counter(one.account for one in read if one.group == made.anchor)
+    members = Counter(one.account for one in read if one.group == group)
     assert members == Counter(anchors)
-    assert len(members) == crowd
+    assert len(members) == CROWD
+
+
+def test_10_the_engine_misses_one_of_13_000_members(settled: Town):
+    """Known state has all of them, the target lost one: that one is found missing, and no other."""
+    with settled.target("ad") as target:
+        group, anchors = _crowded(target, "sAMAccountName")
+        gone = Operation("by hand", Kind.MEMBERSHIP, Action.DELETE, anchor=group, account=anchors[-1])
+        assert [outcome.error for outcome in target.apply([gone])] == [None]
+    context = settled.context
+    with context.writing() as database, database.write() as connection:
+        confirm(connection, "ad", _all_known(group, anchors), "")
+
+    (found,) = reconcile(context, only="ad")
+
+    assert found.compared > 2 * CROWD
+    assert [(one.kind, one.object, one.what) for one in found.drifts] == [
+        (Kind.MEMBERSHIP, membership_key(f"crowd:{CROWD - 1}", "alle"), "missing")
+    ]
+
+
+def _crowded(target: Target, name: str) -> tuple[str, list[str]]:
+    """Puts 13 000 accounts into a new group; returns its anchor, and theirs."""
+    (made,) = target.apply([Operation("g", Kind.GROUP, Action.CREATE, attributes={"name": "ALLE"})])
+    anchors: list[str] = []
+    for start in range(0, CROWD, 1000):
+        portion = [
+            Operation(f"a{n}", Kind.ACCOUNT, Action.CREATE, attributes={name: f"crowd{n}"}, enabled=True)
+            for n in range(start, start + 1000)
+        ]
+        created = [outcome.anchor or "" for outcome in target.apply(portion)]
+        anchors += created
+        joining = [
+            Operation(f"m{anchor}", Kind.MEMBERSHIP, Action.CREATE, anchor=made.anchor, account=anchor)
+            for anchor in created
+        ]
+        assert not [outcome.error for outcome in target.apply(joining) if outcome.error]
+    return made.anchor or "", anchors
+
+
+def _all_known(group: str, anchors: Sequence[str]) -> Confirmations:
+    known = Confirmations(groups=[KnownGroup("ad", "alle", group, None, {"name": "ALLE"}, "all")])
+    for number, anchor in enumerate(anchors):
+        account = KnownAccount("ad", anchor, None, True, {"sAMAccountName": f"crowd{number}"}, "all", None)
+        known.accounts.append((f"crowd:{number}", account))
+        known.memberships.append((f"crowd:{number}", "alle", "member", "all"))
+    return known
 
 
 # ---------------------------------------------------------------- 11
@@ -408,6 +447,24 @@ def test_11_a_target_that_throttles_gets_every_change_once(small_town: Town, set
 
 
 # ---------------------------------------------------------------- 12
+
+
+@pytest.mark.parametrize("place", ["targets.ad.bind_password", "state.url"])
+def test_12_a_password_in_the_configuration_is_refused(settled: Town, shell: Any, place: str):
+    """Nothing runs; file, line and column are named, and what would be right, but not the password."""
+    clear = {
+        "targets.ad.bind_password": lambda all_: all_["targets"]["ad"].update(bind_password="correct-horse-battery"),
+        "state.url": lambda all_: all_["state"].update(url="postgresql://eadm:correct-horse-battery@db/state"),
+    }
+    settled.configure(clear[place])
+
+    code, said = shell(settled, "sync", "--yes")
+
+    assert code == 1
+    assert re.search(rf"config\.yaml:\d+:\d+: {place}: .* in clear text", said), said
+    assert "${file:PATH}" in said
+    assert "${env:NAME}" in said
+    assert "correct-horse" not in said
 
 
 def test_12_a_password_comes_from_a_file_and_is_never_shown(settled: Town, shell: Any):
