@@ -26,7 +26,6 @@ EXTENDED_NAMES: Control = ("1.2.840.113556.1.4.529", True, bytes.fromhex("300302
 
 _VERSION = "1"
 _INCREMENTAL_VALUES = -0x8000_0000  # links that came or went, in place of all there are
-_OBJECT_SECURITY = 1  # what we may read, in place of everything for those who may replicate
 _MOST_BYTES = 10_000_000
 _NOTHING = "(objectGUID=\\00)"
 
@@ -40,7 +39,7 @@ class Changes:
         self._scope = hashlib.blake2b(scope.casefold().encode(), digest_size=8).hexdigest()
 
     def token(self) -> ResumeToken | None:
-        """Where changes go on from now; None where we have no right to be told of any."""
+        """Where changes go on from now; None without the right Replicating Directory Changes."""
         try:
             _, cookie = self._sync(b"", _NOTHING, ["objectGUID"])
         except (AuthenticationFailed, Rejected):
@@ -63,6 +62,8 @@ class Changes:
             raise Stale("the token is from another domain controller, or from before this one was restored")
         try:
             entries, cookie = self._sync(base64.b64decode(encoded, validate=True), filter_, attributes)
+        except AuthenticationFailed as error:
+            raise Stale("the right to be told of changes (Replicating Directory Changes) is missing") from error
         except (Rejected, binascii.Error) as error:
             raise Stale("the domain controller does not take the token") from error
         return entries, self._token(cookie)
@@ -72,24 +73,21 @@ class Changes:
         return ResumeToken(f"{_VERSION} {self._session.domain.invocation_id} {self._scope} {encoded}")
 
     def _sync(self, cookie: bytes, filter_: str, attributes: Sequence[str]) -> tuple[list[Entry], bytes]:
-        """Everything since a cookie, and the next one; asks as one who may replicate, or else for what we may read."""
-        try:
-            return self._rounds(cookie, filter_, attributes, _INCREMENTAL_VALUES)
-        except AuthenticationFailed:
-            return self._rounds(cookie, filter_, attributes, _INCREMENTAL_VALUES | _OBJECT_SECURITY)
+        """Everything since a cookie, and the next one.
 
-    def _rounds(self, cookie: bytes, filter_: str, attributes: Sequence[str], flags: int) -> tuple[list[Entry], bytes]:
+        Asks as one who may replicate: for others a domain leaves out deletions that they may not see, in silence.
+        """
         entries: list[Entry] = []
         more = True
         while more:
-            controls = [_control(flags, cookie), EXTENDED_NAMES]
+            controls = [_control(cookie), EXTENDED_NAMES]
             found, answered = self._session.controlled(self._session.domain.base_dn, filter_, attributes, controls)
             entries += found
             cookie, more = answered[DIRSYNC]["cookie"], answered[DIRSYNC]["more_results"]
         return entries, cookie
 
 
-def _control(flags: int, cookie: bytes) -> Control:
+def _control(cookie: bytes) -> Control:
     value = DirSyncControlRequestValue()
-    value["Flags"], value["MaxBytes"], value["Cookie"] = flags, _MOST_BYTES, cookie
+    value["Flags"], value["MaxBytes"], value["Cookie"] = _INCREMENTAL_VALUES, _MOST_BYTES, cookie
     return DIRSYNC, True, encode(value)
