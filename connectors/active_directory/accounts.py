@@ -104,7 +104,7 @@ class Accounts:
         seen = self.situation.live(operation)
         changes = _switch(seen, enabled=enabled)
         if changes:
-            answer = yield Modify(f"<GUID={seen.anchor}>", changes)
+            answer = yield from objects.sent(seen, changes)
             if answer.code == Code.NO_SUCH_ATTRIBUTE:
                 raise Stale("somebody else changed userAccountControl at the same moment")
             if answer.code != Code.SUCCESS:

@@ -16,6 +16,15 @@ from connectors.active_directory.values import anchor_of, guid
 from connectors.contract import Action, Kind, Operation, Value
 from connectors.errors import Unavailable
 
+# [MS-SAMR] 2.2.1.9: people, and groups of security and of distribution, global or universal, and domain-local. What
+# is left are machines and trusts.
+_KINDS = {
+    0x30000000: Kind.ACCOUNT,
+    0x10000000: Kind.GROUP,
+    0x10000001: Kind.GROUP,
+    0x20000000: Kind.GROUP,
+    0x20000001: Kind.GROUP,
+}
 _FILTERS = 200  # Active Directory answers with 1000 objects at most, and an object may fit several of them
 
 
@@ -156,7 +165,7 @@ class Survey:
             self._filters[equals(attribute, value)] = None
 
     def _attributes(self) -> list[str]:
-        own = ("objectClass", "objectGUID", "groupType", "displayName", "lockoutTime")
+        own = ("objectGUID", "sAMAccountType", "groupType", "displayName", "lockoutTime")
         marks = (rules.mark for rules in self.rules.values())
         unique = (name for rules in self.rules.values() for name in rules.unique)
         return list(dict.fromkeys((*own, *protection.ATTRIBUTES, *marks, *unique)))
@@ -179,8 +188,7 @@ class Survey:
         return Look(anchors, marks, names, values)
 
     def _seen(self, entry: Entry) -> Seen:
-        classes = {one.lower() for one in entry.attributes.get("objectClass", ())}
-        kind = _kind(classes)
+        kind = _KINDS.get(int(_text(entry, "sAMAccountType") or 0))
         rules = self.rules.get(kind) if kind else None
         return Seen(
             anchor=anchor_of(entry.attributes["objectGUID"][0]),
@@ -194,12 +202,6 @@ class Survey:
             locked=int(_text(entry, "lockoutTime") or 0) > 0,
             protected=self.guard.reason(entry),
         )
-
-
-def _kind(classes: set[bytes]) -> Kind | None:
-    if b"group" in classes:
-        return Kind.GROUP
-    return Kind.ACCOUNT if b"user" in classes and b"computer" not in classes else None
 
 
 def _text(entry: Entry, name: str) -> str | None:

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.active_directory import names
-from connectors.active_directory.ber import Answer, Change, How, Modify, Search, any_of, equals
+from connectors.active_directory.ber import Answer, Change, How, Search, any_of, equals
 from connectors.active_directory.errors import Code
 from connectors.active_directory.look import Seen
-from connectors.active_directory.objects import Situation
+from connectors.active_directory.objects import Situation, sent
 from connectors.active_directory.pipeline import Chain
 from connectors.active_directory.values import anchor_of, by_guid, guid
 from connectors.contract import Action, Kind, Operation, Outcome
@@ -83,7 +83,7 @@ class Members:
         values = [by_guid(member).encode() for member in members.values()]
         if not values:
             return dict.fromkeys(left)
-        answer = yield Modify(f"<GUID={seen.anchor}>", [Change(how, "member", values)])
+        answer = yield from sent(seen, [Change(how, "member", values)])
         if answer.code == Code.SUCCESS:
             return dict.fromkeys(left)
         if not informed:

@@ -306,16 +306,24 @@ def modify(situation: Situation, operation: Operation, seen: Seen, changes: Sequ
     taken = taken_value(situation, operation, seen.anchor)
     if taken is not None:
         raise taken
-    answer = yield Modify(_where(seen), changes)
+    answer = yield from sent(seen, changes)
     if answer.code == Code.SUCCESS:
         return
     if answer.code in _UNIQUE_CODES:
-        sent = {change.attribute: change.values for change in changes}
-        error = yield from conflict(situation, operation, sent, seen.anchor)
+        values = {change.attribute: change.values for change in changes}
+        error = yield from conflict(situation, operation, values, seen.anchor)
         if error is not None:
             raise error
     sent_names = ["password" if one.attribute == "unicodePwd" else one.attribute for one in changes]
     raise situation.failed(answer, operation, sent_names, f"change the {operation.kind}")
+
+
+def sent(seen: Seen, changes: Sequence[Change]) -> Chain[Answer]:
+    """The answer to a modify: by the name the object had a moment ago, since a GUID costs the server a search more."""
+    answer = yield Modify(seen.dn, changes)
+    if answer.code == Code.NO_SUCH_OBJECT:  # somebody moved it meanwhile
+        answer = yield Modify(_where(seen), changes)
+    return answer
 
 
 def relocate(situation: Situation, operation: Operation, seen: Seen, cn: str | None) -> Chain[str | None]:
