@@ -37,8 +37,16 @@ class App:
         self.identity = identity
         self.wire = Wire(service.config.wire_log)
         self.control = ControlApi(service, self.wire, identity)
-        self.checker = Checker(service.config.openapi) if service.config.openapi else None
+        self._checkers: dict[str, Checker] = {}
         self.began = time.monotonic()
+
+    def _check(self, call: Call, url: str) -> None:
+        """Holds a request against the OpenAPI description, where the settings name one."""
+        file = self.service.config.openapi
+        if file:
+            if file not in self._checkers:
+                self._checkers[file] = Checker(file)
+            self._checkers[file].check(call, url)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answers one request."""
@@ -100,8 +108,7 @@ class App:
     def _batch(self, call: Call, app: str) -> Answer:
         if call.method != "POST":
             raise Refused(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
-        if self.checker:
-            self.checker.check(call, VERSION + "/$batch")
+        self._check(call, VERSION + "/$batch")
         requests = batching.check(call.body)
         self.wire.counters["batches"] += 1
         body = batching.run(
@@ -120,8 +127,7 @@ class App:
             headers = self._take(found.call, app)
             if in_batch:
                 refuse_operation(self.service.config.faults, self.service.random)
-            if self.checker:
-                self.checker.check(found.call, VERSION + "/" + found.call.url.removeprefix(VERSION).lstrip("/"))
+            self._check(found.call, VERSION + "/" + found.call.url.removeprefix(VERSION).lstrip("/"))
             refuse_unauthorised(self.service.config, found)
             answer = found.handler(self.service, found.call)
         except Refused as refused:

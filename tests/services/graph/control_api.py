@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import seeding
+from .config import Config
 from .errors import Refused
 from .identity import Identity
 from .service import Answer, Service
@@ -24,7 +25,7 @@ class ControlApi:
             "change": self._change, "seed": self._seed, "put": self._put, "link": self._link, "delete": self._delete,
             "counters": lambda _: dict(self.wire.counters), "wire": lambda _: self.wire.readable(),
             "reset": self._reset, "clock": self._clock, "delta": self._delta, "contents": self._contents,
-            "federated": lambda _: identity.federated_token(), "ping": lambda _: "pong",
+            "federated": lambda _: identity.federated_token(), "empty": self._empty,
         }  # fmt: skip
 
     def answer(self, method: str, path: str, body: object) -> Answer:
@@ -41,6 +42,11 @@ class ControlApi:
     def _change(self, body: dict[str, Any]) -> str:
         self.service.config.change(body)
         return "changed"
+
+    def _empty(self, body: dict[str, Any]) -> str:
+        self.service.begin_anew(Config.of(body))
+        self.wire.reset()
+        return "empty"
 
     def _seed(self, body: dict[str, Any]) -> dict[str, list[str]]:
         users, groups = seeding.fill(self.service, seeding.Seed(**body))

@@ -81,10 +81,20 @@ class Service:
 
     def __init__(self, config: Config, state: Path | None = None) -> None:
         self.config = config
-        self.random = random.Random(config.seed)
-        self.directory = Directory(
-            state / "journal.jsonl" if state else None, keep_deleted_names=config.keep_deleted_names
-        )
+        self._journal = state / "journal.jsonl" if state else None
+        self._begin()
+
+    def begin_anew(self, config: Config) -> None:
+        """Forgets everything, and goes on as a new tenant; who holds `self.config` holds the new settings."""
+        self.directory.close()
+        if self._journal is not None:
+            self._journal.unlink()
+        self.config.__dict__.update(config.__dict__)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.random = random.Random(self.config.seed)
+        self.directory = Directory(self._journal, keep_deleted_names=self.config.keep_deleted_names)
         self.clock_offset_seconds = 0.0
         self.delta_refusal: tuple[str, int] | None = None
         self.delta_rounds: dict[tuple[Any, ...], list[tuple[str, str]]] = {}

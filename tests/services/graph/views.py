@@ -118,6 +118,8 @@ def page(
             "Request_UnsupportedQuery",
             "Operator not supported because the 'ConsistencyLevel:eventual' header or $count=true is missing.",
         )
+    if not typed:
+        check_select(GROUP if context.endswith("groups") else USER, list(options.select))
     found = [one for one in items if service.visible(one) and _passes(service, one, options)]
     found.sort(key=lambda one: one.id)
     total = len(found)
