@@ -232,6 +232,7 @@ _OF_PERSONS = (
     tables.recycled_accounts,
     tables.passwords,
     tables.former_values,
+    tables.drift,
     tables.correlations,
     tables.known_scripts,
 )

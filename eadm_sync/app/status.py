@@ -61,6 +61,7 @@ class Status(msgspec.Struct, frozen=True):
         absent: Records that their source does not have any more.
         quarantined: What imports left out, by source.
         accounts: By target.
+        drift: How much was changed in targets by hand and waits for a decision, by target.
         queue: By target; no rate is taken here.
         away: Targets that do not answer.
         orphans: Targets that are not configured any more, with changes in the queue.
@@ -76,6 +77,7 @@ class Status(msgspec.Struct, frozen=True):
     absent: int
     quarantined: dict[str, int]
     accounts: tuple[AccountCount, ...]
+    drift: dict[str, int]
     queue: tuple[TargetStats, ...]
     away: tuple[OpenCircuit, ...]
     orphans: tuple[str, ...]
@@ -106,6 +108,7 @@ def status_of(context: Context, connection: Connection, *, exists: bool = True) 
         absent=_count(connection, tables.source_records, tables.IS_ABSENT),
         quarantined=_quarantined(connection),
         accounts=_accounts(connection, targets),
+        drift=_drift(connection),
         queue=queue,
         away=tuple(one.circuit for one in queue if one.circuit is not None),
         orphans=tuple(one.target for one in queue if one.target not in targets and one.oldest is not None),
@@ -124,6 +127,13 @@ def _quarantined(connection: Connection) -> dict[str, int]:
     source = tables.quarantine.c.source
     rows = connection.execute(select(source, func.count()).group_by(source).order_by(source))
     return {name: number for name, number in rows}  # noqa: C416 - rows are no pairs to mypy
+
+
+def _drift(connection: Connection) -> dict[str, int]:
+    columns = tables.drift.c
+    query = select(columns.target, func.count()).where(columns.accepted_at.is_(None)).group_by(columns.target)
+    rows = connection.execute(query.order_by(columns.target))
+    return {target: number for target, number in rows}  # noqa: C416 - rows are no pairs to mypy
 
 
 def _accounts(connection: Connection, targets: tuple[str, ...]) -> tuple[AccountCount, ...]:

@@ -11,6 +11,7 @@ from eadm_sync.cli.commands import (
     audit,
     brakes,
     daemon,
+    drift,
     forecasting,
     keys,
     looking,
@@ -61,3 +62,4 @@ person.register(program)
 ruleset.register(program)
 audit.register(program)
 daemon.register(program)
+drift.register(program)

@@ -304,6 +304,12 @@ def _population_families(status: Status) -> Iterator[Metric]:
         ),
     )
     yield _gauge(
+        "drift_left_alone",
+        "Differences in a target, made by hand, that wait for a decision.",
+        ("target",),
+        (((one.target,), status.drift.get(one.target, 0)) for one in status.accounts),
+    )
+    yield _gauge(
         "quarantined",
         "Rows and values that imports left out.",
         ("source",),

@@ -123,6 +123,8 @@ def _change(change: Change, *, held: bool) -> dict[str, Any]:
         out["attributes"] = {
             name: {"old": _shown(old), "new": _shown(new)} for name, (old, new) in change.attributes.items()
         }
+    if change.initial:
+        out["initial"] = {name: _shown(value) for name, value in change.initial.items()}
     if change.container is not None:
         out["container"] = {"old": change.container[0], "new": change.container[1]}
     if change.enabled is not None:

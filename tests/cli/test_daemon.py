@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from connectors.contract import Action, Kind, Operation, RemoteObject
-from eadm_sync.app.context import open_context
-from eadm_sync.clock import SystemClock
-
 from .conftest import Shell
 
 
@@ -56,37 +52,3 @@ def test_without_a_daemon_it_is_said_how_to_start_one(settled: Path, shell: Shel
     assert asked.code == 1
     assert "start one with 'eadm-sync run'" in asked.err
     assert "'eadm-sync sync'" in asked.err
-
-
-def test_reconcile_says_that_all_is_as_it_was_left(settled: Path, shell: Shell):
-    """With the number of objects, since zero differences of zero objects mean nothing."""
-    compared = shell("reconcile")
-
-    assert settled.exists()
-    assert compared.code == 0
-    assert compared.out == "directory: 15 objects compared, everything is as it was left\n"
-
-
-def test_reconcile_shows_what_differs(settled: Path, shell: Shell):
-    """As a table and as JSON, with an exit code of its own; no value is shown."""
-    with open_context(settled / "config.yaml", SystemClock()).make_target("directory") as target:
-        account = next(one for one in target.read(Kind.ACCOUNT) if isinstance(one, RemoteObject))
-        attributes = {"title": "Somebody Else"}
-        change = Operation("1", Kind.ACCOUNT, Action.UPDATE, anchor=account.anchor, attributes=attributes)
-        assert [outcome.error for outcome in target.apply([change])] == [None]
-
-    shown, data = shell("reconcile", "directory"), shell("reconcile", "--format", "json")
-
-    assert (shown.code, data.code) == (2, 2)
-    assert f"account:{account.owner}\tattributes\ttitle" in shown.out
-    assert data.json[0]["counts"] == {"account.attributes": 1}
-    assert "Somebody" not in shown.out + data.out
-
-
-def test_reconcile_of_an_unknown_target_says_so(settled: Path, shell: Shell):
-    """With the ones there are."""
-    compared = shell("reconcile", "diretory")
-
-    assert settled.exists()
-    assert compared.code == 1
-    assert "is it one of directory?" in compared.err

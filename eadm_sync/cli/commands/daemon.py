@@ -1,4 +1,4 @@
-"""The daemon and its jobs: run, worker, trigger, jobs, reconcile."""
+"""The daemon and its jobs: run, worker, trigger, jobs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eadm_sync.cli.exits import CHANGES, DONE, FAILED, HELD
+from eadm_sync.cli.exits import DONE, FAILED, HELD
 from eadm_sync.cli.installation import installation
 from eadm_sync.cli.options import CONFIG, As, Config, Format
-from eadm_sync.cli.output import clean, json_document, json_list, line, many, note, section, styled, table
+from eadm_sync.cli.output import clean, json_list, line, note, table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from eadm_sync.app.jobs import Ended
-    from eadm_sync.app.reconciling import TargetDrift
 
 
 def register(program: typer.Typer) -> None:
@@ -24,7 +23,6 @@ def register(program: typer.Typer) -> None:
     program.command()(worker)
     program.command()(trigger)
     program.command("jobs")(list_jobs)
-    program.command()(reconcile)
 
 
 def run(config: Config = CONFIG) -> int:
@@ -135,42 +133,3 @@ def list_jobs(config: Config = CONFIG, as_: As = Format.TABLE) -> int:
     if not found:
         note("there are no jobs: the configuration's `schedule` names them")
     return DONE
-
-
-def reconcile(
-    target: Annotated[str | None, typer.Argument(metavar="[TARGET]", help="Only this one. Default: all.")] = None,
-    config: Config = CONFIG,
-    as_: As = Format.TABLE,
-) -> int:
-    """Compare what targets hold with what they are known to hold, and show what differs. Changes nothing.
-
-    Reads the targets fully. What has a change on its way is left out.
-
-    Example: eadm-sync reconcile ad
-
-    Exit codes: 0 everything is as it was left, 2 something differs, 1 something failed or a target could not be read.
-    """
-    from eadm_sync.app.reconciling import reconcile as compare
-    from eadm_sync.cli.showing.waiting import Bars
-
-    with Bars() as bars:
-        found = compare(installation(config), only=target, progress=bars)
-    if as_ is Format.JSON:
-        json_document(found)
-    else:
-        for one in found:
-            _show_drift(one)
-    if any(one.error for one in found):
-        return FAILED
-    return CHANGES if any(one.total for one in found) else DONE
-
-
-def _show_drift(found: TargetDrift) -> None:
-    seen = f"{many(found.compared, 'object')} compared"
-    differs = f"{many(found.total, 'difference')}" if found.total else "everything is as it was left"
-    line(styled(f"{clean(found.target)}: {seen}, {differs}", "yellow" if found.total or found.error else "green"))
-    if found.error:
-        note(f"error: {clean(found.target)} could not be read: {clean(found.error)}")
-    rows = [(one.object, one.what, ", ".join(one.names)) for one in found.drifts]
-    more = f" (the first {len(rows)})" if len(rows) < found.total else ""
-    section(f"Differences in {clean(found.target)}{more}", ("object", "what", "attributes"), rows)

@@ -108,6 +108,9 @@ def _advice(found: Status) -> Iterator[Advice]:
         yield from _advice_on_run(found.last, does_jobs=_does_jobs(found))
     yield from _advice_on_queue(found)
     yield from _advice_on_jobs(found)
+    for target, number in found.drift.items():
+        see = f"'eadm-sync drift list --target {clean(target)}'"
+        yield Advice(DONE, f"{many(number, 'difference')} in {clean(target)}, made by hand, to be decided about: {see}")
     if found.quarantined:
         yield Advice(DONE, "some of what the sources hold was left out: 'eadm-sync quarantine list' says what and why")
 

@@ -346,6 +346,8 @@ def values(change: Change) -> Iterator[tuple[str, str | None, str]]:
         yield "arguments", None, " ".join(map(shown, change.script.arguments)) or "(none)"
     for name, (before, after) in change.attributes.items():
         yield clean(name), None if before is None else shown(before), shown(after)
+    for name, value in change.initial.items():
+        yield f"{clean(name)}, initially", None, shown(value)
 
 
 def shown(value: object) -> str:
