@@ -18,7 +18,6 @@ from connectors.active_directory.settings import mark_of
 from connectors.active_directory.values import (
     DISABLED,
     NORMAL_ACCOUNT,
-    check_password,
     encode_password,
     guid,
 )
@@ -196,9 +195,14 @@ class Accounts:
         return found[0] if found else None
 
     def _check_password(self, operation: Operation, name: str, display_name: str) -> None:
-        if operation.password is not None:
-            named = operation.attributes.get(ACCOUNT_NAME), operation.attributes.get("displayName")
-            check_password(operation.password, str(named[0] or name), str(named[1] or display_name))
+        """Refuses what Windows refuses because of the names, and Samba lets through."""
+        if operation.password is None:
+            return
+        named = operation.attributes.get(ACCOUNT_NAME), operation.attributes.get("displayName")
+        names_ = (str(named[0] or name), str(named[1] or display_name))
+        fault = self.situation.password_rules.fault(operation.password.value, names_)
+        if fault is not None:
+            raise Rejected(fault, "password")
 
 
 def _switch(seen: Seen, *, enabled: bool) -> list[Change]:

@@ -32,7 +32,7 @@ from connectors.active_directory.values import (
     encode,
     group_type,
 )
-from connectors.contract import Kind, Operation, Outcome, Value
+from connectors.contract import Kind, Operation, Outcome, PasswordRules, Value
 from connectors.errors import AlreadyExists, ConnectorError, NotFound, Rejected
 
 _NAMESAKES = 200  # as many numbers are tried behind a name that is taken in its container
@@ -76,6 +76,7 @@ class Situation:
         look: What was there before the batch.
         no_container: Why a container cannot be had, by canonical name.
         policy: The domain's password policy, or None.
+        password_rules: What the settings say of it.
         random_password: As in the settings.
     """
 
@@ -83,8 +84,9 @@ class Situation:
     base_dn: str
     look: Look
     no_container: Mapping[str, ConnectorError]
-    policy: PasswordPolicy | None = None
-    random_password: bool = True
+    policy: PasswordPolicy | None
+    password_rules: PasswordRules
+    random_password: bool
 
     def require_container(self, container: str) -> None:
         """Raises what stands in the way of putting something there.
@@ -342,7 +344,10 @@ def relocate(situation: Situation, operation: Operation, seen: Seen, cn: str | N
     asked = cn or now
     target, name = there if there is not None and moving else here, asked
     for _ in range(3):
-        answer = yield Move(_where(seen), f"CN={names.escape(name)}", target if moving else None)
+        rdn = f"CN={names.escape(name)}"
+        answer = yield Move(seen.dn, rdn, target if moving else None)
+        if answer.code == Code.NO_SUCH_OBJECT:  # somebody moved it meanwhile
+            answer = yield Move(_where(seen), rdn, target)
         if answer.code == Code.SUCCESS:
             return name if name != asked else None
         if answer.code != Code.ALREADY_EXISTS:

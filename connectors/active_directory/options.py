@@ -92,6 +92,14 @@ class ActiveDirectoryOptions(BaseModel):
         description="An account that shall be enabled and has no password yet gets a long one that nobody knows;"
         " Windows enables none without.",
     )
+    password_min_length: PositiveInt = Field(
+        7, description="Fewest characters of a password, as the domain's policy for these accounts has it."
+    )
+    password_complexity: bool = Field(
+        True,
+        description="That policy asks for complexity: three of lower case, upper case, digits and other characters,"
+        " and no part of the account's names.",
+    )
     required: tuple[str, ...] = Field((), description="Account attributes that an account cannot be without.")
     unique: tuple[str, ...] = Field(
         ("userPrincipalName",),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from connectors.active_directory import names
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.schema import ACCOUNT, ACCOUNT_NAME, GROUP, Attribute, attribute_of
-from connectors.contract import Capabilities, Kind, Operation
+from connectors.contract import Capabilities, Kind, Operation, PasswordRules
 
 _OPERATION = "operation:"
 
@@ -86,7 +86,15 @@ def capabilities_of(options: ActiveDirectoryOptions) -> Capabilities:
         group_attributes={name: one.type for name, one in groups.attributes.items()},
         max_lengths={name: one.max_length for name, one in accounts.attributes.items() if one.max_length is not None},
         concurrency=8,
+        passwords=True,
+        password_rules=password_rules_of(options),
     )
+
+
+def password_rules_of(options: ActiveDirectoryOptions) -> PasswordRules:
+    """What the settings say of the domain's password policy."""
+    strict = options.password_complexity
+    return PasswordRules(options.password_min_length, 127, 3 if strict else 0, avoids_names=strict)  # 127: old tools
 
 
 def mark_of(operation: Operation) -> str:

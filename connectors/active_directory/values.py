@@ -15,8 +15,6 @@ _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)  # a FILETIME counts tenths of microse
 _NEVER = 0x7FFF_FFFF_FFFF_FFFF
 _INTEGER_LIMIT = 2**31  # AD's syntax 2.5.5.9
 _ACCOUNT_NAME_FORBIDDEN = re.compile(r'["/\\\[\]:;|=,+*?<>@\x00-\x1f]')  # [MS-SAMR] 3.1.1.6; @ by the user tools
-_PART_OF_NAME = 3  # shorter parts of a name may be in a password
-_NAME_DELIMITERS = re.compile(r"[,.\-_ #\t]+")
 
 SECURITY_ENABLED = -(2**31)
 UNIVERSAL = "universal"
@@ -182,18 +180,3 @@ def group_words(group_type_: int) -> dict[str, Value]:
 def encode_password(password: Password) -> bytes:
     """The value of `unicodePwd` ([MS-ADTS] 3.1.1.3.1.5.1): in quotes, in UTF-16."""
     return f'"{password.value}"'.encode("utf-16-le")
-
-
-def check_password(password: Password, account_name: str, display_name: str) -> None:
-    """Refuses a password that Windows' complexity rule refuses because of the name, which Samba lets through.
-
-    "Password must meet complexity requirements": no account name of three letters or more, and no part of the display
-    name that long, parts being what stands between , . - _ # blanks.
-
-    Raises:
-        Rejected: Names the attribute "password".
-    """
-    folded = password.value.casefold()
-    parts = [account_name, *_NAME_DELIMITERS.split(display_name)]
-    if any(len(part) >= _PART_OF_NAME and part.casefold() in folded for part in parts):
-        raise Rejected("holds a part of the account's name", "password")

@@ -18,7 +18,7 @@ from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.pipeline import Chain, Pipeline
 from connectors.active_directory.protection import read_guard
 from connectors.active_directory.schema import ACCOUNT_NAME
-from connectors.active_directory.settings import Rules, rules_of
+from connectors.active_directory.settings import Rules, password_rules_of, rules_of
 from connectors.active_directory.values import anchor_of
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.errors import (
@@ -33,7 +33,7 @@ from connectors.errors import (
 _OBJECTS = (Kind.ACCOUNT, Kind.GROUP)
 _LINKS = (Kind.MEMBERSHIP, Kind.NESTING)
 _ACTIONS: Mapping[Kind, frozenset[Action]] = {
-    Kind.ACCOUNT: frozenset(Action),
+    Kind.ACCOUNT: frozenset(Action) - {Action.ADOPT},
     Kind.GROUP: frozenset({Action.CREATE, Action.UPDATE, Action.DELETE}),
     Kind.MEMBERSHIP: frozenset({Action.CREATE, Action.DELETE}),
     Kind.NESTING: frozenset({Action.CREATE, Action.DELETE}),
@@ -97,6 +97,7 @@ class _Batch:
             look,
             no_container,
             self._policy,
+            password_rules_of(self._options),
             self._options.random_password,
         )
         groups = replace(accounts, rules=self._rules[Kind.GROUP])

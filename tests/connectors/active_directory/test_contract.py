@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from uuid import uuid4
 
+import ldap3
 import pytest
 
 from connectors.active_directory import ActiveDirectoryOptions, open_target
+from connectors.contract import Password, Target
 from connectors.contract_suite import OpenTarget, TargetContract
 from tests.samba import BASE_DN, DomainController
 
@@ -39,6 +41,16 @@ class TestActiveDirectory(TargetContract):
 
     list_attribute = "proxyAddresses"
     containers = (f"OU=First,{HOME}", f"OU=Bygg\\, plan \\+ miljø,OU=Second,{HOME}")
+
+    def has_password(self, target: Target, anchor: str, password: Password) -> bool:
+        """Signs in; that it has to be changed first is told only to who knows it ("data 773")."""
+        session = target._session  # type: ignore[attr-defined]
+        dn = session.entry(f"<GUID={anchor}>", ["sAMAccountName"]).dn
+        server = session.connection.server
+        connection = ldap3.Connection(server, dn, password.value, client_strategy=ldap3.SAFE_SYNC)
+        done, result, *_ = connection.bind()
+        connection.unbind()
+        return bool(done) or "data 773" in result["message"]
 
     @pytest.fixture
     def open_target(self, options: ActiveDirectoryOptions) -> OpenTarget:
