@@ -10,6 +10,7 @@ from eadm_sync import __version__
 from eadm_sync.cli.commands import (
     audit,
     brakes,
+    correlating,
     daemon,
     drift,
     forecasting,
@@ -53,6 +54,7 @@ setup.register(program)
 keys.register(program)
 planning.register(program)
 undoing.register(program)
+correlating.register(program)
 forecasting.register(program)
 brakes.register(program)
 looking.register(program)
