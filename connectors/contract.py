@@ -376,7 +376,7 @@ class Target(Protocol):
         container, whether it is enabled, deleted or protected, is told of always.
 
         Raises:
-            Stale: The token is no longer good; read fully.
+            Stale: The token is no longer good, or the target does not know what ended since; read fully.
             ConnectorError: Unavailable, Throttled, AuthenticationFailed.
         """
         ...

@@ -21,6 +21,7 @@ from connectors.contract import (
     Target,
     Value,
 )
+from connectors.errors import Stale
 
 OpenTarget = Callable[[], Target]
 """Opens the target under test, the same one every time within a test."""
@@ -100,6 +101,13 @@ class Hand:
         *_, last = self.target.read(kind)
         assert isinstance(last, ResumeToken)
         return last
+
+    def changed(self, kind: Kind, token: ResumeToken) -> dict[str, bool] | None:
+        """Whether each object that changed was deleted, by anchor; None where everything has to be read again."""
+        try:
+            return {one.anchor: one.deleted for one in self.target.read(kind, token) if isinstance(one, RemoteObject)}
+        except Stale:
+            return None
 
 
 class TargetFixtures:
