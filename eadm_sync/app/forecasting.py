@@ -1,4 +1,4 @@
-"""A calendar of days to come: who starts, leaves, is deleted, and whether the licences will do. Writes nothing.
+"""A calendar of days to come: who starts, leaves, is deleted and forgotten, and how many licences. Writes nothing.
 
 It goes from people as the last accepted import left them, with the rules as they are. Only people with a day in the
 time looked at are evaluated, each from day to day, as if every plan were delivered at once.
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from connectors.contract import Action, Kind
 from eadm_sync.app.context import Context
 from eadm_sync.app.planning import Progress, days_of_rules, silent, stored_inputs
+from eadm_sync.app.purging import purges_until
 from eadm_sync.clock import today
 from eadm_sync.importing.store import chunks
 from eadm_sync.plan.change import Change
@@ -33,8 +34,8 @@ class Event(msgspec.Struct, frozen=True, order=True):
 
     Attributes:
         day: The day.
-        event: `becomes active`, `account disabled`, `licence given`, …
-        target: Name of the target; "" for a stage of the lifecycle.
+        event: `becomes active`, `account disabled`, `licence given`, `person forgotten`, …
+        target: Name of the target; "" for a stage of the lifecycle and for who is forgotten.
         what: The product, for licences; else "".
         person: Id.
         name: For people to read.
@@ -113,6 +114,7 @@ def forecast(context: Context, days: int, *, progress: Progress = silent) -> For
     counts: Counter[tuple[date, str, str]] = Counter()
     deltas: Counter[tuple[str, str, date]] = Counter()
     seen: set[str] = set()
+    emptied: dict[str, date] = {}
     with context.reading() as database, database.read() as connection:
         check_key(connection, context.vault)
         inputs = stored_inputs(context, connection, first)
@@ -126,7 +128,10 @@ def forecast(context: Context, days: int, *, progress: Progress = silent) -> For
             walk.load(ids)
             for person in inputs.population.people(ids):
                 name = f"{person.given_name} {person.family_name}".strip()
+                having = set((known.get(person.id) or Known()).accounts)
                 for turn in walk.turns(person, known.get(person.id) or Known(), dues[person.id]):
+                    if _is_emptied(turn, having):
+                        emptied[person.id] = turn.day
                     seen.add(person.id)
                     for event in _events(turn, person.id, name):
                         counts[event.day, event.event, event.target] += 1
@@ -136,6 +141,12 @@ def forecast(context: Context, days: int, *, progress: Progress = silent) -> For
                         _count_seats(change, turn.day, deltas)
             done += len(ids)
             progress("looking ahead", done, len(dues))
+        for day, person_id, name in purges_until(context, connection, last, emptied):
+            seen.add(person_id)
+            counts[day, _FORGOTTEN, ""] += 1
+            events.append(
+                Event(day, _FORGOTTEN, "", "", person_id, name, "gone from sources and targets for purge_days")
+            )
         seats = tuple(_seats(connection, deltas, first, inputs.stock))
     return Forecast(first, last, len(seen), inputs.waiting, tuple(sorted(events)), dict(sorted(counts.items())), seats)
 
@@ -181,6 +192,20 @@ _DONE = {
     Action.RESTORE: "restored",
 }
 _COUNTED_ONLY = ("account changed", "membership ")
+
+
+def _is_emptied(turn: Turn, having: set[str]) -> bool:
+    """Whether somebody's last account is deleted; `having` are the targets with one, and are brought up to date."""
+    before = len(having)
+    for change in turn.changes:
+        if change.kind is Kind.ACCOUNT and change.action is Action.DELETE:
+            having.discard(change.target)
+        elif change.kind is Kind.ACCOUNT and change.action in (Action.CREATE, Action.RESTORE):
+            having.add(change.target)
+    return before > 0 and not having
+
+
+_FORGOTTEN = "person forgotten"
 
 
 # ---------------------------------------------------------------- licences

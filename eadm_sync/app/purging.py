@@ -8,12 +8,12 @@ lines without what they told (`state.auditing.forget_details`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import msgspec
 import structlog
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Subquery, and_, exists, func, select
 
 from connectors.contract import Action, Kind
 from eadm_sync.app.context import Context
@@ -138,17 +138,11 @@ def _due(
     day = today(context.clock, settings.organisation.zone)
     patience = timedelta(days=0 if only else context.ruleset.lifecycle.purge_days)
     last = day - patience if day - date.min > patience else date.min
-    people, record = tables.people.c, tables.source_records.c
-    missing = (
-        select(record.person_id, func.max(record.absent_since).label("since"))
-        .group_by(record.person_id)
-        .having(func.count() == func.count(record.absent_since))
-        .subquery()
-    )
+    people, missing = tables.people.c, _missing()
     query = (
         select(people.id, people.name, missing.c.since)
         .join_from(tables.people, missing, missing.c.person_id == people.id)
-        .where(_is_without_anything(), missing.c.since <= last.isoformat())
+        .where(_is_without_anything(), _is_not_stopped(), missing.c.since <= last.isoformat())
         .order_by(people.id)
     )
     if only is not None:
@@ -159,15 +153,60 @@ def _due(
         yield from _judged(context, connection, [tuple(row) for row in portion], last)
 
 
+def purges_until(
+    context: Context, connection: Connection, last: date, emptied: Mapping[str, date]
+) -> Iterator[tuple[date, str, str]]:
+    """(day, id, name) of everybody who will be forgotten up to a day, if every source stays as it is.
+
+    Args:
+        context: The installation.
+        connection: A connection to the state.
+        last: The day.
+        emptied: Id → day on which the last account will be gone, of those who have one still.
+    """
+    patience = timedelta(days=context.ruleset.lifecycle.purge_days)
+    first = today(context.clock, context.loaded.settings.organisation.zone)
+    people, missing = tables.people.c, _missing()
+    query = (
+        select(people.id, people.name, missing.c.since, _is_without_anything())
+        .join_from(tables.people, missing, missing.c.person_id == people.id)
+        .where(_is_not_stopped())
+        .order_by(people.id)
+    )
+    for portion in chunks(connection.execute(query)):
+        deleted = _last_deletions(context, connection, [row[0] for row in portion])
+        for person, name, absent, has_nothing in portion:
+            if has_nothing or person in emptied:
+                gone = emptied.get(person) or deleted.get(person, date.min)
+                since = max(date.fromisoformat(absent), gone)
+                if since <= last - patience:
+                    yield max(since + patience, first), person, name
+
+
+def _missing() -> Subquery:
+    """Those of whom every source record is missing, with the day `since` which the last one is."""
+    record = tables.source_records.c
+    return (
+        select(record.person_id, func.max(record.absent_since).label("since"))
+        .group_by(record.person_id)
+        .having(func.count() == func.count(record.absent_since))
+        .subquery()
+    )
+
+
 def _is_without_anything() -> ColumnElement[bool]:
-    """The condition on `people` that nothing of theirs is anywhere, and that nobody waits for them or stopped them."""
-    person, orders = tables.people.c.id, tables.person_orders.c
+    """The condition on `people` that nothing of theirs is anywhere, and that nobody waits for them."""
+    person = tables.people.c.id
     known = (tables.known_accounts, tables.known_memberships, tables.known_licences)
     return and_(
         tables.people.c.pending.is_(False),
         *(~exists().where(table.c.person_id == person) for table in known),
-        ~exists().where(orders.person_id == person, orders.kind == "stop"),
     )
+
+
+def _is_not_stopped() -> ColumnElement[bool]:
+    orders = tables.person_orders.c
+    return ~exists().where(orders.person_id == tables.people.c.id, orders.kind == "stop")
 
 
 def _judged(

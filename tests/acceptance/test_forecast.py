@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from eadm_sync.app.forecasting import Forecast, forecast
+from eadm_sync.app.persons import Terms, stop
 from eadm_sync.state import tables
 
 from .conftest import FIRST_DAY, Town
@@ -36,6 +37,37 @@ def test_a_leaver_is_deactivated_and_a_year_later_deleted(settled: Town):
     assert (OUT, "account deactivated", "ad") in events
     assert (OUT, "licence taken away", "entra") in events
     assert (OUT + timedelta(days=retention), "account deleted", "ad") in events
+
+
+def test_whoever_is_gone_for_good_is_forgotten_on_its_day(settled: Town):
+    """Retention, then purge_days: foretold while there are accounts, and when only the record is left."""
+    for name in ("hr/persons.csv", "hr/positions.csv"):
+        settled.edit(name, lambda row: None if row["Ansattnr"] == NUMBER else row)
+    settled.sync()
+    lifecycle = settled.context.ruleset.lifecycle
+    days = lifecycle.retention_days + lifecycle.purge_days
+    end = FIRST_DAY + timedelta(days=days)
+
+    before = of(look(settled, days), LEAVER)
+    too_short = of(look(settled, days - 1), LEAVER)
+    settled.on(FIRST_DAY + timedelta(days=lifecycle.retention_days)).sync(released=frozenset({"ad.account.delete"}))
+    after = of(look(settled, lifecycle.purge_days), LEAVER)
+
+    assert before[-1] == (end, "person forgotten", "")
+    assert (end, "person forgotten", "") not in too_short
+    assert after[-1] == (end, "person forgotten", "")
+
+
+def test_whoever_is_stopped_is_not_forgotten(settled: Town):
+    """As `purge` has it."""
+    for name in ("hr/persons.csv", "hr/positions.csv"):
+        settled.edit(name, lambda row: None if row["Ansattnr"] == NUMBER else row)
+    settled.sync()
+    stop(settled.context, LEAVER, "it is told so", Terms(deliver=False))
+
+    events = of(look(settled, 1000), LEAVER)
+
+    assert "person forgotten" not in {event for _, event, _ in events}
 
 
 def test_a_joiner_is_made_ready_enabled_and_starts(settled: Town):
