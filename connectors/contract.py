@@ -160,8 +160,8 @@ class PasswordRules:
         min_length: Fewest characters.
         max_length: Most characters, or None.
         min_classes: Of lower-case letters, upper-case letters, digits and all else, so many have to be in it (0-4).
-        avoids_names: Whether it may not hold a part of three or more characters of the owner's names, in whatever
-            case; Active Directory's rule
+        avoids_names: Whether it may not hold, in whatever case, the account's name as a whole, or a part of the owner's
+            names of three or more characters; Active Directory's rule
             (https://learn.microsoft.com/windows/security/threat-protection/security-policy-settings/password-must-meet-complexity-requirements).
     """
 
@@ -170,8 +170,8 @@ class PasswordRules:
     min_classes: int = 0
     avoids_names: bool = False
 
-    def fault(self, value: str, names: Collection[str] = ()) -> str | None:
-        """Why a password will not do, in words that tell nothing of it; None where it does."""
+    def fault(self, value: str, names: Collection[str] = (), account: str = "") -> str | None:
+        """Why a password will not do for somebody of these names, in words that tell nothing of it; None: it does."""
         if len(value) < self.min_length:
             return f"it has fewer than {self.min_length} characters"
         if self.max_length is not None and len(value) > self.max_length:
@@ -181,6 +181,8 @@ class PasswordRules:
             return f"it has fewer than {self.min_classes} of lower case, upper case, digits and other characters"
         if self.avoids_names and any(part in value.casefold() for part in name_parts(names)):
             return "it holds a part of its owner's name"
+        if self.avoids_names and len(account) >= _SHORTEST_NAME_PART and account.casefold() in value.casefold():
+            return "it holds the account's name"
         return None
 
 

@@ -155,8 +155,9 @@ class EmbeddedTarget(DirectoryTarget):
         """Why the operation's password will not do; None where it does, or where there is none to look at."""
         if operation.password is None or not self.capabilities.passwords:
             return None
-        names = [value for value in operation.attributes.values() if isinstance(value, str)]
-        return self.capabilities.password_rules.fault(operation.password.value, names)
+        names = [str(operation.attributes.get("displayName") or "")]
+        account = str(operation.attributes.get(self.capabilities.account_name) or "")
+        return self.capabilities.password_rules.fault(operation.password.value, names, account)
 
 
 _Done = Sequence[tuple[Operation, Outcome]]

@@ -22,6 +22,8 @@ UNITS = {
     "SliceLimit.floor": "changes; at import, people",
     "SliceLimit.min_population": "objects; at import, people",
     "embedded.max_lengths": "characters",
+    "embedded.password_min_classes": "kinds",
+    "embedded.password_min_length": "characters",
     "embedded.seats": "seats",
     "embedded.batch_size": "changes",
     "embedded.concurrency": "workers",

@@ -12,6 +12,7 @@ from jinja2 import nodes
 from sqlalchemy import Connection, select
 
 from eadm_sync.app.context import Context
+from eadm_sync.app.password_linting import doubtful_passwords
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.population import count_people, stored_organisation, stored_people
 from eadm_sync.clock import today
@@ -41,7 +42,8 @@ class Finding(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: `never-holds`, `shadowed`, `empty-group`, `conflict`, `overridden`, `numbered-names`, `nothing-given`,
-            `unnameable` or `missing-compared`.
+            `unnameable`, `missing-compared`, `weak-password`, `unused-password`, `mixed-passwords` or
+            `short-lived-passwords`.
         is_error: Whether it is surely wrong, rather than worth a look.
         about: Id of the rule, key of the group, name of the identifier, or the clause.
         file: Where it is written, or None.
@@ -79,6 +81,8 @@ def lint(context: Context, *, progress: Progress = silent) -> Iterator[Finding]:
             done += len(portion)
             progress("looking at people", done, total)
         yield from linter.findings()
+        for doubt in doubtful_passwords(context):
+            yield Finding(doubt.kind, False, doubt.about, None, None, doubt.count, doubt.of)
 
 
 class _Examples:
@@ -133,7 +137,8 @@ class _Linter:
         self._conflicts: dict[tuple[str, str, str], _Examples] = {}
         self._overridden: dict[tuple[str, str, str], _Examples] = {}
         self._named: dict[str, Counter[str]] = {name: Counter() for name in self._ruleset.identifiers}
-        self._left_over, self._unnameable = _Examples(), _Examples()
+        self._left_over, self._unnameable, self._mixed = _Examples(), _Examples(), _Examples()
+        self._passwords = self._ruleset.password_policies()
 
     def look_at(self, people: Sequence[Person]) -> None:
         """Evaluates some people and counts."""
@@ -159,6 +164,8 @@ class _Linter:
             return
         if not desired.accounts:
             self._left_over.add(person.id)
+        if len({self._passwords[one.rule] for one in desired.accounts if one.rule in self._passwords}) > 1:
+            self._mixed.add(person.id)
         if len(seen) > 1:
             self._further(person, desired, seen)
         self._gives.update(_giving(desired))
@@ -226,7 +233,8 @@ class _Linter:
         yield from self._empty_groups()
         yield from self._numbered()
         yield from self._missing_compared()
-        for kind, found in (("nothing-given", self._left_over), ("unnameable", self._unnameable)):
+        left = {"nothing-given": self._left_over, "unnameable": self._unnameable, "mixed-passwords": self._mixed}
+        for kind, found in left.items():
             if found.count:
                 is_error = kind == "unnameable"
                 yield Finding(kind, is_error, "people", None, None, found.count, self._people, None, tuple(found.first))

@@ -17,6 +17,7 @@ from eadm_sync.cli.commands import (
     keys,
     looking,
     operating,
+    password,
     person,
     planning,
     queueing,
@@ -61,6 +62,7 @@ looking.register(program)
 queueing.register(program)
 operating.register(program)
 person.register(program)
+password.register(program)
 ruleset.register(program)
 audit.register(program)
 daemon.register(program)

@@ -32,6 +32,13 @@ def test_a_fault_says_what_is_wrong(value: str, fault: str | None):
     assert (fault or "") in (found or "")
 
 
+def test_the_accounts_name_counts_as_a_whole():
+    """An address as an account's name does not forbid the words of its domain."""
+    assert AD.fault("Skole-Hest-77", account="kari@skole.example") is None
+    assert AD.fault("Hest-KariN-77", account="karin") == "it holds the account's name"
+    assert AD.fault("Hest-ka-77", account="ka") is None
+
+
 def test_short_parts_of_names_do_not_count():
     """Active Directory looks at parts of three characters and more."""
     assert name_parts(["Bo Li", "Åse-Kari O'Brien"]) == {"åse", "kari", "brien"}
