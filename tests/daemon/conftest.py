@@ -186,6 +186,12 @@ class Installation:
             found = [one for one in target.read(Kind.ACCOUNT) if isinstance(one, RemoteObject)]
         return sorted(str(one.owner) for one in found)
 
+    def enabled(self) -> list[str | None]:
+        """Whose accounts are enabled there."""
+        with self.context.make_target("directory") as target:
+            found = [one for one in target.read(Kind.ACCOUNT) if isinstance(one, RemoteObject)]
+        return sorted(str(one.owner) for one in found if one.enabled)
+
     def end(self) -> None:
         """Ends what is still running."""
         for process in self._processes:

@@ -76,6 +76,34 @@ def test_a_brake_holds_in_the_daemon_as_in_the_shell(installation: Installation)
     assert len(installation.accounts()) == PEOPLE
 
 
+def test_what_is_released_at_the_shell_goes_on_in_the_daemon_once(installation: Installation):
+    """All people but one vanish and are held; after `release` the next job lets them go, and no later one others."""
+    installation.schedule(now={"do": "sync"})
+    installation.configure(lambda settings: settings["brakes"].update(targets={}))  # of the import's brake alone
+    daemon = installation.leader()
+    installation.ask("now")
+    people = installation.folder / "data/people.csv"
+    everybody = people.read_text(encoding="utf-8")
+    people.write_text("".join(everybody.splitlines(keepends=True)[:2]), encoding="utf-8")
+    held = installation.ask("now")
+    (source,) = installation.context.loaded.settings.sources
+
+    released = installation.command("release", f"{source}.vanished", "--reason", "HR confirms it")
+    let_go = installation.ask("now")
+    wait_until(lambda: len(installation.enabled()) == 1, "all accounts but one are disabled", daemon.log)
+    people.write_text(everybody, encoding="utf-8")
+    installation.ask("now")
+    wait_until(lambda: len(installation.enabled()) == PEOPLE, "all accounts are enabled", daemon.log)
+    people.write_text("".join(everybody.splitlines(keepends=True)[:2]), encoding="utf-8")
+    held_again = installation.ask("now")
+
+    assert released.code == 0
+    assert [held.status, let_go.status, held_again.status] == ["held", "done", "held"]
+    assert len(installation.enabled()) == PEOPLE
+    (kept,) = installation.rows(tables.releases)
+    assert (kept.end, kept.ended_by, kept.reason) == ("used", let_go.run_id, "HR confirms it")
+
+
 def test_a_job_behind_another_waits_for_its_success(installation: Installation):
     """The import behind a fetch that failed would read yesterday's files."""
     installation.schedule(
