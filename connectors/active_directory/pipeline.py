@@ -65,7 +65,7 @@ class Pipeline:
         self, ready: deque[tuple[Chain[Result], Answer | None]], under_way: dict[int, Chain[Result]]
     ) -> Iterator[Result]:
         """Lets each chain that is ready go on, sends all their requests at once; yields results of those that ended."""
-        outgoing, results = bytearray(), []
+        outgoing, leaving, results = bytearray(), {}, []
         while ready:
             chain, answer = ready.popleft()
             try:
@@ -74,10 +74,11 @@ class Pipeline:
                 results.append(end.value)
                 continue
             message_id = self._connection.server.next_message_id()
-            under_way[message_id] = chain
+            leaving[message_id] = chain
             outgoing += encode(request, message_id)
         if outgoing:
             self._send(outgoing)
+            under_way.update(leaving)  # not before: a chain that raises keeps the others' requests from leaving
         yield from results
 
     def _send(self, outgoing: bytearray) -> None:
