@@ -81,9 +81,15 @@ def graph(graph_process: GraphService) -> GraphService:
     return graph_process
 
 
-@pytest.fixture
-def client(graph: GraphService) -> Iterator[Client]:
-    """A client that is signed in."""
-    headers = {"Authorization": f"Bearer {graph.access_token()}"}
-    with Client(base_url=graph.url, headers=headers, timeout=30) as client:
+@pytest.fixture(scope="session")
+def _signed_in(graph_process: GraphService) -> Iterator[Client]:
+    headers = {"Authorization": f"Bearer {graph_process.access_token()}"}
+    with Client(base_url=graph_process.url, headers=headers, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+def client(graph: GraphService, _signed_in: Client) -> Client:
+    """A client that is signed in to that tenant."""
+    del graph
+    return _signed_in

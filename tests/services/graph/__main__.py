@@ -28,8 +28,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--state", type=Path, help="folder that keeps the tenant; without it, it begins empty each time"
     )
-    parser.add_argument("--users", type=int, default=0, help="accounts that are there already")
-    parser.add_argument("--groups", type=int, default=0, help="groups that are there already")
+    parser.add_argument("--users", type=int, default=0, help="accounts to begin an empty tenant with")
+    parser.add_argument("--groups", type=int, default=0, help="groups to begin it with; each account is in three")
     parser.add_argument("--synced", type=float, default=0.0, help="fraction of them synchronised from Active Directory")
     parser.add_argument("--domain", action="append", help="verified domain; the first is the default one")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer (0.05 is life-like)")
@@ -106,7 +106,7 @@ def main() -> int:
         state.mkdir(parents=True, exist_ok=True)
         files = certificates(state)
         service = Service(config, state)
-        if given.users or given.groups:
+        if not service.directory.items and (given.users or given.groups):
             fill(service, Seed(users=given.users, groups=given.groups, groups_each=3, synced=given.synced))
             service.directory.commit()
 

@@ -14,6 +14,7 @@ from .views import page, show
 
 
 def _item(service: Service, call: Call) -> Item:
+    service.expire()
     item = service.directory.items.get(call.keys[0].lower())
     if item is None or item.deleted is None:
         raise not_found(call.keys[0])
@@ -22,6 +23,7 @@ def _item(service: Service, call: Call) -> Item:
 
 def list_deleted(service: Service, call: Call) -> Answer:
     """GET /directory/deletedItems/microsoft.graph.user or .group."""
+    service.expire()
     kind = "group" if call.route.endswith("group") else "user"
     return page(service, call, service.directory.of_kind(kind, deleted=True), f"directory/deletedItems/{kind}s")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import Any
 
 from .config import stable_id
@@ -258,11 +259,9 @@ def look_again(service: Service, keys: Iterable[str]) -> None:
 
 def work_in_background(service: Service) -> None:
     """Gives and takes what groups give, for all users whose time has come."""
-    due = _due(service)
-    if not due:
-        return
-    now = service.now()
-    for key in [key for key, when in due.items() if when <= now]:
+    due, now = _due(service), service.now()
+    # The first to come is the first that was put there: all wait for the same time.
+    for key in list(takewhile(lambda key: due[key] <= now, due)):
         del due[key]
         user = service.directory.find("user", key)
         if user is not None:

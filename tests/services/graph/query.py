@@ -23,6 +23,10 @@ _KNOWN = {
 }  # fmt: skip
 
 
+NOT_PLAYED = {"$search", "$orderby"}
+"""Refused rather than passed over: an answer that is not what was asked for would look like one that is."""
+
+
 @dataclass(frozen=True)
 class Options:
     """The query options of one request.
@@ -52,7 +56,7 @@ def parse(query: Mapping[str, str]) -> Options:
     """The options of a request.
 
     Raises:
-        Refused: 400 for an option that does not exist, or one that cannot be understood.
+        Refused: 400 for an option that does not exist, or cannot be understood; 501 for one that is not played.
     """
     if not query:
         return Options(expand={})
@@ -60,6 +64,8 @@ def parse(query: Mapping[str, str]) -> Options:
     for name in given:
         if name not in _KNOWN:
             raise Refused(400, "BadRequest", f"Unrecognized query option '{name}'.")
+    for name in given.keys() & NOT_PLAYED:
+        raise Refused(501, "NotImplemented", f"The local service does not play '{name}'.")
     parser = Parser(given["$filter"]) if "$filter" in given else None
     return Options(
         select=_names(given.get("$select", "")),
@@ -68,7 +74,7 @@ def parse(query: Mapping[str, str]) -> Options:
         top=_top(given.get("$top")),
         after=read_token(given["$skiptoken"]) if "$skiptoken" in given else None,
         count=given.get("$count", "").lower() == "true",
-        advanced="$search" in given or "$orderby" in given or (parser is not None and parser.advanced),
+        advanced=parser is not None and parser.advanced,
         equal=parser.equal if parser else None,
     )
 

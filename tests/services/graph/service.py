@@ -121,16 +121,13 @@ class Service:
 
     def throttle(self, app: str) -> Throttle | None:
         """The quota's counter of one application, or None where there is no quota."""
-        quota = quota_of(self.config.quota, sum(1 for _ in self.directory.of_kind("user")) if self._by_size() else 0)
+        quota = quota_of(self.config.quota, self.directory.counts["user"])
         if quota is None:
             return None
         throttle = self._throttles.get(app)
         if throttle is None or throttle.quota != quota:
             throttle = self._throttles[app] = Throttle(quota)
         return throttle
-
-    def _by_size(self) -> bool:
-        return self.config.quota == "auto"
 
     def visible(self, item: Item) -> bool:
         """Whether reads and references see the object yet."""

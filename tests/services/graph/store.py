@@ -7,7 +7,7 @@ the middle has lost nothing that it confirmed, and a half-written last line was 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +79,7 @@ class Directory:
         self.removed_members: dict[str, dict[str, int]] = defaultdict(dict)
         self.member_of: dict[str, set[str]] = defaultdict(set)
         self.purged: dict[str, tuple[Kind, int]] = {}
+        self.counts: Counter[Kind] = Counter()
         self.version = 0
         self.keep_deleted_names = keep_deleted_names
         self._pending: list[list[Any]] = []
@@ -193,6 +194,7 @@ class Directory:
         item = self.items.get(key)
         if item is None:
             item = self.items[key] = Item(kind, key, {}, created)
+            self.counts[kind] += 1
         came_back = item.deleted is not None and deleted is None
         changed = data if came_back or not item.data else _different(item.data, data)
         item.touched.update(dict.fromkeys(changed, self.version))
@@ -224,7 +226,7 @@ class Directory:
     def _purge(self, key: str) -> None:
         item = self.items[key]
         self._release(item)
-        for group in list(self.member_of.pop(key, ())):
+        for group in sorted(self.member_of.pop(key, ())):
             self._unlink("members", group, key)
         for member in self.references["members"].pop(key, {}):
             self.member_of[member].discard(key)
@@ -232,6 +234,7 @@ class Directory:
             owned.pop(key, None)
         self.version += 1
         self.purged[key] = (item.kind, self.version)
+        self.counts[item.kind] -= 1
         del self.items[key]
 
 
