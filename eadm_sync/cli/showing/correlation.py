@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from eadm_sync.app.reviewing import Line, Review
-from eadm_sync.cli.output import csv_table, line, many, section
+from eadm_sync.cli.output import clean, csv_table, line, many, section
 from eadm_sync.cli.showing.preview import shown
 
 COLUMNS = (
@@ -27,12 +27,12 @@ MOST_SHOWN = 50
 """Accounts of each state in a table; all of them are in JSON and CSV."""
 
 _TITLES = {
-    "adopt": "would be adopted",
-    "ambiguous": "wait for your word: ambiguous",
-    "proposed": "wait for your word: proposed",
-    "protected": "are protected, and left alone",
-    "left": "are left alone by somebody's word",
-    "unmatched": "are nobody's, and left alone",
+    "adopt": "to be adopted",
+    "ambiguous": "ambiguous, waiting for your word",
+    "proposed": "proposed, waiting for your word",
+    "protected": "protected, left alone",
+    "left": "left alone by somebody's word",
+    "unmatched": "nobody's, left alone",
 }
 
 
@@ -42,7 +42,7 @@ def show_table(found: Review) -> None:
         line("No account in scope that nobody is known to have.")
     for (target, state), lines in groupby(found.lines, key=lambda one: (one.target, one.state)):
         rows = list(lines)
-        title = f"{target}: {many(len(rows), 'account')} that {_TITLES[state]}"
+        title = f"{clean(target)}: {many(len(rows), 'account')} {_TITLES[state]}"
         section(title, *_table(state, rows[:MOST_SHOWN]))
         if len(rows) > MOST_SHOWN:
             line(f"… and {len(rows) - MOST_SHOWN} more: --format csv")
