@@ -75,7 +75,9 @@ def judge_missing(
     """Whether the people who are missing from a source are.
 
     Parts that lack too many are held by themselves and not counted in what is wider. Where they are many, or the rest
-    is too much for the source as a whole, or nobody is left, all are held under one name.
+    is too much for the source as a whole, or nobody is left, all are held under one name. So they are where the source
+    as a whole lacks too many and those parts are not all of the reason, since what is outside of them lacks too many as
+    well: of an export that was cut in half, one part may be just below its limit, and another just above.
 
     Args:
         source: Name of the source.
@@ -91,7 +93,8 @@ def judge_missing(
     parts.judge()
     held = [use for use in parts.uses if use.state == "held"]
     count, limit = len(missing), brake.allowed(population)
-    too_many = len(parts.rest) > limit or (count > limit and count >= population)
+    outside = brake.allowed(max(population - parts.population, 0))
+    too_many = len(parts.rest) > limit or (count > limit and (count >= population or len(parts.rest) > outside))
     whole = Use(name, count, limit, population)
     if not (too_many or held):
         releases.used.update(use.name for use in parts.uses if use.state == "released")
@@ -137,6 +140,11 @@ class _Parts:
     def uses(self) -> list[Use]:
         """How far the limit of each part was used that needed a look."""
         return list(self._uses.values())
+
+    @property
+    def population(self) -> int:
+        """People of the parts that lack too many; who is in several counts in each."""
+        return sum(self._uses[part].population for part in self._taken)
 
     @property
     def held(self) -> frozenset[Part]:

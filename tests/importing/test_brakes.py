@@ -91,6 +91,9 @@ def test_people(population: int, missing: int, held: bool):
         ({SMALL: 8}, [], 0),
         # a kind of affiliation
         ({PUPIL: 201}, ["hr.vanished[affiliation pupil]"], 201),
+        # half an export: one school is just above its limit, another just below, and all of it is too much
+        ({SCHOOL: 51, OTHER: 46}, ["hr.vanished"], 97),
+        ({SCHOOL: 51, OTHER: 45}, ["hr.vanished[unit 32]"], 51),
         # what is left is too much for the source: all of it is held
         ({SCHOOL: 60, OTHER: 48, SMALL: 8}, ["hr.vanished"], 116),
     ],
