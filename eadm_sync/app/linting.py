@@ -42,8 +42,7 @@ class Finding(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: `never-holds`, `shadowed`, `empty-group`, `conflict`, `overridden`, `numbered-names`, `nothing-given`,
-            `unnameable`, `missing-compared`, `weak-password`, `unused-password`, `mixed-passwords` or
-            `short-lived-passwords`.
+            `unnameable`, `missing-compared`, `weak-password`, `unused-password` or `short-lived-passwords`.
         is_error: Whether it is surely wrong, rather than worth a look.
         about: Id of the rule, key of the group, name of the identifier, or the clause.
         file: Where it is written, or None.
@@ -137,8 +136,7 @@ class _Linter:
         self._conflicts: dict[tuple[str, str, str], _Examples] = {}
         self._overridden: dict[tuple[str, str, str], _Examples] = {}
         self._named: dict[str, Counter[str]] = {name: Counter() for name in self._ruleset.identifiers}
-        self._left_over, self._unnameable, self._mixed = _Examples(), _Examples(), _Examples()
-        self._passwords = self._ruleset.password_policies()
+        self._left_over, self._unnameable = _Examples(), _Examples()
 
     def look_at(self, people: Sequence[Person]) -> None:
         """Evaluates some people and counts."""
@@ -164,8 +162,6 @@ class _Linter:
             return
         if not desired.accounts:
             self._left_over.add(person.id)
-        if len({self._passwords[one.rule] for one in desired.accounts if one.rule in self._passwords}) > 1:
-            self._mixed.add(person.id)
         if len(seen) > 1:
             self._further(person, desired, seen)
         self._gives.update(_giving(desired))
@@ -233,8 +229,7 @@ class _Linter:
         yield from self._empty_groups()
         yield from self._numbered()
         yield from self._missing_compared()
-        left = {"nothing-given": self._left_over, "unnameable": self._unnameable, "mixed-passwords": self._mixed}
-        for kind, found in left.items():
+        for kind, found in (("nothing-given", self._left_over), ("unnameable", self._unnameable)):
             if found.count:
                 is_error = kind == "unnameable"
                 yield Finding(kind, is_error, "people", None, None, found.count, self._people, None, tuple(found.first))

@@ -24,7 +24,7 @@ from eadm_sync.importing.store import chunks
 from eadm_sync.lifecycle import NO_ORDERS, standing
 from eadm_sync.model import Person, Sealed
 from eadm_sync.plan.change import Change, PersonFrame, password_subject
-from eadm_sync.plan.passwords import reset_passwords
+from eadm_sync.plan.passwords import policy_of, reset_passwords
 from eadm_sync.state import tables
 from eadm_sync.state.auditing import append_audit
 from eadm_sync.state.known import Known, load_known
@@ -293,9 +293,10 @@ def _reset(context: Context, connection: Connection, name: str, target: str | No
     ]
     if not accounts:
         raise NoSecret(f"{person_id} has no account{f' in {target}' if target else ''} that takes a password")
-    by_rule = context.ruleset.password_policies()
-    policy = next((by_rule[account.rule] for account in accounts if account.rule in by_rule), None)
-    if policy is None:
+    ruleset = context.ruleset
+    given = {account.rule for account in known.accounts.values()}
+    policy = policy_of(given, ruleset.password_policies(), ruleset.passwords)
+    if not policy:
         rules = ", ".join(dict.fromkeys(account.rule for account in accounts))
         raise NoSecret(f"no rule says how to make a password: name a policy under 'password' of {rules}")
     changes = reset_passwords(person_id, accounts, policy, reason or "password reset")

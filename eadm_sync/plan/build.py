@@ -27,7 +27,7 @@ from eadm_sync.plan.deactivated import Deactivated, all_deactivated
 from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days, stop_person
 from eadm_sync.plan.groups import Busy, Groups
 from eadm_sync.plan.overlap import Terms, overlapped
-from eadm_sync.plan.passwords import with_passwords
+from eadm_sync.plan.passwords import policy_of, with_passwords
 from eadm_sync.plan.places import KnownPopulations, place_of, placed
 from eadm_sync.plan.plan import Basis, Plan, Problem, count
 from eadm_sync.plan.protecting import Protecting
@@ -388,7 +388,9 @@ class Maker:
             keeping=self._terms.keeping,
             deactivated=self._deactivated(person, desired, overlap.known),
         )
-        return (*matched.changes, *with_passwords(changes, self._passwords))
+        rules = {account.rule for account in desired.accounts}
+        policy = policy_of(rules, self._passwords, self.inputs.ruleset.passwords)
+        return (*matched.changes, *with_passwords(changes, self._passwords, policy))
 
     def _with_scripts(
         self, person: Person, stand: Standing, changes: tuple[Change, ...], desired: Desired, known: Known

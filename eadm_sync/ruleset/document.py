@@ -182,7 +182,8 @@ class AccountEntry(_RuleEntry):
     password: Text | None = Field(
         None,
         description="Name of the policy, under `passwords`, that a new account's first password is made by; none is "
-        "given where left out. Name the same policy in every rule for the same people: they have one for all targets.",
+        "given where left out. There is one for all targets: where rules for one person name several policies, the one "
+        "that stands first under `passwords` counts.",
     )
     drift: RuleDrift = {}
 

@@ -86,6 +86,7 @@ def ruleset(loaded: Loaded) -> Ruleset:
             required=frozenset(able.required),
             max_lengths=able.max_lengths,
             has_containers=able.containers,
+            passwords=able.password_rules if able.passwords else None,
         )
     return load_ruleset([loaded.path(path) for path in loaded.settings.rulesets], Vocabulary(words))
 

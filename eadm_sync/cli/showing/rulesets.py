@@ -169,7 +169,6 @@ _FINDINGS = {
     "missing-compared": "'!=' is false where {also} is missing: for {count} of {of} affiliations",
     "weak-password": "makes passwords that are easy to guess: {count} bits, of at least {of}",
     "unused-password": "is named by no rule",
-    "mixed-passwords": "{count} of {of} people have rules with different password policies: chance decides",
     "short-lived-passwords": "first passwords end after {count} days, accounts are made {of} days before the first day",
 }
 
