@@ -1,0 +1,352 @@
+"""What somebody changes in targets by hand: put back, left alone, or the target's own, as the rules say."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from connectors.contract import Action, Kind, Operation, RemoteObject, Target
+from eadm_sync.app.auditing import verify
+from eadm_sync.app.deciding import left_alone
+from eadm_sync.app.reconciling import TargetDrift, reconcile
+from eadm_sync.app.undoing import undone
+from eadm_sync.state import tables
+
+Town = Any
+TARGETS = ("ad", "entra", "google")
+
+
+def rule(town: Town, text: str, name: str = "zz-drift") -> None:
+    """Adds a ruleset file."""
+    (town.folder / "rulesets" / f"{name}.yaml").write_text(f"ruleset: {name}\n{text}\n", encoding="utf-8")
+
+
+def policies(town: Town, word: str) -> None:
+    """Says the same of all that can be changed by hand in any target."""
+    sorts = ("attributes", "container", "disabled", "enabled", "deleted", "members", "licences")
+    said = ", ".join(f"{sort}: {word}" for sort in sorts)
+    rule(town, "drift:\n" + "\n".join(f"  {target}: {{{said}}}" for target in TARGETS))
+
+
+def reconciled(town: Town, **options: Any) -> dict[str, TargetDrift]:
+    """What an hour later is otherwise than it was left, by target."""
+    town.later(hours=1)
+    return {one.target: one for one in reconcile(town.context, **options)}
+
+
+def content(town: Town) -> dict[str, Any]:
+    """What all targets hold."""
+    return {name: town.content(name) for name in TARGETS}
+
+
+# ---------------------------------------------------------------- hand edits of every sort
+
+
+@dataclass(frozen=True)
+class Hands:
+    """Somebody with rights in a target: each method changes something there that can be changed, or does nothing."""
+
+    target: Target
+    number: Iterator[int]
+
+    def live(self, kind: Kind) -> list[RemoteObject]:
+        """What is there of ours, in a lasting order."""
+        found = [one for one in self.target.read(kind) if isinstance(one, RemoteObject) and not one.deleted]
+        return sorted(found, key=lambda one: (one.owner or "", one.anchor))
+
+    def do(self, kind: Kind, action: Action, **options: Any) -> None:
+        operation = Operation(f"hand-{next(self.number)}", kind, action, **options)
+        assert [outcome.error for outcome in self.target.apply([operation])] == [None]
+
+    def rename(self, one: RemoteObject) -> None:
+        name = "displayName" if "displayName" in one.attributes else "givenName"
+        self.do(Kind.ACCOUNT, Action.UPDATE, anchor=one.anchor, attributes={name: "By Hand"})
+
+    def empty(self, one: RemoteObject) -> None:
+        if one.attributes.get("title"):
+            self.do(Kind.ACCOUNT, Action.UPDATE, anchor=one.anchor, attributes={"title": None})
+
+    def move(self, one: RemoteObject) -> None:
+        if self.target.capabilities.containers:
+            self.do(Kind.ACCOUNT, Action.UPDATE, anchor=one.anchor, container="OU=Elsewhere")
+
+    def turn(self, one: RemoteObject) -> None:
+        self.do(Kind.ACCOUNT, Action.DISABLE if one.enabled else Action.ENABLE, anchor=one.anchor)
+
+    def take_out(self, one: RemoteObject) -> None:
+        for place in self.live(Kind.MEMBERSHIP) if Kind.MEMBERSHIP in self.target.capabilities.kinds else ():
+            if place.account == one.anchor:
+                self.do(Kind.MEMBERSHIP, Action.DELETE, anchor=place.group, account=one.anchor)
+                return
+
+    def put_in(self, one: RemoteObject) -> None:
+        if Kind.MEMBERSHIP not in self.target.capabilities.kinds:
+            return
+        inside = {place.group for place in self.live(Kind.MEMBERSHIP) if place.account == one.anchor}
+        for group in self.live(Kind.GROUP):
+            if group.anchor not in inside:
+                self.do(Kind.MEMBERSHIP, Action.CREATE, anchor=group.anchor, account=one.anchor)
+                return
+
+    def delete(self, one: RemoteObject) -> None:
+        self.do(Kind.ACCOUNT, Action.DELETE, anchor=one.anchor)
+
+    def delete_group(self, one: RemoteObject) -> None:
+        for place in self.live(Kind.MEMBERSHIP) if Kind.MEMBERSHIP in self.target.capabilities.kinds else ():
+            if place.account == one.anchor:
+                self.do(Kind.GROUP, Action.DELETE, anchor=place.group)
+                return
+
+
+EDITS = (
+    Hands.rename,
+    Hands.empty,
+    Hands.move,
+    Hands.turn,
+    Hands.take_out,
+    Hands.put_in,
+    Hands.delete,
+    Hands.delete_group,
+)
+LASTING = EDITS[:-1]
+"""What can be left alone: groups that are gone are always made anew."""
+
+
+def carry_out(town: Town, edits: list[tuple[str, Callable[[Hands, RemoteObject], None], int]]) -> None:
+    """Changes targets by hand."""
+    numbers = count()
+    for name, edit, place in edits:
+        with town.target(name) as target:
+            hands = Hands(target, numbers)
+            accounts = hands.live(Kind.ACCOUNT)
+            edit(hands, accounts[place % len(accounts)])
+
+
+def edits_of(kinds: tuple[Any, ...]) -> Any:
+    """Up to four edits of a sort, each of somebody in a target."""
+    one = st.tuples(st.sampled_from(TARGETS), st.sampled_from(kinds), st.integers(0, 40))
+    return st.lists(one, min_size=1, max_size=4)
+
+
+few = settings(
+    max_examples=6,
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.generate,),  # a town is too much to be shrunk
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.fixture
+def again(settled_small: Town, tmp_path: Path) -> Callable[[str], Town]:
+    """Copies of a settled town where the same is said of all hand edits."""
+    numbers = count()
+
+    def made(word: str) -> Town:
+        folder = tmp_path / f"again-{next(numbers)}"
+        shutil.copytree(settled_small.folder, folder)
+        town = type(settled_small)(folder)
+        policies(town, word)
+        assert town.later(hours=1).sync().is_complete
+        return town
+
+    return made
+
+
+@few
+@given(edits=edits_of(EDITS))
+def test_what_is_overwritten_is_as_the_rules_say_again(again: Callable[[str], Town], edits: Any):
+    """Whatever somebody did: after reconciling and one run the targets hold what they held before."""
+    town = again("overwrite")
+    before = content(town)
+    carry_out(town, edits)
+
+    reconciled(town)
+    assert town.later(hours=1).sync().is_complete
+
+    assert content(town) == before
+    assert [one.total for one in reconciled(town).values()] == [0, 0, 0]
+    assert verify(town.context).faults == ()
+
+
+@few
+@given(edits=edits_of(LASTING))
+def test_what_is_reported_survives_every_run(again: Callable[[str], Town], edits: Any):
+    """And nothing else changes; everything is known as it is, and waits for a decision."""
+    town = again("report")
+    carry_out(town, edits)
+    after = content(town)
+
+    for _ in range(2):
+        reconciled(town)
+        assert town.later(hours=1).sync().is_complete
+        with town.state() as connection:
+            people = connection.scalars(select(tables.people.c.id)).all()
+        town.alter(tables.people.update().where(tables.people.c.id.in_(people)).values(pending=True))
+
+    assert content(town) == after
+
+
+# ---------------------------------------------------------------- the target's own
+
+
+INITIAL = """accounts:
+  - rule: own
+    target: ad
+    attributes: {extensionAttribute9: "%s"}
+    drift: {extensionAttribute9: initial-only}
+"""
+
+
+def test_an_initial_only_attribute_is_written_once(settled_small: Town):
+    """At creation; then it is the target's own: whoever had an account before does not get it, nor is it known."""
+    town = settled_small
+    rule(town, INITIAL % "welcome")
+    person = town.hire("9001", "Kari", "Nordmann")
+    assert town.later(hours=1).sync().is_complete
+
+    account = town.account(person)
+    assert account.attributes["extensionAttribute9"] == "welcome"
+    with town.target("ad") as target:
+        told = [
+            one
+            for one in target.read(Kind.ACCOUNT)
+            if isinstance(one, RemoteObject) and "extensionAttribute9" in one.attributes
+        ]
+    assert [one.owner for one in told] == [person]
+
+    town.carry_out(
+        "ad",
+        Operation("1", Kind.ACCOUNT, Action.UPDATE, anchor=account.anchor, attributes={"extensionAttribute9": "mine"}),
+    )
+    rule(town, INITIAL % "hello")
+    reconciled(town)
+    assert town.later(hours=1).sync().is_complete
+    assert town.account(person).attributes["extensionAttribute9"] == "mine"
+
+    (town.folder / "rulesets" / "zz-drift.yaml").unlink()
+    assert town.later(hours=1).sync().is_complete
+    assert town.account(person).attributes["extensionAttribute9"] == "mine"
+
+
+def test_what_becomes_initial_only_is_forgotten_once_it_differs(settled_small: Town):
+    """So that a rule that goes one day does not clear what is the target's by then."""
+    town = settled_small
+    rule(town, (INITIAL % "welcome").replace("    drift: {extensionAttribute9: initial-only}\n", ""))
+    assert town.later(hours=1).sync().is_complete
+    person = next(row.person_id for row in town.rows(tables.known_accounts) if row.target == "ad" and row.enabled)
+    account = town.account(person)
+    town.carry_out(
+        "ad",
+        Operation("1", Kind.ACCOUNT, Action.UPDATE, anchor=account.anchor, attributes={"extensionAttribute9": "mine"}),
+    )
+    rule(town, INITIAL % "welcome")
+
+    assert reconciled(town)["ad"].total == 0
+    (town.folder / "rulesets" / "zz-drift.yaml").unlink()
+    assert town.later(hours=1).sync().is_complete
+
+    assert town.account(person).attributes["extensionAttribute9"] == "mine"
+    assert verify(town.context).faults == ()
+
+
+def test_a_container_can_be_the_targets_own(settled_small: Town):
+    """Accounts are made where the rules say, and stay where somebody puts them."""
+    town = settled_small
+    rule(town, "drift: {ad: {container: initial-only}}")
+    assert town.later(hours=1).sync().is_complete
+    person = next(row.person_id for row in town.rows(tables.known_accounts) if row.target == "ad" and row.enabled)
+    moved = Operation("1", Kind.ACCOUNT, Action.UPDATE, anchor=town.account(person).anchor, container="OU=Elsewhere")
+    town.carry_out("ad", moved)
+
+    assert reconciled(town)["ad"].total == 0
+    assert town.later(hours=1).sync().is_complete
+
+    assert town.account(person).container == "OU=Elsewhere"
+
+
+# ---------------------------------------------------------------- beside everything else
+
+
+def test_an_account_renamed_by_hand_is_found_by_its_anchor(settled_small: Town):
+    """It is neither missing nor made a second time, and is called as the rules say again."""
+    town = settled_small
+    before = town.content("ad")
+    person = next(row.person_id for row in town.rows(tables.known_accounts) if row.target == "ad" and row.enabled)
+    renamed = {"sAMAccountName": "somebody", "userPrincipalName": "somebody@example.org"}
+    edit = Operation("1", Kind.ACCOUNT, Action.UPDATE, anchor=town.account(person).anchor, attributes=renamed)
+    town.carry_out("ad", edit)
+
+    assert reconciled(town)["ad"].counts == {"account.attributes": 2}
+    assert town.later(hours=1).sync().is_complete
+
+    assert town.content("ad") == before
+
+
+def test_a_leaver_whose_account_somebody_enabled_is_disabled_again(settled_small: Town):
+    """And retention begins anew: somebody needed the account."""
+    town = settled_small
+    number = town.working_in("1")[0]
+    town.end_positions([number], town.clock.moment.date())
+    town.later(days=2).sync()
+    account = town.account(f"hr:{number}")
+    assert not account.enabled
+    town.carry_out("ad", Operation("1", Kind.ACCOUNT, Action.ENABLE, anchor=account.anchor))
+
+    assert reconciled(town)["ad"].counts == {"account.enabled": 1}
+    town.later(days=1).sync()
+
+    assert not town.account(f"hr:{number}").enabled
+    (known,) = [
+        row for row in town.rows(tables.known_accounts) if (row.person_id, row.target) == (f"hr:{number}", "ad")
+    ]
+    assert known.deactivated_on == town.clock.moment.date().isoformat()
+
+
+def test_undoing_a_reconciliation_takes_nothing_back(settled_small: Town):
+    """It changed no target: what it found was done by others."""
+    town = settled_small
+    person = next(row.person_id for row in town.rows(tables.known_accounts) if row.target == "ad" and row.enabled)
+    edit = Operation("1", Kind.ACCOUNT, Action.DISABLE, anchor=town.account(person).anchor)
+    town.carry_out("ad", edit)
+    reconciled(town)
+    run = max(row.id for row in town.rows(tables.runs))
+
+    context = town.context
+    with context.reading() as database, undone(context, database, run) as made:
+        assert (made.plan.changes, made.kept) == (0, ())
+
+
+def test_what_waits_goes_with_the_account(settled_small: Town):
+    """Nobody has to decide about somebody who is gone; a leaver's account is put away whatever was changed in it."""
+    town = settled_small
+    number = town.working_in("1")[0]
+    rule(town, "drift: {ad: {attributes: report}}")
+    edit = Operation(
+        "1",
+        Kind.ACCOUNT,
+        Action.UPDATE,
+        anchor=town.account(f"hr:{number}").anchor,
+        attributes={"displayName": "By Hand"},
+    )
+    town.carry_out("ad", edit)
+    reconciled(town)
+    assert len(left_alone(town.context)) == 1
+
+    town.end_positions([number], town.clock.moment.date())
+    town.later(days=2).sync()
+    town.later(days=400).sync()
+    town.later(days=400).sync()
+    assert town.account(f"hr:{number}") is None
+
+    reconciled(town)
+    assert left_alone(town.context) == ()
