@@ -325,6 +325,7 @@ def test_every_table_that_names_people_is_thought_of():
     emptied = {"people", "source_records", "identifiers", "person_orders", "recycled_accounts", "former_values"} | {
         "correlations"
     }
+    emptied |= {"passwords"}
     must_be_empty = {"known_accounts", "known_memberships", "known_licences"}
     without_values = {"audit"}
     naming = {name for name, table in tables.metadata.tables.items() if "person_id" in table.columns} | {"people"}

@@ -30,7 +30,7 @@ def test_first_plan_shows_everything_and_writes_nothing(new: Any) -> None:
 
     assert said.code == 2
     assert "changes to" in said.out
-    assert "+ ad: create account  joins" in said.out
+    assert "+ ad: create account, with a first password  joins" in said.out
     assert new.content() == before
 
 
