@@ -33,15 +33,18 @@ class PersonRecord(NamedTuple):
 
 
 def in_precedence(records: Iterable[PersonRecord], sources: Sequence[str]) -> list[PersonRecord]:
-    """Records sorted: present before absent, then by the sources' precedence, then by key.
+    """Records sorted: present before absent, of these the last missed first, then by the sources' precedence and key.
 
-    Sources that are no longer configured come last.
+    Sources that are no longer configured come last. Whoever was given another key and then leaves is still called as
+    the newer record had it: the name of before a marriage would come back else.
     """
     rank = {name: number for number, name in enumerate(sources)}
-    return sorted(
-        records,
-        key=lambda each: (each.absent_since is not None, rank.get(each.record.source, len(rank)), each.record.key),
-    )
+
+    def place(each: PersonRecord) -> tuple[int, int, str]:
+        missed = (each.absent_since or date.max).toordinal()
+        return -missed, rank.get(each.record.source, len(rank)), each.record.key
+
+    return sorted(records, key=place)
 
 
 def merge(person_id: str, records: Sequence[PersonRecord]) -> Person:

@@ -68,6 +68,15 @@ def test_present_record_is_believed_before_absent_one():
     assert (person.given_name, person.email) == ("Åse Marie", "aa@school.no")
 
 
+def test_of_absent_records_the_last_is_believed():
+    """Somebody who was given another number, and another name, leaves: the name of before does not come back."""
+    before = PersonRecord(SourcePerson("hr", "1", "Åse", "Hansen"), date(2026, 1, 1))
+    after = PersonRecord(SourcePerson("hr", "2", "Åse", "Berg"), date(2026, 8, 17))
+    at_school = PersonRecord(SourcePerson("school", "9", "Åse", "Li"), date(2026, 8, 17))
+
+    assert merged(before, at_school, after).family_name == "Berg"
+
+
 def test_contradictions():
     """Two dates of birth cannot both be true; a record that is gone contradicts nobody."""
     other = PersonRecord(SourcePerson("hr", "1", birth_date=date(1999, 9, 9)))
