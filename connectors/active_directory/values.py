@@ -87,7 +87,7 @@ def _filetime(attribute: Attribute, value: Value) -> int:
     try:
         moment = _moment(str(value))
     except (ValueError, OverflowError):
-        wish = "shall be a date like 2026-12-31, or a moment like 2026-12-31T15:00:00+01:00"
+        wish = "shall be a day (YYYY-MM-DD) or a moment with its zone (YYYY-MM-DDThh:mm:ss+hh:mm)"
         raise Rejected(wish, attribute.name) from None
     if moment <= _EPOCH:
         raise Rejected("is before 1601", attribute.name)

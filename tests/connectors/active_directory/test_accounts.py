@@ -1,0 +1,393 @@
+"""Accounts in a real domain, beyond the contract."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from connectors.active_directory import ActiveDirectoryTarget
+from connectors.active_directory.objects import numbered
+from connectors.contract import Action, Kind, Operation, Outcome, Password, Value
+from connectors.errors import AlreadyExists, ConnectorError, NotFound, Rejected
+
+Home = Any
+Open = Callable[..., ActiveDirectoryTarget]
+STRONG = "Gul-Hest7-hopper"
+EVERYBODY = bytes.fromhex("010100000000000100000000")  # S-1-1-0
+DELETE, DELETE_CHILD = 0x10000, 0x2
+
+
+class Hand:
+    """Does one thing after another, in the test's own container."""
+
+    def __init__(self, target: ActiveDirectoryTarget, home: Home) -> None:
+        self.target = target
+        self.home = home
+
+    def do(self, action: Action, **fields: Any) -> Outcome:
+        """One operation on an account."""
+        (outcome,) = self.target.apply([operation(action, **fields)])
+        return outcome
+
+    def create(self, word: str, container: str | None = None, **fields: Any) -> Outcome:
+        """A new account, disabled unless something else is asked."""
+        attributes = {"sAMAccountName": self.home.name(word), **fields.pop("attributes", {})}
+        every = {"owner": uuid4().hex, "enabled": False, **fields}
+        return self.do(Action.CREATE, attributes=attributes, container=container or self.home.dn, **every)
+
+    def made(self, word: str, **fields: Any) -> str:
+        """The anchor of a new account."""
+        outcome = self.create(word, **fields)
+        assert outcome.error is None, outcome.error
+        return str(outcome.anchor)
+
+    def raw(self, anchor: str, *names: str) -> dict[str, list[str]]:
+        """Attributes as the domain has them, and the DN."""
+        assert self.home.admin.search(f"<GUID={anchor}>", "(objectClass=*)", "BASE", attributes=list(names) or ["cn"])
+        entry = self.home.admin.response[0]
+        values = {name: [one.decode() for one in each] for name, each in entry["raw_attributes"].items() if each}
+        return {**values, "dn": [entry["dn"]]}
+
+
+def operation(action: Action, **fields: Any) -> Operation:
+    """An operation on an account."""
+    return Operation(**{"id": uuid4().hex, "kind": Kind.ACCOUNT, **fields}, action=action)
+
+
+@pytest.fixture
+def hand(target: Open, home: Home) -> Iterator[Hand]:
+    """A target on the test's own container; Samba needs no password to enable an account."""
+    return Hand(target(random_password=False), home)
+
+
+# ---------------------------------------------------------------- names and places
+
+
+# Rows: what would end a name or begin another, what has to be escaped at its begin or end, letters outside ASCII.
+AWKWARD = [
+    *("Nordmann, Kari", "Kari+Ola", "#1", "a=b", 'Kari "K" <x>; y\\z', "Ærlig Åse Čearru", "a\\2cb", "x,OU=Domain"),
+    *("\\", "/", "*)(objectClass=*", "CN=Administrator,CN=Users", "<GUID=1>", "🦌", "#04024869"),
+]
+
+
+@pytest.mark.parametrize("cn", AWKWARD)
+def test_a_name_is_a_name_whatever_it_holds(hand: Hand, cn: str) -> None:
+    """It is stored as it is, in the container that was asked for, on create and on rename."""
+    first = hand.made("first", attributes={"cn": cn})
+    second = hand.made("second")
+    renamed = hand.do(Action.UPDATE, anchor=second, attributes={"cn": f"{cn}!"})
+    assert renamed.error is None
+    for anchor, name in ((first, cn), (second, f"{cn}!")):
+        found = hand.raw(anchor, "cn")
+        assert found["cn"] == [name]
+        assert found["dn"][0].endswith(f",{hand.home.dn}")
+        assert found["dn"][0].count(",OU=") == 1
+
+
+@pytest.mark.parametrize("cn", ["a\0b", "a\nb", " a", "a ", "x" * 65, "x" * 10_000, ""])
+def test_a_name_that_windows_refuses_is_refused(hand: Hand, cn: str) -> None:
+    """Samba takes all of them, and cuts one off at the NUL."""
+    for outcome in (
+        hand.create("a", attributes={"cn": cn}),
+        hand.do(Action.UPDATE, anchor=hand.made("b"), attributes={"cn": cn}),
+    ):
+        assert isinstance(outcome.error, Rejected)
+        assert outcome.error.attribute == "cn"
+
+
+def test_a_name_that_is_taken_in_its_container_gets_a_number(hand: Hand) -> None:
+    """The next free one, and the outcome tells of it; in another container the name is free."""
+    stored = [hand.create(word, attributes={"cn": "Kari"}).attributes for word in "abc"]
+    assert stored == [{}, {"cn": "Kari 2"}, {"cn": "Kari 3"}]
+    elsewhere = hand.create("d", container=f"OU=Other,{hand.home.dn}", attributes={"cn": "KARI"})
+    assert elsewhere.attributes == {}
+
+
+def test_several_of_one_batch_may_want_the_same_name(hand: Hand) -> None:
+    """Each gets another number, though they are under way at the same time."""
+    batch = [
+        operation(
+            Action.CREATE,
+            owner=uuid4().hex,
+            container=hand.home.dn,
+            attributes={"sAMAccountName": hand.home.name(word), "cn": "Ola"},
+        )
+        for word in "abc"
+    ]
+    outcomes = list(hand.target.apply(batch))
+    assert [outcome.error for outcome in outcomes] == [None] * 3
+    assert {hand.raw(str(one.anchor))["cn"][0] for one in outcomes} == {"Ola", "Ola 2", "Ola 3"}
+
+
+def test_who_has_a_number_keeps_it(hand: Hand) -> None:
+    """Asking for the same name again changes nothing, also when the name is free by then."""
+    first, second = (hand.made(word, attributes={"cn": "Kari"}) for word in "ab")
+    hand.do(Action.DELETE, anchor=first)
+    outcome = hand.do(Action.UPDATE, anchor=second, attributes={"cn": "Kari"})
+    assert outcome.attributes == {"cn": "Kari 2"}
+    assert hand.raw(second)["cn"] == ["Kari 2"]
+
+
+@pytest.mark.parametrize(("cn", "number", "expected"), [("Kari", 1, "Kari"), ("K" * 64, 12, f"{'K' * 61} 12")])
+def test_a_numbered_name_is_not_too_long(cn: str, number: int, expected: str) -> None:
+    """The name is cut, never the number."""
+    assert numbered(cn, number) == expected
+
+
+def test_renamed_and_moved_at_once_an_account_avoids_a_namesake_there(hand: Hand) -> None:
+    """One request does both; the name is unique where it goes to, not where it comes from."""
+    there = f"OU=Bygg\\, plan,OU=Nytt,{hand.home.dn}"
+    hand.made("a", container=there, attributes={"cn": "Kari"})
+    anchor = hand.made("b", attributes={"cn": "Ola"})
+    outcome = hand.do(Action.UPDATE, anchor=anchor, container=there, attributes={"cn": "Kari", "title": "Lærer"})
+    assert outcome.attributes == {"cn": "Kari 2"}
+    found = hand.raw(anchor, "title")
+    assert found["dn"] == [f"CN=Kari 2,{there}"]
+    assert found["title"] == ["Lærer"]
+
+
+def test_a_name_follows_the_account_name_it_was_made_of(hand: Hand) -> None:
+    """Where the ruleset names no CN; one given by hand stays."""
+    first, second = hand.made("a"), hand.made("b", attributes={"cn": "Kari"})
+    for anchor, word in ((first, "x"), (second, "y")):
+        hand.do(Action.UPDATE, anchor=anchor, attributes={"sAMAccountName": hand.home.name(word)})
+    assert hand.raw(first)["cn"] == [hand.home.name("x")]
+    assert hand.raw(second)["cn"] == ["Kari"]
+
+
+def test_what_somebody_moves_meanwhile_is_still_found(hand: Hand) -> None:
+    """The anchor is good wherever the object is."""
+    anchor = hand.made("a")
+    unit = hand.home.unit("Elsewhere")
+    hand.home.move(hand.raw(anchor)["dn"][0], unit)
+    assert hand.do(Action.UPDATE, anchor=anchor, attributes={"title": "x", "cn": "Ny"}).error is None
+    assert hand.raw(anchor)["dn"] == [f"CN=Ny,{unit}"]
+
+
+# ---------------------------------------------------------------- attributes
+
+
+def test_attributes_are_written_with_their_syntaxes(hand: Hand) -> None:
+    """Dates, numbers, lists, and a manager by name, by anchor, or by what he signs in with."""
+    boss = hand.made("boss", attributes={"userPrincipalName": f"{hand.home.name('boss')}@x.no"})
+    for manager in (boss, hand.home.name("BOSS"), f"{hand.home.name('boss')}@X.no"):
+        outcome = hand.create(
+            f"a{uuid4().hex[:4]}",
+            attributes={
+                "accountExpires": "2026-12-31",
+                "countryCode": 578,
+                "otherTelephone": ["2", "1", "2"],
+                "manager": manager,
+            },
+        )
+        assert outcome.attributes.get("manager", manager) == boss
+        found = hand.raw(str(outcome.anchor), "accountExpires", "countryCode", "otherTelephone", "manager")
+        assert found["accountExpires"] == ["134432352000000000"]
+        assert found["countryCode"] == ["578"]
+        assert sorted(found["otherTelephone"]) == ["1", "2"]
+        assert found["manager"] == hand.raw(boss)["dn"]
+
+
+@pytest.mark.parametrize(
+    "manager", ["nobody-of-that-name", str(uuid4()), "CN=Administrator,CN=Users,DC=eadm,DC=test", "*", "x)(a=*"]
+)
+def test_a_manager_who_is_not_there_is_left_out_and_told_of(hand: Hand, manager: str) -> None:
+    """The account is made all the same; the outcome says that it has none, so that the next run tries again."""
+    outcome = hand.create("a", attributes={"manager": manager})
+    assert outcome.error is None
+    assert outcome.attributes == {"manager": None}
+    assert outcome.warning
+    assert "manager" not in hand.raw(str(outcome.anchor), "manager")
+
+
+def test_a_value_that_only_the_settings_call_unique_is_not_taken_twice(target: Open, home: Home) -> None:
+    """The domain itself would let two accounts have the same address, in whatever case."""
+    hand = Hand(target(random_password=False, unique=["userPrincipalName", "mail", "proxyAddresses"]), home)
+    mail = f"{home.name('kari')}@x.no"
+    attributes: dict[str, Value] = {"mail": mail, "proxyAddresses": [f"smtp:{mail}", "SMTP:x@y"]}
+    first, other = hand.made("a", attributes=attributes), hand.made("b")
+    for taken in ({"mail": mail.upper()}, {"proxyAddresses": ["smtp:q@q", f"SMTP:{mail}"]}):
+        for outcome in (hand.create("c", attributes=taken), hand.do(Action.UPDATE, anchor=other, attributes=taken)):
+            assert isinstance(outcome.error, AlreadyExists)
+            assert outcome.error.attribute == next(iter(taken))
+    assert hand.do(Action.UPDATE, anchor=first, attributes=attributes).error is None
+
+
+@pytest.mark.parametrize("name", ["userAccountControl", "unicodePwd", "memberOf", "servicePrincipalName", "adminCount"])
+def test_what_gives_away_the_domain_is_refused_when_it_is_applied_too(hand: Hand, name: str) -> None:
+    """Should a plan ever hold it."""
+    anchor = hand.made("a")
+    for outcome in (
+        hand.create("b", attributes={name: "1"}),
+        hand.do(Action.UPDATE, anchor=anchor, attributes={name: "1"}),
+    ):
+        assert isinstance(outcome.error, Rejected)
+        assert outcome.error.attribute == name
+
+
+# ---------------------------------------------------------------- states
+
+
+def test_disabling_keeps_the_other_bits(hand: Hand) -> None:
+    """That a password never expires (0x10000) is somebody's decision."""
+    anchor = hand.made("a")
+    dn = hand.raw(anchor)["dn"][0]
+    hand.home.set(dn, userAccountControl="66048")
+    for action, control in ((Action.DISABLE, "66050"), (Action.ENABLE, "66048")):
+        assert hand.do(action, anchor=anchor).error is None
+        assert hand.raw(anchor, "userAccountControl")["userAccountControl"] == [control]
+
+
+def test_a_new_account_needs_a_password_by_no_bit(hand: Hand) -> None:
+    """PASSWD_NOTREQD (0x20), which directories set where nothing is said, would let it go without one."""
+    for enabled, control in ((True, "512"), (False, "514")):
+        anchor = hand.made("a" if enabled else "b", enabled=enabled)
+        assert hand.raw(anchor, "userAccountControl")["userAccountControl"] == [control]
+
+
+def test_who_is_enabled_without_a_password_gets_one_that_nobody_knows(target: Open, home: Home) -> None:
+    """Windows enables nobody without; whoever is disabled needs none yet."""
+    hand = Hand(target(), home)
+    enabled, disabled = hand.made("a", enabled=True), hand.made("b", enabled=False)
+    assert hand.raw(enabled, "pwdLastSet")["pwdLastSet"] != ["0"]
+    assert hand.raw(disabled, "pwdLastSet")["pwdLastSet"] == ["0"]
+
+
+@pytest.mark.parametrize("must_change", [True, False])
+def test_a_password_can_have_to_be_changed(hand: Hand, must_change: bool) -> None:
+    """On create and on reset."""
+    anchor = hand.made("a", enabled=True, password=Password(STRONG, must_change))
+    other = hand.made("b")
+    assert hand.do(Action.UPDATE, anchor=other, password=Password(STRONG, must_change)).error is None
+    for one in (anchor, other):
+        assert (hand.raw(one, "pwdLastSet")["pwdLastSet"] == ["0"]) is must_change
+
+
+# Rows: too short and too simple for the settings; parts of the names; too simple for the domain only.
+@pytest.mark.parametrize("password", ["Ab1!", "gul-hest-hopper", "XY-Kirsten7", "xy7-REINSDYR-X"])
+def test_a_weak_password_is_refused_before_it_is_sent(hand: Hand, password: str) -> None:
+    """Samba would let the names through. No account is left behind."""
+    attributes: dict[str, Value] = {"sAMAccountName": f"reinsdyr{uuid4().hex[:6]}", "displayName": "Kirsten Flagstad"}
+    value = attributes["sAMAccountName"] if password.endswith("-X") else None
+    given = f"A1-{value}" if value else password
+    outcome = hand.create("a", attributes=attributes, password=Password(given))
+    assert isinstance(outcome.error, Rejected)
+    assert outcome.error.attribute == "password"
+    assert not hand.target.find(Kind.ACCOUNT, {"sAMAccountName": attributes["sAMAccountName"]})
+
+
+def test_a_password_that_the_domain_finds_weak_leaves_no_account_that_can_be_used(target: Open, home: Home) -> None:
+    """Where the settings ask for less than the domain: refused with its policy, disabled; a better one mends it."""
+    hand = Hand(target(random_password=False, password_complexity=False, password_min_length=1), home)
+    owner = uuid4().hex
+    outcome = hand.create("a", owner=owner, enabled=True, password=Password("kort"))
+    assert isinstance(outcome.error, Rejected)
+    assert outcome.error.attribute == "password"
+    assert "at least 7 characters" in outcome.error.reason
+    (left,) = hand.target.find(Kind.ACCOUNT, {"sAMAccountName": home.name("a")})
+    assert left.enabled is False
+    again = hand.create("a", owner=owner, enabled=True, password=Password(STRONG))
+    assert (again.error, again.anchor) == (None, left.anchor)
+    assert hand.raw(left.anchor, "userAccountControl")["userAccountControl"] == ["512"]
+
+
+# ---------------------------------------------------------------- ends
+
+
+def test_a_copied_mark_is_told_of_and_not_guessed_at(hand: Hand) -> None:
+    """Two accounts bear the mark of one owner: neither is taken for the one that was made."""
+    owner = uuid4().hex
+    anchor = hand.made("a", owner=owner)
+    hand.home.user("copy", **{"msDS-cloudExtensionAttribute1": owner})
+    outcome = hand.create("a", owner=owner)
+    assert isinstance(outcome.error, Rejected)
+    assert "mark" in outcome.error.reason
+    assert hand.raw(anchor)
+
+
+def test_what_has_something_below_it_is_not_deleted(hand: Hand) -> None:
+    """A telephone's partnership, say; the refusal says so."""
+    anchor = hand.made("a")
+    dn = hand.raw(anchor)["dn"][0]
+    assert hand.home.admin.add(f"CN=Phones,{dn}", "classStore"), hand.home.admin.result
+    outcome = hand.do(Action.DELETE, anchor=anchor)
+    assert isinstance(outcome.error, Rejected)
+    assert "below" in outcome.error.reason
+    assert hand.raw(anchor)
+
+
+def test_protection_from_accidental_deletion_is_told_of(hand: Hand) -> None:
+    """It is a right denied to everybody, ourselves among them; the others of the batch go."""
+    kept, gone = hand.made("a"), hand.made("b")
+    _deny(hand, hand.raw(kept)["dn"][0], DELETE)
+    _deny(hand, hand.home.dn, DELETE_CHILD)
+    outcomes = {
+        outcome.operation_id: outcome.error
+        for outcome in hand.target.apply([operation(Action.DELETE, id=one, anchor=one) for one in (kept, gone)])
+    }
+    assert outcomes[gone] is None
+    assert isinstance(outcomes[kept], Rejected)
+    assert "accidental deletion" in str(outcomes[kept])
+    assert hand.raw(kept)
+
+
+def _deny(hand: Hand, dn: str, right: int) -> None:
+    """Adds a denial to the top of the list of rights of an object, as Windows' own tool does ([MS-DTYP] 2.4.6)."""
+    control = ("1.2.840.113556.1.4.801", True, b"\x30\x03\x02\x01\x04")
+    admin = hand.home.admin
+    denial = struct.pack("<BBHI", 1, 0, 8 + len(EVERYBODY), right) + EVERYBODY
+    admin.search(dn, "(objectClass=*)", "BASE", attributes=["nTSecurityDescriptor"], controls=[control])
+    descriptor = admin.response[0]["raw_attributes"]["nTSecurityDescriptor"][0]
+    start = struct.unpack_from("<I", descriptor, 16)[0]
+    revision, size, number = struct.unpack_from("<HHH", descriptor, start)
+    head = struct.pack("<HHHH", revision, size + len(denial), number + 1, 0)
+    changed = descriptor[:start] + head + denial + descriptor[start + 8 :]
+    replace = {"nTSecurityDescriptor": [("MODIFY_REPLACE", [changed])]}
+    assert admin.modify(dn, replace, controls=[control]), admin.result
+
+
+def test_without_a_recycle_bin_identity_comes_back_and_nothing_else(hand: Hand) -> None:
+    """The operator is told; nobody can sign in with an account that has lost its password."""
+    owner = uuid4().hex
+    anchor = hand.made("a", enabled=True, attributes={"title": "Lærer"})
+    hand.made("b", attributes={"cn": hand.home.name("a") + " 2"})
+    hand.do(Action.DELETE, anchor=anchor)
+    outcome = hand.do(Action.RESTORE, anchor=anchor, owner=owner)
+    assert (outcome.error, outcome.anchor) == (None, anchor)
+    assert "lost" in str(outcome.warning)
+    found = hand.raw(anchor, "sAMAccountName", "userAccountControl", "title", "msDS-cloudExtensionAttribute1")
+    assert found["sAMAccountName"] == [hand.home.name("a")]
+    assert found["userAccountControl"] == ["514"]
+    assert "title" not in found
+    assert found["msDS-cloudExtensionAttribute1"] == [owner]
+
+
+def test_what_comes_back_avoids_a_namesake(hand: Hand) -> None:
+    """Somebody got the name meanwhile."""
+    anchor = hand.made("a", attributes={"cn": "Kari"})
+    hand.do(Action.DELETE, anchor=anchor)
+    hand.made("b", attributes={"cn": "Kari"})
+    assert hand.do(Action.RESTORE, anchor=anchor).error is None
+    assert hand.raw(anchor)["cn"] == ["Kari 2"]
+
+
+def test_what_was_in_a_container_that_is_gone_needs_another(hand: Hand) -> None:
+    """The refusal names the container; an operation that names one succeeds."""
+    anchor = hand.made("a", container=f"OU=Gone,{hand.home.dn}")
+    hand.do(Action.DELETE, anchor=anchor)
+    hand.home.delete(f"OU=Gone,{hand.home.dn}")
+    outcome = hand.do(Action.RESTORE, anchor=anchor)
+    assert isinstance(outcome.error, ConnectorError)
+    assert hand.do(Action.RESTORE, anchor=anchor, container=hand.home.dn).error is None
+    assert hand.raw(anchor)["dn"][0].endswith(hand.home.dn)
+
+
+@pytest.mark.parametrize("anchor", ["", "nonsense", "<GUID=1>", str(uuid4()), "*)(cn=*", "CN=x"])
+@pytest.mark.parametrize("action", [Action.UPDATE, Action.ENABLE, Action.DISABLE, Action.RESTORE])
+def test_an_anchor_that_is_none_is_not_found(hand: Hand, action: Action, anchor: str) -> None:
+    """Whatever stands in it."""
+    assert isinstance(hand.do(action, anchor=anchor).error, NotFound)
