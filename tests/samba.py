@@ -173,7 +173,8 @@ class DomainController:
         """A connection of bare ldap3 (strategy SYNC) as the domain's administrator, to prepare and to look."""
         import ldap3  # noqa: PLC0415 - where only the server is needed, so is only the server loaded
 
-        server = ldap3.Server(self.address, self.ports[1], use_ssl=True, tls=ldap3.Tls(validate=ssl.CERT_NONE))
+        tls = ldap3.Tls(validate=ssl.CERT_NONE)
+        server = ldap3.Server(self.address, self.ports[1], use_ssl=True, tls=tls, get_info=ldap3.NONE)
         connection = ldap3.Connection(server, self.admin_dn, PASSWORD, auto_bind=True, auto_range=False)
         try:
             yield connection
