@@ -71,8 +71,16 @@ def commands(within: typer.Typer = program, prefix: str = "") -> Iterator[Comman
         inner = group.typer_instance
         if inner is not None and group.hidden is not True:
             name = _given(group.name) or _given(inner.info.name)
-            yield Command(prefix + name, _given(group.help) or _given(inner.info.help) or "", None)
+            yield _group(prefix + name, inner, _given(group.help) or _given(inner.info.help) or "")
             yield from commands(inner, f"{prefix}{name} ")
+
+
+def _group(name: str, inner: typer.Typer, words: str) -> Command:
+    """A group; one that does something by itself is a command, too."""
+    own = inner.registered_callback
+    if own is None or own.callback is None or not _given(inner.info.invoke_without_command):
+        return Command(name, words, None)
+    return Command(name, _help(own.callback), tuple(_parameters(own.callback)))
 
 
 def _given(value: Any) -> Any:
@@ -87,6 +95,8 @@ def _help(function: Callable[..., Any]) -> str:
 def _parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
+        if hints[name] is typer.Context:
+            continue
         type_, *extras = get_args(hints[name])
         info = next(extra for extra in extras if isinstance(extra, (ArgumentInfo, OptionInfo)))
         if not info.hidden:

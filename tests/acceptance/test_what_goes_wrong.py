@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from connectors.contract import Action, Kind, Operation, RemoteObject, Target
+from connectors.contract import Action, Kind, Operation, RemoteObject, Target, Value
 from connectors.embedded import open_target
 from connectors.embedded.options import EmbeddedOptions
 from eadm_sync.app.purging import purge
@@ -189,6 +189,31 @@ def test_04_an_account_with_the_same_address_is_not_taken(settled: Town):
     assert _account_of(settled, "svc-ase") == before
     assert before.owner is None
     assert settled.account(joiner, "entra")
+
+
+def test_04_an_account_with_the_same_address_is_only_proposed_where_accounts_are_taken_over(settled: Town):
+    """The joiner waits for somebody's word: neither the stranger's account nor a second one is made theirs."""
+    settled.configure(_propose_by_address)
+    address = "ase@post.example"
+    attributes: dict[str, Value] = {"sAMAccountName": "aseode", "privateMail": address}
+    settled.carry_out("ad", Operation("by hand", Kind.ACCOUNT, Action.CREATE, attributes=attributes, enabled=True))
+    before = _account_of(settled, "aseode")
+    joiner = settled.hire("009001", "Åse", "Ødegård")
+    settled.edit("hr/persons.csv", lambda row: {**row, "Epost": address} if row["Ansattnr"] == "009001" else row)
+
+    settled.sync()
+
+    assert settled.made
+    assert [line for line in settled.made.lines if line[0] == joiner] == []
+    assert _account_of(settled, "aseode") == before
+    assert settled.account(joiner) is None
+
+
+def _propose_by_address(settings: dict[str, Any]) -> None:
+    """Private addresses are believed to propose an account."""
+    settings["sources"]["hr"]["map"]["people"]["email"] = "{{ row.Epost }}"
+    rule = {"match": "privateMail", "to": "{{ person.email }}", "propose": True}
+    settings["targets"]["ad"]["correlation"] = {"rules": [rule]}
 
 
 def _account_of(town: Town, name: str) -> RemoteObject:
