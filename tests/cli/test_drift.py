@@ -96,6 +96,7 @@ def test_what_waits_is_listed_and_overwritten(edited: RemoteObject, settled: Pat
     assert data.json[0]["present"] == "By Hand"
     assert "1 difference in directory, made by hand, to be decided about" in status.out
     assert "eadm-sync drift list --target directory" in metrics.out
+    assert "directory: account: attributes.title" in shell("explain", edited.owner).out
     assert shell("drift", "overwrite", "1", "--reason", "a slip").code == 0
     assert shell("sync", "--yes").code == 0
     assert edited.attributes["title"] in {one.attributes.get("title") for one in accounts(settled)}

@@ -53,6 +53,7 @@ def lines(why: Explained, *, every_rule: bool) -> Iterator[str]:
         yield from _attempt_lines(rule, all_of_them=every_rule)
     yield from _lost_lines(has, shall, kept)
     yield from _by_way_lines(why)
+    yield from _left_lines(why)
     yield from prospect_lines(why)
     yield from wait_lines(why.waits)
     if silent:
@@ -73,6 +74,7 @@ def why_not_lines(answer: WhyNot) -> Iterator[str]:
         yield ""
         yield _rule_line(rule, why.today)
         yield from _attempt_lines(rule, all_of_them=True)
+    yield from _left_lines(why)
     yield from prospect_lines(why)
     yield from wait_lines(why.waits)
 
@@ -216,6 +218,18 @@ def _by_way_lines(why: Explained) -> Iterator[str]:
 # ---------------------------------------------------------------- rules
 
 
+def _left_lines(why: Explained) -> Iterator[str]:
+    """What somebody changed in a target by hand, and no plan puts back."""
+    if why.known.left:
+        yield ""
+        yield "Changed in the target by hand and left alone:"
+    for (target, kind, name), aspects in sorted(why.known.left.items()):
+        about = " ".join(filter(None, (kind, name)))
+        yield f"  {clean(target)}: {clean(about)}: {clean(', '.join(sorted(aspects)))}"
+    if why.known.left:
+        yield f"  decide with 'eadm-sync drift list --person {clean(why.person.id)}'"
+
+
 def _rule_line(rule: RuleExplanation, today: date) -> str:
     head = f"{mark(rule.holds)} {styled(clean(rule.rule), 'bold')}  {clean(rule.file)}:{rule.line}"
     return f"{head}{_dates(rule)} {why_it_gives_nothing(rule, today)}".rstrip()
@@ -275,6 +289,10 @@ def as_data(why: Explained, rules: Iterable[RuleExplanation] | None = None) -> d
             for target, kind, name in [thing]
         ],
         "by_way": [plain(one) for one in why.by_way],
+        "left": [
+            {"target": target, "kind": kind, "name": name or None, "what": sorted(aspects)}
+            for (target, kind, name), aspects in sorted(why.known.left.items())
+        ],
         "rules": [_rule_data(rule) for rule in (why.explanation.rules if rules is None else rules)],
         "plan": [plain(prospect) for prospect in why.prospects],
         "faults": list(why.faults),
