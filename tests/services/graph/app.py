@@ -88,7 +88,7 @@ class App:
             self.wire.counters["dropped"] += 1
             if request.transport is not None:
                 request.transport.abort()
-            raise ConnectionResetError
+            return web.Response()  # which nobody will get
         return _response(answer)
 
     def _answer(self, call: Call, raw: bytes) -> Answer:

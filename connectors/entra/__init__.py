@@ -1,0 +1,1 @@
+"""Entra ID, by way of Microsoft Graph."""

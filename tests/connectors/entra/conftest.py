@@ -1,0 +1,58 @@
+"""The local Graph service, and a transport to it over msgraph-sdk's adapter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import httpx
+import pytest
+from azure.identity.aio import ClientSecretCredential
+from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
+from kiota_http.httpx_request_adapter import HttpxRequestAdapter
+
+from connectors.entra.transport import Transport
+from tests.services.graph.control import GraphService
+
+Connect = Callable[..., AbstractAsyncContextManager[Transport]]
+SCOPE = "https://graph.microsoft.com/.default"
+
+
+@pytest.fixture(scope="session")
+def graph_process() -> Iterator[GraphService]:
+    """The process, shared by all tests of a worker."""
+    with GraphService() as service:
+        yield service
+
+
+@pytest.fixture
+def graph(graph_process: GraphService) -> GraphService:
+    """An empty tenant that answers at once and never fails."""
+    graph_process.empty()
+    return graph_process
+
+
+@pytest.fixture
+def connect(graph: GraphService) -> Connect:
+    """Opens a transport, within the event loop that uses it; `secret` is the right one by default."""
+
+    @asynccontextmanager
+    async def opened(secret: str | None = None, in_flight: int = 4) -> AsyncIterator[Transport]:
+        config = graph.config
+        async with (
+            ClientSecretCredential(
+                config.tenant_id,
+                config.client_id,
+                secret or config.secret,
+                authority=graph.authority,
+                disable_instance_discovery=True,
+                connection_verify=graph.ca_file,
+            ) as credential,
+            httpx.AsyncClient(timeout=30) as http,
+        ):
+            provider = AzureIdentityAuthenticationProvider(credential, scopes=[SCOPE], allowed_hosts=["127.0.0.1"])
+            adapter = HttpxRequestAdapter(provider, http_client=http)
+            adapter.base_url = graph.url
+            yield Transport(adapter, in_flight=in_flight)
+
+    return opened
