@@ -26,6 +26,7 @@ from eadm_sync.plan.change import NOWHERE, Change, GroupFrame, PersonFrame, Plac
 from eadm_sync.plan.deactivated import Deactivated, all_deactivated
 from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days, stop_person
 from eadm_sync.plan.groups import Busy, Groups
+from eadm_sync.plan.hand_made import without_hand_made
 from eadm_sync.plan.overlap import Terms, overlapped
 from eadm_sync.plan.passwords import policy_of, with_passwords
 from eadm_sync.plan.places import KnownPopulations, place_of, placed
@@ -276,7 +277,13 @@ class Maker:
             desired = self._desired(person, stand)
         except NoFreeCandidate:
             return Desired()
-        return with_aliases(person.id, desired, known, self.settings.aliases, self.today)[0]
+        return self._with_aliases(person.id, desired, known)[0]
+
+    def _with_aliases(self, person_id: str, desired: Desired, known: Known) -> tuple[Desired, tuple[Former, ...]]:
+        aliases = self.settings.aliases
+        if aliases:
+            known = without_hand_made(self.connection, person_id, desired, known, aliases)
+        return with_aliases(person_id, desired, known, aliases, self.today)
 
     def holds(self, rule: Rule, person: Person) -> bool:
         """Whether a rule holds for one of the affiliations that count today, and is in force."""
@@ -364,7 +371,7 @@ class Maker:
         desired, known = desired.without({*matched.waiting, *matched.left}), matched.known
         self.groups.add(desired.groups, person.id)
         note_renamed(person.id, desired, known, self.renamed)
-        desired, formers = with_aliases(person.id, desired, known, self.settings.aliases, self.today)
+        desired, formers = self._with_aliases(person.id, desired, known)
         self.formers += formers
         overlap = overlapped(desired, known, stand, self._terms, self.today)
         overlap.note(person.id, self.lost)

@@ -292,6 +292,24 @@ def test_an_account_renamed_by_hand_is_found_by_its_anchor(settled_small: Town):
     assert town.content("ad") == before
 
 
+def test_an_address_written_by_hand_becomes_no_alias(settled_small: Town):
+    """It may be somebody else's; what the program wrote itself still does."""
+    town = settled_small
+    rule(town, "lifecycle: {aliases: {ad: [{attribute: proxyAddresses, of: mail}]}}")
+    text = (town.folder / "rulesets" / "common.yaml").read_text(encoding="utf-8")
+    (town.folder / "rulesets" / "common.yaml").write_text(text.partition("\nlifecycle:")[0] + "\n", encoding="utf-8")
+    assert town.later(hours=1).sync().is_complete
+    person = next(row.person_id for row in town.rows(tables.known_accounts) if row.target == "ad" and row.enabled)
+    before = town.account(person)
+    edit = {"mail": "mayor@example.org"}
+    town.carry_out("ad", Operation("1", Kind.ACCOUNT, Action.UPDATE, anchor=before.anchor, attributes=edit))
+
+    reconciled(town)
+    assert town.later(hours=1).sync().is_complete
+
+    assert town.account(person) == before
+
+
 def test_a_leaver_whose_account_somebody_enabled_is_disabled_again(settled_small: Town):
     """And retention begins anew: somebody needed the account."""
     town = settled_small

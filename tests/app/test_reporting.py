@@ -178,14 +178,17 @@ def test_a_run_that_is_not_there_is_an_error_that_helps(place: Place):
 
 def test_what_was_compared_and_what_a_program_said_is_shown():
     """Runs of jobs that plan nothing have something to tell, too."""
-    drift = {"object": "account:hr:1", "what": "attributes", "names": ["title"]}
-    ad = {"compared": 240, "counts": {"account.attributes": 1}, "drifts": [drift], "error": None}
+    drift = {"object": "account:hr:1", "what": "attributes", "name": "title", "outcome": "report"}
+    former = {"object": "account:hr:2", "what": "attributes", "names": ["mail", "title"]}  # of an older program
+    ad = {"compared": 240, "counts": {"account.attributes": 2}, "drifts": [drift, former], "error": None, "left": 1}
     row = {"id": "1", "command": "reconcile", "actor": "root", "status": "done"}
     moments = {"started_at": "2026-11-23T01:00:00+00:00", "finished_at": "2026-11-23T01:00:09+00:00"}
 
     report = assembled({**row, **moments}, {"drift": {"ad": ad}, "output": "fetched 3 files\n\x1b[2Jdone\n"})
     text = as_text(report)
 
-    assert "ad           240       1\n" in text
-    assert "ad      account:hr:1  attributes  title\n" in text
+    assert "ad           240       2           1\n" in text
+    assert "what somebody has to decide: eadm-sync drift list --target ad\n" in text
+    assert "ad      account:hr:1  attributes  title        report\n" in text
+    assert "ad      account:hr:2  attributes  mail, title\n" in text
     assert "Said\n  fetched 3 files\n  \\x1b[2Jdone\n" in text
