@@ -282,6 +282,8 @@ class RemoteObject(msgspec.Struct, frozen=True):
         member: For nestings, the anchor of the group that is a member.
         protected: The target itself says that nobody but its administrators may change it: an administrator's
             account, an administrators' group.
+        password_used: For accounts: the owner has signed in with, or replaced, the password that it was last given by
+            an operation. False where the target cannot tell.
     """
 
     kind: Kind
@@ -297,6 +299,7 @@ class RemoteObject(msgspec.Struct, frozen=True):
     sku: str | None = None
     member: str | None = None
     protected: bool = False
+    password_used: bool = False
 
 
 class ResumeToken(msgspec.Struct, frozen=True):

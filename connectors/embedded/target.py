@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS revocation (anchor TEXT PRIMARY KEY, times INTEGER NO
 
 _PASSWORDS = """
 CREATE TABLE IF NOT EXISTS password
-    (anchor TEXT PRIMARY KEY, times INTEGER NOT NULL, must_change INTEGER NOT NULL) STRICT, WITHOUT ROWID
+    (anchor TEXT PRIMARY KEY, times INTEGER NOT NULL, must_change INTEGER NOT NULL, used INTEGER NOT NULL)
+    STRICT, WITHOUT ROWID
 """
 
 
@@ -97,7 +98,15 @@ class EmbeddedTarget(DirectoryTarget):
     def read(
         self, kind: Kind, since: ResumeToken | None = None, attributes: Collection[str] | None = None
     ) -> Iterator[RemoteObject | ResumeToken]:
-        """As in every directory; what its settings call protected is."""
+        """As in every directory; tells what is protected by its settings, and whose password was used."""
+        used = self._used() if kind is Kind.ACCOUNT and self.capabilities.passwords else frozenset()
+        for one in self._read(kind, since, attributes):
+            is_used = isinstance(one, RemoteObject) and one.anchor in used
+            yield msgspec.structs.replace(one, password_used=True) if is_used else one
+
+    def _read(
+        self, kind: Kind, since: ResumeToken | None, attributes: Collection[str] | None
+    ) -> Iterator[RemoteObject | ResumeToken]:
         mark = self._protected_by
         if mark is None:
             yield from super().read(kind, since, attributes)
@@ -122,6 +131,20 @@ class EmbeddedTarget(DirectoryTarget):
         with self._transaction() as connection:
             connection.execute(_REVOCATIONS)
             return dict(connection.execute("SELECT anchor, times FROM revocation"))
+
+    def sign_in(self, anchor: str) -> None:
+        """As the account's owner does for the first time: from now on its password counts as used."""
+        with self._transaction() as connection:
+            connection.execute(_PASSWORDS)
+            connection.execute("UPDATE password SET used = 1 WHERE anchor = ?", (anchor,))
+
+    def _used(self) -> frozenset[str]:
+        """Anchors of the accounts whose password was used."""
+        if not self._path.exists():
+            return frozenset()
+        with self._transaction() as connection:
+            connection.execute(_PASSWORDS)
+            return frozenset(anchor for (anchor,) in connection.execute("SELECT anchor FROM password WHERE used = 1"))
 
     def given_passwords(self) -> dict[str, Given]:
         """Anchor → that the account was given a password; a rehearsal's proof."""
@@ -187,7 +210,7 @@ def _note_passwords(connection: sqlite3.Connection, carried_out: _Done) -> None:
         connection.execute(_PASSWORDS)
         connection.executemany("DELETE FROM password WHERE anchor = ?", gone)
         connection.executemany(
-            "INSERT INTO password VALUES (?, 1, ?) ON CONFLICT (anchor) "
-            "DO UPDATE SET times = times + 1, must_change = excluded.must_change",
+            "INSERT INTO password VALUES (?, 1, ?, 0) ON CONFLICT (anchor) "
+            "DO UPDATE SET times = times + 1, must_change = excluded.must_change, used = 0",
             given,
         )

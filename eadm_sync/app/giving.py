@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from sqlalchemy import Connection, select
 
@@ -10,7 +10,8 @@ from eadm_sync.app.context import Context
 from eadm_sync.delivery.passwords import Passwords, entry
 from eadm_sync.state import tables
 from eadm_sync.state.auditing import append_audit
-from eadm_sync.state.passwords import End, end_passwords, is_over
+from eadm_sync.state.database import Database
+from eadm_sync.state.passwords import End, end_passwords, is_kept, is_over
 
 _ACTIONS = {End.USED: "use", End.EXPIRED: "expire", End.REPLACED: "replace", End.DESTROYED: "destroy"}
 """What the audit calls the end of a password."""
@@ -59,9 +60,25 @@ def end_kept(
     return gone
 
 
-def note_used(context: Context, connection: Connection, target: str, people: Iterable[str]) -> list[str]:
-    """Destroys the first passwords of people of whom a target tells that they have signed in, or chosen another."""
-    return end_kept(context, connection, people, End.USED, "used for the first time", target=target)
+def end_used(context: Context, database: Database, target: str, anchors: Container[str], began: str) -> list[str]:
+    """Destroys the first passwords that were used, as a target tells; returns whose it was.
+
+    Args:
+        context: The installation.
+        database: The state.
+        target: Name of the target.
+        anchors: Those of the accounts whose password was used.
+        began: When the reading began, as ISO text: of a password that was sent later it tells nothing.
+    """
+    known, kept = tables.known_accounts.c, tables.passwords.c
+    query = (
+        select(known.person_id, known.anchor)
+        .join_from(tables.known_accounts, tables.passwords, known.person_id == kept.person_id)
+        .where(known.target == target, kept.sent_at < began, is_kept(context.clock.now()))
+    )
+    with database.write() as connection:
+        people = [person for person, anchor in connection.execute(query) if anchor in anchors]
+        return end_kept(context, connection, people, End.USED, "used for the first time", target=target)
 
 
 def expire_passwords(context: Context, connection: Connection, most: int, run_id: str) -> int:

@@ -81,7 +81,7 @@ def lint(context: Context, *, progress: Progress = silent) -> Iterator[Finding]:
             progress("looking at people", done, total)
         yield from linter.findings()
         for doubt in doubtful_passwords(context):
-            yield Finding(doubt.kind, False, doubt.about, None, None, doubt.count, doubt.of)
+            yield Finding(doubt.kind, False, doubt.about, None, None, doubt.number, doubt.of)
 
 
 class _Examples:

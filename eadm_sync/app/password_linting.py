@@ -15,7 +15,7 @@ class Doubt(NamedTuple):
 
     kind: str
     about: str
-    count: int
+    number: int
     of: int
 
 

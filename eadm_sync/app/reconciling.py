@@ -23,6 +23,7 @@ from connectors.contract import Kind
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
 from eadm_sync.app.differing import Comparison, Found
+from eadm_sync.app.giving import end_used
 from eadm_sync.app.holdings import Holdings
 from eadm_sync.app.leaving_alone import Outcome, Policies, is_over
 from eadm_sync.app.mirroring import Mirror
@@ -196,14 +197,19 @@ def _reconciled(context: Context, database: Database, name: str, terms: Terms) -
         reading = Reading(target, since, names)
         keeps = target.capabilities.soft_delete
         comparison = Comparison(known, context.vault.digest, context.vault.seal, names, reading.partial, keeps)
+        used: set[str] = set()
         try:
             for number, one in enumerate(reading.objects(), 1):
                 comparison.look_at(one)
+                if one.password_used:
+                    used.add(one.anchor)
                 if not number % _TOLD_EVERY:
                     terms.progress(f"reading {name}", number, None)
         except ConnectorError as failure:
             log.warning("target.failed", target=name, error=str(failure))
             return _told_of_error(context, database, comparison, name, early, str(failure))
+    if used and not terms.dry_run:
+        end_used(context, database, name, used, began)
     found = {(one.object, one.what, one.name): one for one in (*comparison.found, *comparison.missing())}
     work = _Work(context, name, known, tuple(found.values()), comparison, terms, began, early, reading.ended)
     return work.conclude(database)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, MetaData, select
 
 from connectors.contract import Kind
 from eadm_sync.app.context import Context
-from eadm_sync.plan.change import password_subject
+from eadm_sync.plan.change import password_subject, person_of
 from eadm_sync.state import tables
 from exportqueue import Item, State, define
 from exportqueue.item import from_micros
@@ -107,9 +107,10 @@ def _prerequisite(item: Item) -> Reason:
 
 def _what(item: Item) -> str:
     """An operation with the name of its object; an account needs none beside its person."""
-    name = item.object_key.removeprefix(f"account:{item.subject}").removeprefix("group:")
+    person = person_of(item.subject) or item.subject
+    name = item.object_key.removeprefix(f"account:{person}").removeprefix("group:")
     for kind in ("membership", "licence"):
-        name = name.removeprefix(f"{kind}:{item.subject}:")
+        name = name.removeprefix(f"{kind}:{person}:")
     return f"{item.operation} {name}".rstrip()
 
 

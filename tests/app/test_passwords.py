@@ -15,10 +15,10 @@ from connectors.embedded.target import EmbeddedTarget
 from eadm_sync.app import passwords, rekeying
 from eadm_sync.app.context import Context, complete_metadata, open_context
 from eadm_sync.app.delivering import deliver
-from eadm_sync.app.giving import note_used
 from eadm_sync.app.housekeeping import housekeep, preview
 from eadm_sync.app.passwords import NoSecret, NotAllowed
 from eadm_sync.app.persons import Terms
+from eadm_sync.app.reconciling import reconcile
 from eadm_sync.app.syncing import sync
 from eadm_sync.errors import NotFound
 from eadm_sync.state import tables
@@ -219,13 +219,25 @@ def test_a_destroyed_password_is_shown_no_more(place: Place):
 
 
 def test_a_used_password_is_destroyed(place: Place):
-    """Where a target tells that its owner has signed in."""
+    """Where a target tells that its owner has signed in; one that was given since then is not."""
     context = place.context
     who = employee(context)
-    with context.writing() as database, database.write() as connection:
-        assert note_used(context, connection, "ad", [who, "hr:nobody"]) == [who]
+    with context.make_target("ad") as target:
+        assert isinstance(target, EmbeddedTarget)
+        owners = {one.owner: one.anchor for one in target.read(Kind.ACCOUNT) if isinstance(one, RemoteObject)}
+        target.sign_in(owners[who])
+    number = len(kept(context))
+    place.clock.moment += timedelta(hours=1)
+    reconcile(context, dry_run=True)
+    assert passwords.show(context, who, "not yet told").secret
+    reconcile(context)
     with pytest.raises(NoSecret, match="used"):
         passwords.show(context, who, "forgotten")
+    assert len(kept(context)) == number - 1
+    assert [row.target for row in audit(context, "use")] == ["ad"]
+    passwords.reset(context, who, "forgotten")
+    reconcile(context)
+    assert passwords.show(context, who, "passport seen").secret
 
 
 def test_housekeeping_destroys_what_nobody_has_used(place: Place):
