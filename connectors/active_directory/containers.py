@@ -64,7 +64,9 @@ class Containers:
         Raises:
             Unavailable: The connection broke.
         """
-        wanted = {names.canonical(one): one for one in containers}
+        wanted: dict[str, str] = {}
+        for one in containers:
+            wanted.setdefault(names.canonical(one), one)
         missing = [key for key, there in self.pipeline.run(map(self._look, wanted)) if not there]
         if not missing:
             return {}
@@ -73,7 +75,7 @@ class Containers:
         levels: dict[int, dict[str, str]] = {}
         for key in missing:
             for above in _upwards(wanted[key], self.base_dn):
-                levels.setdefault(len(names.parts(above)), {})[names.canonical(above)] = above
+                levels.setdefault(len(names.parts(above)), {}).setdefault(names.canonical(above), above)
         failed: dict[str, ConnectorError] = {}
         for depth in sorted(levels):
             failed.update(self._make(levels[depth], failed))

@@ -73,6 +73,15 @@ def canonical(dn: str) -> str:
     return ",".join(f"{attribute.casefold()}={escape(value.casefold())}" for attribute, value in parts(dn))
 
 
+def written(dn: str) -> str:
+    """The DN as it is sent: without blanks around its parts, which domain controllers refuse.
+
+    Raises:
+        Rejected: It is no DN.
+    """
+    return ",".join(f"{attribute}={escape(value)}" for attribute, value in parts(dn))
+
+
 def is_within(dn: str, container: str) -> bool:
     """Whether an object is a container, or anywhere below it."""
     inner, outer = canonical(dn), canonical(container)

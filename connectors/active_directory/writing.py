@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from connectors.active_directory import names
 from connectors.active_directory.accounts import Accounts
 from connectors.active_directory.ber import Search, any_of, equals
@@ -62,7 +64,7 @@ class Writer:
         for operation in operations:
             error = _refusal(operation, rules, base_dn)
             if error is None:
-                good.append(operation)
+                good.append(_as_sent(operation))
             else:
                 yield Outcome(operation.id, error)
         if good:
@@ -175,6 +177,13 @@ def _refusal(operation: Operation, rules: Mapping[Kind, Rules], base_dn: str) ->
     except Rejected as error:
         return error
     return None
+
+
+def _as_sent(operation: Operation) -> Operation:
+    """The operation with its container as domain controllers take it."""
+    if operation.container is None or operation.kind not in _OBJECTS:
+        return operation
+    return msgspec.structs.replace(operation, container=names.written(operation.container))
 
 
 def _guarded(operation: Operation, chain: Chain[Outcome | Made]) -> Chain[Sequence[Outcome | Made]]:
