@@ -151,9 +151,14 @@ class DomainController:
         subprocess.run(words, check=True, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
 
     def remove(self) -> None:
-        """Ends the server and removes its folder."""
+        """Ends the server and removes its folder, into which processes that are ending may still write."""
         self.stop()
-        shutil.rmtree(self.folder)
+        for _ in range(100):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not self.folder.exists():
+                return
+            time.sleep(0.05)
+        raise TimeoutError(f"{self.folder} is still written to")
 
     def seed(self, number: int, container: str, prefix: str = "") -> None:
         """Adds disabled users named `prefix` and five digits to a container, offline; the server may be running."""
