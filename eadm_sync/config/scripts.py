@@ -43,8 +43,9 @@ Word = Annotated[str, AfterValidator(_without_nul)]
 
 
 class ScriptSettings(BaseModel):
-    """One program, by the name that rulesets call it. There is no shell between, and the environment is empty but for
-    `PATH`, `LANG` and what stands here.
+    """One program, by the name that rulesets call it.
+
+    There is no shell between, and the environment is empty but for `PATH`, `LANG` and what stands here.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -112,9 +112,7 @@ class Deliverer:
                 if item_id in refused:
                     raise refused[item_id]
                 adopts = change.action is Action.ADOPT  # nothing is asked of the target: it was looked at
-                asked = (
-                    None if adopts else operation(change, _operation_id(by_id[item_id]), confirmed, self.vault.open)
-                )
+                asked = None if adopts else operation(change, _operation_id(by_id[item_id]), confirmed, self.vault.open)
             except (ConnectorError, StateError) as error:
                 yield Result(item_id, error, by_id[item_id].subject)
                 continue
@@ -152,6 +150,7 @@ class Deliverer:
         again = chain(_overtaken(results), (each.person for each in gone_for_good), outdated)
         look_again(connection, again, on=self._retained_until(known))
         self._note_passwords(connection, delivered, results)
+        note_scripts(connection, self.vault, self.name, delivered, results)
         if not delivered and not has_run:
             return
         now = self.clock.now().isoformat()
@@ -164,7 +163,6 @@ class Deliverer:
                 confirmed.recycled += [(person_id, account, day) for person_id, account in deleted(portion)]
             confirm(connection, self.name, confirmed, version)
         warnings = (self._warning(one, now) for one in delivered if one.warning is not None)
-        note_scripts(connection, self.vault, self.name, delivered, results)
         entries = chain((self._audit_entry(*one, now) for one in known), warnings, map(self._audit_of_run, has_run))
         append_audit(connection, self.vault, entries)
         mark_confirmed(connection, self.name)

@@ -27,7 +27,16 @@ from eadm_sync.plan.scripts import is_outdated, written
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database
 from eadm_sync.state.known import KnownAccount
-from eadm_sync.state.scripts import Key, Outcome, ended_items, forget_scripts, note_ended, note_owed, settle_owed
+from eadm_sync.state.scripts import (
+    Key,
+    Outcome,
+    ended_items,
+    forget_ended,
+    forget_scripts,
+    note_ended,
+    note_owed,
+    settle_owed,
+)
 from exportqueue import Item, PutOff, Result
 
 log = structlog.get_logger()
@@ -131,11 +140,11 @@ class Scripts:
             return Result(item.id, PutOff())
         outcome = Outcome(ended.code, ended.output, self.clock.now().isoformat())
         log.info("script.ended", target=self.target, item=item.id, script=script.name, exit_code=ended.code)
-        error = _error(ended, settings)
-        if error is None:
+        fault = _fault(ended, settings)
+        if fault is None:
             with self.database.write() as connection:
                 note_ended(connection, self.vault, [(_key(change, self.target), change.rule, item.id, outcome)])
-        return Result(item.id, error, Ran(item, change, outcome, error))
+        return Result(item.id, fault, Ran(item, change, outcome, fault))
 
     def _ended(
         self, item: Item, change: Change, script: Script, account: KnownAccount | None
@@ -197,7 +206,7 @@ def refuse_untrusted(settings: ScriptSettings) -> None:
         raise Rejected(f"{settings.program} may not be run")
 
 
-def _error(ended: Ended, settings: ScriptSettings) -> ConnectorError | None:
+def _fault(ended: Ended, settings: ScriptSettings) -> ConnectorError | None:
     """What an end means; never with what the program said, which can hold people's data."""
     if ended.why is not None:
         return Transient(ended.why)
@@ -237,6 +246,8 @@ def note_scripts(
     settled: list[tuple[Key, int]] = [(_key(one.change, target), one.item.id) for one in ran if one.error is None]
     outdated = (result.value for result in results if isinstance(result.value, Outdated))
     settle_owed(connection, [*settled, *(((one.person, target, one.name), one.item) for one in outdated)])
+    last = (one for one in ran if one.error is None and one.change.action is Action.DELETE)
+    forget_ended(connection, (_key(one.change, target) for one in last))
 
 
 def _key(change: Change, target: str) -> Key:

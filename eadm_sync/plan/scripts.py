@@ -67,7 +67,7 @@ def is_outdated(event: str, account: KnownAccount | None) -> bool:
     return account is None
 
 
-def with_scripts(  # noqa: PLR0913 - all that decides what is run for one person
+def with_scripts(
     person_id: str,
     changes: Sequence[Change],
     desired: Desired,
@@ -94,7 +94,7 @@ def with_scripts(  # noqa: PLR0913 - all that decides what is run for one person
 
 
 class _Asking:
-    def __init__(  # noqa: PLR0913, PLR0917 - as `with_scripts`
+    def __init__(
         self,
         person_id: str,
         changes: Sequence[Change],
@@ -113,6 +113,8 @@ class _Asking:
         self._rules = rules
         self._names = names
         self._render = render
+        made = [change for change in changes if change.kind is Kind.ACCOUNT]
+        self._ending = {(one.target, event) for one in made for event in _OUTDATED_BY.get(one.action, ())}
         self._faults: list[tuple[str, str]] = []
         self._found: dict[tuple[str, str], Change] = {}
 
@@ -156,7 +158,8 @@ class _Asking:
             account, desired = self._known.accounts.get(target), self._accounts.get(target)
             rule = self._rules.get(desired.rule if desired else account.rule if account else one.rule)
             after = next((each for each in rule.after if each.name == name), None) if rule else None
-            if after is None or rule is None or is_outdated(owed.event, account):
+            ends = (target, owed.event) in self._ending
+            if after is None or rule is None or ends or is_outdated(owed.event, account):
                 continue
             fresh = owed
             if desired is not None and owed.event != "delete":
@@ -186,9 +189,7 @@ class _Asking:
         rendered = self._rendered(after, change.target, held, event)
         return None if rendered is None else Script(after.name, after.script, event, rendered)
 
-    def _rendered(
-        self, after: After, target: str, held: Mapping[str, Value], event: str
-    ) -> tuple[str, ...] | None:
+    def _rendered(self, after: After, target: str, held: Mapping[str, Value], event: str) -> tuple[str, ...] | None:
         """A script's arguments, None after noting why there are none."""
         made = self._render(after, self._accounts.get(target), held, event)
         fault = after.fault(made)
@@ -218,6 +219,15 @@ class _Asking:
             script=script,
         )
 
+
+_OUTDATED_BY: Mapping[Action, tuple[str, ...]] = {
+    Action.CREATE: ("delete",),
+    Action.RESTORE: ("delete",),
+    Action.ENABLE: ("disable",),
+    Action.DISABLE: ("enable",),
+    Action.DELETE: ("create", "restore", "enable", "disable", "rename", EXISTING),
+}
+"""Change to an account → events of which nothing needs to be run any more."""
 
 _EVENTFUL = (Action.CREATE, Action.RESTORE, Action.ENABLE, Action.DELETE)
 

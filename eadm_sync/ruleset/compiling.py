@@ -26,8 +26,8 @@ from eadm_sync.ruleset.rules import (
     Part,
     Value,
 )
-from eadm_sync.ruleset.script_compiling import ScriptCompiler
 from eadm_sync.ruleset.scopes import BASE, Words, alias_scope, candidate_scope, deactivation_scope, identifier_local
+from eadm_sync.ruleset.script_compiling import ScriptCompiler
 
 
 class Compiler(GroupCompiler, ScriptCompiler):

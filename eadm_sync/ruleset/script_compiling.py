@@ -69,9 +69,7 @@ class ScriptCompiler(Parts):
             make=self._function(entry, _PARAMETERS, ast.Tuple(codes, ast.Load()), made),
         )
 
-    def _argument(
-        self, entry: Entry, scope: Scope, given: AfterEntry, position: int, number: int
-    ) -> Typed | None:
+    def _argument(self, entry: Entry, scope: Scope, given: AfterEntry, position: int, number: int) -> Typed | None:
         """One argument, None after noting what is wrong with it."""
         text, place = given.arguments[number], ("after", position, "arguments", number)
         typed = self._template(entry, scope, text, *place)

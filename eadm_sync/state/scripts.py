@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -21,6 +22,14 @@ OWED = "script_owed"
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, Sealed]).decode
+
+
+class Opener(Protocol):
+    """What opens sealed values (`eadm_sync.state.crypto.Vault`)."""
+
+    def open(self, sealed: Sealed, kind: str) -> str:
+        """The plain value."""
+        ...
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -55,7 +64,7 @@ class KnownScript(msgspec.Struct, frozen=True):
 
 
 def load_scripts(
-    connection: Connection, vault: Vault, person_ids: Sequence[str]
+    connection: Connection, vault: Opener, person_ids: Sequence[str]
 ) -> dict[str, dict[tuple[str, str], KnownScript]]:
     """Person id → (target, name) → what is known of it; for some thousand people at a time.
 
@@ -105,6 +114,11 @@ _SETTLE = (
 def forget_scripts(connection: Connection, accounts: Iterable[tuple[str, str]]) -> None:
     """Forgets the scripts of accounts that are gone: (person id, target)."""
     bulk.delete(connection, tables.known_scripts, ("person_id", "target"), accounts)
+
+
+def forget_ended(connection: Connection, keys: Iterable[Key]) -> None:
+    """Forgets scripts that were run for accounts that are gone: nothing can be owed to these any more."""
+    bulk.delete(connection, tables.known_scripts, ("person_id", "target", "name"), keys)
 
 
 def ended_items(connection: Connection, target: str, items: Sequence[tuple[str, int]]) -> Mapping[int, Outcome]:

@@ -1,0 +1,274 @@
+"""Programs that follow changes to accounts: what is planned, run, owed, and run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import yaml
+from sqlalchemy import select
+
+from connectors.contract import Kind
+from eadm_sync.app.context import open_context
+from eadm_sync.app.delivering import deliver_all
+from eadm_sync.app.queueing import listed
+from eadm_sync.state import tables
+from eadm_sync.state.scripts import load_scripts
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="the programs of these tests are shell scripts")
+
+LATER = date(2026, 8, 18)
+KARI = "1;Kari;Li;employee;11"
+
+_RULES = """
+accounts:
+  - rule: staff
+    target: ad
+    attributes: {name: "{{ person.given_name | slug }}", unit: "{{ affiliation.unit.code }}"}
+    after:
+"""
+HOME = """
+      - script: home
+        on: [create, restore, rename]
+        arguments: ["{{ account.name }}", "{{ affiliation.unit.code }}"]
+"""
+AWAY = """
+      - {script: home, name: away, on: [disable, delete], arguments: ["{{ event }}", "{{ account.name }}"]}
+"""
+LOG = 'for word in "$EADM_EVENT" "$@"; do printf "%s|" "$word"; done >> log; echo >> log\n'
+
+
+class Office(Protocol):
+    """What these tests need of the fixture of that name."""
+
+    folder: Path
+    clock: Any
+    lines: list[tuple[str, ...]]
+    held: list[tuple[str, ...]]
+    problems: dict[str, str]
+
+    def people(self, *rows: str) -> Office: ...
+    def rules(self, text: str) -> Office: ...
+    def on(self, day: date) -> Office: ...
+    def sync(self, **options: Any) -> Any: ...
+    def objects(self, kind: Kind, target: str = "ad") -> list[Any]: ...
+
+
+def program(office: Office, body: str, **settings: Any) -> None:
+    """Writes the program that the configuration calls `home`."""
+    path = office.folder / "bin" / "home"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    path.chmod(stat.S_IRWXU)
+    config = office.folder / "config.yaml"
+    data = yaml.safe_load(config.read_text(encoding="utf-8"))
+    data["scripts"] = {"home": {"program": str(path), **settings}}
+    config.write_text(yaml.safe_dump(data), encoding="utf-8")
+
+
+def log(office: Office) -> list[str]:
+    """What the program was run with, run by run."""
+    path = office.folder / "log"
+    return path.read_text(encoding="utf-8").split() if path.exists() else []
+
+
+def dead(office: Office) -> list[str]:
+    """What is said of dead letters."""
+    context = open_context(office.folder / "config.yaml", office.clock)
+    return [str(one.last_error) for one in listed(context, phase="dead").items]
+
+
+def known(office: Office) -> dict[tuple[str, str], Any]:
+    """What the state has of the scripts of the first person."""
+    context = open_context(office.folder / "config.yaml", office.clock)
+    with context.reading() as database, database.read() as connection:
+        return load_scripts(connection, context.vault, ["hr:1"]).get("hr:1", {})
+
+
+def audited(office: Office) -> list[str]:
+    """The audit's words for programs that were run."""
+    context = open_context(office.folder / "config.yaml", office.clock)
+    with context.reading() as database, database.read() as connection:
+        audit = tables.audit.c
+        return list(connection.scalars(select(audit.action).where(audit.kind == "script").order_by(audit.id)))
+
+
+def test_program_follows_the_account_once(office: Office):
+    """It is planned with the account, run behind it, kept account of, and not run by a second run."""
+    program(office, LOG + "echo made")
+    office.people(KARI).rules(_RULES + HOME).sync()
+
+    assert ("hr:1", "ad", "script", "create") in office.lines
+    assert log(office) == ["create|kari|11|"]
+    one = known(office)["ad", "home"]
+    assert (one.owed, one.outcome.code, one.outcome.output) == (None, 0, "made\n")
+    assert audited(office) == ["run"]
+
+    office.on(LATER).sync()
+    assert (office.lines, log(office)) == ([], ["create|kari|11|"])
+
+
+def test_rename_runs_it_again(office: Office):
+    """With what the account is called from then on."""
+    program(office, LOG)
+    office.people(KARI).rules(_RULES + HOME).sync()
+
+    office.people("1;Anne;Li;employee;12").on(LATER).sync()
+
+    assert log(office) == ["create|kari|11|", "rename|anne|12|"]
+
+
+def test_leaver_is_seen_off_by_what_the_account_held(office: Office):
+    """Nothing gives the account any more, and what it was called is still known; at its deletion, too."""
+    program(office, LOG)
+    rules = _RULES + AWAY + "lifecycle: {retention_days: 10}\n"
+    office.people(KARI, "2;Ola;By;employee;11").rules(rules).sync()
+
+    office.people("2;Ola;By;employee;11").on(LATER).sync()
+    office.on(date(2026, 9, 30)).sync(released=frozenset({"ad.account.delete"}))
+
+    assert log(office) == ["disable|disable|kari|", "delete|delete|kari|"]
+    assert known(office) == {}
+
+
+def test_failure_is_a_dead_letter_and_still_owed(office: Office):
+    """What the program said is kept sealed, and a plan that looks at the person again tries anew."""
+    program(office, "echo Kari is wrong; exit 3")
+    office.people(KARI).rules(_RULES + HOME).sync()
+
+    assert dead(office) == ["Rejected: ended with exit code 3"]
+    one = known(office)["ad", "home"]
+    assert json.loads(one.owed)["arguments"] == ["kari", "11"]
+    assert (one.outcome.code, one.outcome.output) == (3, "Kari is wrong\n")
+    assert audited(office) == ["fail"]
+    assert b"Kari is wrong" not in b"".join(path.read_bytes() for path in office.folder.glob("state.db*"))
+
+    program(office, LOG)
+    office.people("1;Kari;Li;employee;12").on(LATER).sync()
+    assert log(office) == ["create|kari|12|"]
+    assert dead(office) == []
+
+
+def test_temporary_failure_is_tried_again(office: Office):
+    """By the exit code that the configuration says."""
+    program(office, LOG + "test -f second || { touch second; exit 9; }", try_later=9)
+    office.people(KARI).rules(_RULES + HOME)
+
+    def sleep(seconds: float) -> None:
+        office.clock.moment += timedelta(minutes=seconds)
+
+    office.sync(deliver=False)
+    context = open_context(office.folder / "config.yaml", office.clock)
+    with context.writing() as database:
+        deliver_all(context, database, patience_seconds=60, sleep=sleep)
+
+    assert log(office) == ["create|kari|11|", "create|kari|11|"]
+    assert audited(office) == ["fail", "run"]
+
+
+def test_time_limit_ends_it(office: Office):
+    """With its children; it is tried again later."""
+    program(office, "sleep 60 & sleep 60", time_limit="1s")
+    office.people(KARI).rules(_RULES + HOME).sync()
+
+    assert known(office)["ad", "home"].outcome.code < 0
+    assert audited(office) == ["fail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("--help", "begin with a dash"),
+        ("\N{EN DASH}rf", "begin with a dash"),  # PowerShell takes it for the plain one
+        ("", "be empty"),  # rm -rf "/home/$1" would be the end of everybody's
+    ],
+)
+def test_hostile_argument_is_refused_when_planned(office: Office, name: str, fault: str):
+    """The account is made all the same, and nothing is run."""
+    program(office, LOG)
+    rules = _RULES + '      - {script: home, on: create, arguments: ["{{ person.family_name }}"]}\n'
+    office.people(f"1;Kari;{name};employee;11").rules(rules).sync()
+
+    assert office.lines == [("hr:1", "ad", "account", "create")]
+    assert fault in office.problems["hr:1"]
+    assert log(office) == []
+
+
+def test_words_of_a_shell_are_words(office: Office):
+    """There is no shell to read them."""
+    program(office, LOG)
+    rules = _RULES + '      - {script: home, on: create, arguments: ["{{ person.family_name }}"]}\n'
+    office.people("1;Kari;$(touch${IFS}owned)`id`;employee;11").rules(rules).sync()
+
+    assert log(office) == ["create|$(touch${IFS}owned)`id`|"]
+    assert not (office.folder / "owned").exists()
+
+
+@pytest.mark.parametrize(("existing", "runs"), [("skip", []), ("run", ["existing|kari|11|"])])
+def test_script_that_is_new_in_a_rule(office: Office, existing: str, runs: list[str]):
+    """Those who are there have it run if the rule says so, and once only."""
+    program(office, LOG)
+    office.people(KARI).rules(_RULES + "      []\n").sync()
+
+    office.rules(_RULES + HOME + f"        existing: {existing}\n").on(LATER).sync()
+    office.people("1;Kari;By;employee;11").on(date(2026, 8, 19)).sync()
+
+    assert log(office) == runs
+
+
+def test_held_account_holds_its_script(office: Office):
+    """Whatever is not done to an account is not followed either; once it is let go, both are done."""
+    program(office, LOG)
+    config = office.folder / "config.yaml"
+    data = yaml.safe_load(config.read_text(encoding="utf-8"))
+    data["targets"]["ad"]["brake"] = {"account": {"create": {"max": 0}}}
+    config.write_text(yaml.safe_dump(data), encoding="utf-8")
+    office.people(KARI).rules(_RULES + HOME).sync()
+    assert (office.lines, log(office)) == ([], [])
+
+    office.on(LATER).sync(released=frozenset({"ad.account.create"}))
+    assert log(office) == ["create|kari|11|"]
+
+
+def test_held_script_is_owed(office: Office):
+    """A brake on scripts lets accounts pass; what was held is run once it is let go."""
+    program(office, LOG)
+    config = office.folder / "config.yaml"
+    data = yaml.safe_load(config.read_text(encoding="utf-8"))
+    data["targets"]["ad"]["brake"] = {"script": {"create": {"max": 0}}}
+    config.write_text(yaml.safe_dump(data), encoding="utf-8")
+    office.people(KARI).rules(_RULES + HOME).sync()
+    assert office.held == [("hr:1", "ad", "script", "create")]
+    assert len(office.objects(Kind.ACCOUNT)) == 1
+
+    office.on(LATER).sync(released=frozenset({"ad.script.create"}))
+    assert log(office) == ["create|kari|11|"]
+
+
+def test_script_of_who_came_back_is_not_run(office: Office):
+    """What was to be run when somebody left must not be run on whoever has returned meanwhile."""
+    program(office, "exit 3")
+    office.people(KARI, "2;Ola;By;employee;11").rules(_RULES + AWAY).sync()
+    office.people("2;Ola;By;employee;11").on(LATER).sync()
+    assert dead(office) == ["Rejected: ended with exit code 3"]
+
+    program(office, LOG)
+    office.people(KARI, "2;Ola;By;employee;11").on(date(2026, 8, 19)).sync()
+    office.on(date(2026, 8, 20)).sync()
+
+    assert (log(office), dead(office)) == ([], [])
+
+
+def test_program_that_others_may_write_is_not_run(office: Office):
+    """Nor one that the configuration does not name any more."""
+    program(office, LOG)
+    (office.folder / "bin" / "home").chmod(0o777)
+    office.people(KARI).rules(_RULES + HOME).sync()
+
+    assert "may be written by others" in dead(office)[0]
+    assert log(office) == []
