@@ -25,7 +25,8 @@ from connectors.entra.batching import Request, Response, bundles, understood, wr
 from connectors.errors import AuthenticationFailed, ConnectorError, Rejected, Stale, Throttled, Unavailable
 
 DEFAULT_IN_FLIGHT = 4
-"""Batches at the same time: 80 requests, which at 50 ms each are more than the quota of writes lasts for."""
+"""Batches at the same time: at 50 ms a batch 1 600 requests a second, 80 times what Graph's quota of writes allows
+in the long run, so that the quota is the limit and not the way there."""
 
 
 class Transport:

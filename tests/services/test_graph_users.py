@@ -197,6 +197,7 @@ def test_signing_out_is_remembered(client: Client, graph: GraphService):
         ("startswith(displayName,'Kari') and employeeId eq '000012'", 1),
         ("employeeId eq '000001' or employeeId eq '000002'", 2),
         ("proxyAddresses/any(p:p eq 'SMTP:user00005@kommune.example')", 1),
+        ("otherMails/Any(m:m eq 'x')", 0),
         ("displayName eq 'O''Hara'", 0),
     ],
 )

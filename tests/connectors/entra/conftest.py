@@ -26,10 +26,11 @@ def graph_process() -> Iterator[GraphService]:
 
 
 @pytest.fixture
-def graph(graph_process: GraphService) -> GraphService:
-    """An empty tenant that answers at once and never fails."""
+def graph(graph_process: GraphService) -> Iterator[GraphService]:
+    """An empty tenant that answers at once and never fails; a mistake of the service fails the test."""
     graph_process.empty()
-    return graph_process
+    yield graph_process
+    assert "mistakes" not in graph_process.counters()
 
 
 @pytest.fixture

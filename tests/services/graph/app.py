@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import traceback
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -103,6 +104,10 @@ class App:
                 answer = self._operate(call, app, in_batch=False)
         except Refused as refused:
             answer = self._refuse(refused, call.headers)
+        except Exception:  # noqa: BLE001 - a mistake of ours: shown, counted, and answered as Graph answers its own
+            traceback.print_exc()
+            self.wire.counters["mistakes"] += 1
+            answer = self._refuse(Refused(500, "InternalServerError", "The service made a mistake."), call.headers)
         return Answer(answer.status, answer.body, {**ids, **answer.headers})
 
     def _batch(self, call: Call, app: str) -> Answer:

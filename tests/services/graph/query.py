@@ -188,8 +188,8 @@ class Parser:
         word = self._next()
         if word.lower() in {"startswith", "endswith"}:
             return self._affix(word.lower())
-        if word.endswith("/any"):
-            return self._any(word.removesuffix("/any"))
+        if word.lower().endswith("/any"):
+            return self._any(word[: -len("/any")])
         return self._comparison(word)
 
     def _affix(self, word: str) -> Test:
