@@ -26,6 +26,7 @@ from connectors.errors import (
     Unavailable,
 )
 from eadm_sync.clock import Clock
+from eadm_sync.importing.store import chunks
 from eadm_sync.model import Person
 from eadm_sync.passwords import Chance, NoPassword, Policy, SystemChance, make_password
 from eadm_sync.plan.change import Change, account_key, person_of
@@ -114,6 +115,7 @@ class Passwords:
         """New passwords for those who have none, each once; and why there is none, by person."""
         made: dict[str, NewPassword] = {}
         failed: dict[str, Stale | Rejected] = {}
+        called = _names(connection, [change for change, _ in wanted.values() if change.person not in kept])
         for change, run in wanted.values():
             person = change.person or ""
             if person in kept or person in made:
@@ -123,7 +125,7 @@ class Passwords:
                 failed[person] = Stale(f"there is no password policy '{change.password}' any more")
                 continue
             try:
-                value = make_password(policy, self.rules, _names(connection, change), self.chance)
+                value = make_password(policy, self.rules, called[person], self.chance)
             except NoPassword as error:
                 failed[person] = Rejected(str(error), ATTRIBUTE)
                 continue
@@ -251,14 +253,18 @@ def _note_over(connection: Connection, vault: Vault, people: Sequence[str], cloc
     append_audit(connection, vault, (entry("expire", person, {}, now.isoformat()) for person in gone))
 
 
-def _names(connection: Connection, change: Change) -> set[str]:
-    """What the owner is called: in the sources, by identifiers, and in the account's attributes that say a name."""
+def _names(connection: Connection, changes: Sequence[Change]) -> dict[str, set[str]]:
+    """What owners are called: in the sources, by identifiers, and in the accounts' attributes that say a name."""
+    called: dict[str, set[str]] = {}
+    for change in changes:
+        texts = (new for name, (_, new) in change.attributes.items() if "name" in name.casefold())
+        called.setdefault(change.person or "", set()).update(text for text in texts if isinstance(text, str))
     people, identifiers = tables.people.c, tables.identifiers.c
-    data = connection.scalar(select(people.data).where(people.id == change.person))
-    person = _decode_person(data) if data else Person("")
-    names = {person.given_name, person.family_name, person.username or ""}
-    names.update(connection.scalars(select(identifiers.value).where(identifiers.person_id == change.person)))
-    names.update(
-        new for name, (_, new) in change.attributes.items() if "name" in name.casefold() and isinstance(new, str)
-    )
-    return names
+    for portion in chunks(sorted(called)):
+        for person_id, data in connection.execute(select(people.id, people.data).where(people.id.in_(portion))):
+            person = _decode_person(data) if data else Person(person_id)
+            called[person_id] |= {person.given_name, person.family_name, person.username or ""}
+        query = select(identifiers.person_id, identifiers.value).where(identifiers.person_id.in_(portion))
+        for person_id, value in connection.execute(query):
+            called[person_id].add(value)
+    return called
