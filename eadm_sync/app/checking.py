@@ -11,6 +11,7 @@ import msgspec
 from connectors.contract import Source
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context, open_context
+from eadm_sync.app.sources import LeftSource, left_sources
 from eadm_sync.clock import Clock
 from eadm_sync.config.keys import read_keys
 from eadm_sync.config.settings import Settings
@@ -117,6 +118,21 @@ def _at_home(context: Context, config: Path) -> Iterator[tuple[str, str, Look]]:
     yield "rulesets", ", ".join(map(str, settings.rulesets)), rulesets
     yield "key file", str(path_of_keys), key_file
     yield "state", settings.state.url.partition(":")[0], state
+    for left in _left(context):
+        yield "source", left.name, partial(_complain, left)
+
+
+def _left(context: Context) -> tuple[LeftSource, ...]:
+    """Sources that are configured no more; none where the state cannot be read, which is told of by itself."""
+    try:
+        return left_sources(context)
+    except StateError:
+        return ()
+
+
+def _complain(left: LeftSource) -> str:
+    believed = f"not configured any more, and {_many(left.people, 'record')} of it still believed"
+    raise StateError(f"{believed}: they end with 'eadm-sync sources forget {left.name}'")
 
 
 def _outside(context: Context) -> Iterator[tuple[str, str, Look]]:

@@ -23,6 +23,7 @@ from eadm_sync.cli.commands import (
     queueing,
     ruleset,
     setup,
+    sources,
     undoing,
 )
 
@@ -67,3 +68,4 @@ ruleset.register(program)
 audit.register(program)
 daemon.register(program)
 drift.register(program)
+sources.register(program)
