@@ -1,6 +1,7 @@
 """Tells the stories of many seeds: `make simulation`, or SEEDS=50 YEARS=10 PEOPLE=100 EVERY=7 before it.
 
 PROCESSES seeds are told at once; each POSTGRESQL-th keeps its state in PostgreSQL, where that is installed (0: none).
+One that fails is cut short for SHRINK seconds at most.
 """
 
 from __future__ import annotations
@@ -47,11 +48,12 @@ def _number(name: str, otherwise: int) -> int:
 
 
 def _tell(seed: int, size: Size, *, is_served: bool) -> Result:
+    seconds = _number("SHRINK", 600)
     if not is_served:
-        return tell_seed(seed, size)
+        return tell_seed(seed, size, seconds)
     server = start_new()
     try:
-        return tell_seed(seed, size, database=server.database)
+        return tell_seed(seed, size, seconds, server.database)
     finally:
         server.remove()
 

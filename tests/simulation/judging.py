@@ -115,6 +115,7 @@ class Judge:
     _memory: dict[str, _Memory] = field(default_factory=lambda: {target: _Memory() for target in TARGETS})
     _lost: dict[tuple[str, str], _Lost] = field(default_factory=dict)
     _had: set[tuple[str, str]] = field(default_factory=set)
+    _was_calm: bool = True
 
     def spare(self, target: str, strangers: dict[str, RemoteObject]) -> None:
         """Remembers objects that are nobody's business here."""
@@ -270,7 +271,7 @@ class Judge:
             (who, group) for (group, where), members in day.wanted.members.items() if where == "ad" for who in members
         }
         for place in self._had - given:
-            self._lost.setdefault(place, _Lost(day.today, is_kept=day.is_calm))
+            self._lost.setdefault(place, _Lost(day.today, is_kept=day.is_calm and self._was_calm))
         for place in list(self._lost):
             lost = self._lost[place]
             if not day.is_calm:  # what was found on such a day, and when, is left open
@@ -281,6 +282,7 @@ class Judge:
                 del self._lost[place]
         if not day.is_calm:
             self._had |= given
+        self._was_calm = day.is_calm
 
 
 def _not_left(who: str, target: str, one: RemoteObject) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -39,6 +40,7 @@ def tell_seed(seed: int, size: Size, shrink_seconds: float = 600, database: Data
     try:
         told = told_of(story)
     except Broken as broken:
+        print(f"seed {seed}: {broken}; now cut short", file=sys.stderr, flush=True)  # noqa: T201 - that takes minutes
         last, kind = broken.day, broken.kind
         story = tuple(event for event in story if event.day <= last)
         until = time.monotonic() + shrink_seconds

@@ -54,7 +54,7 @@ def _join(town: Town, event: Event) -> None:
     """Somebody is hired, or hired again; `days` is how long, 0 for good."""
     human = town.human(event.who)
     today = day_of(event.day)
-    if any(tie.end is None or tie.end >= today for tie in human.positions):
+    if human.has_died or any(tie.end is None or tie.end >= today for tie in human.positions):
         return
     start = today + timedelta(days=lead_of(event.who))
     end = start + timedelta(days=event.days) if event.days else None
@@ -132,7 +132,8 @@ def _enrol(town: Town, event: Event) -> None:
     """Somebody begins in a class, or again a month after the last; `days` is the grade."""
     human = town.human(event.who)
     today = day_of(event.day)
-    if all(tie.end is not None and tie.end < today - timedelta(days=30) for tie in human.enrolments):
+    is_free = all(tie.end is not None and tie.end < today - timedelta(days=30) for tie in human.enrolments)
+    if is_free and not human.has_died:
         grade = f"k{max(1, event.days)}"
         human.enrolments = [Tie(human.new_key(), "pupil", SCHOOL, "", today, class_group=grade)]
         human.in_school = True

@@ -8,7 +8,7 @@ import dataclasses
 import re
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -57,6 +57,9 @@ class Told:
         """Both together."""
         return Told(*(getattr(self, one.name) + getattr(other, one.name) for one in dataclasses.fields(self)))
 
+
+_SEEN_EARLY = frozenset({"vanish", "renumber", "naturalise"})
+"""What a broken export may tell of, though the model believes none: from which day it counts would be left open."""
 
 DatabaseMaker = Callable[[], AbstractContextManager[str | None]]
 """Makes an empty database for one telling: its URL, or None for a file."""
@@ -154,7 +157,7 @@ class _Telling:
         self.program.on(today)
         crash = self._happen(number)
         self._set_faults(number)
-        is_sound = number > self.broken_until or number == self.last
+        is_sound = not self._is_broken(number)
         self._export(today, is_sound=is_sound)
         left = self._work(crash, is_sound)
         is_calm = is_sound and not self.faults
@@ -165,9 +168,15 @@ class _Telling:
 
     def _happen(self, number: int) -> int:
         """All that happens up to a day; returns the step at which the program crashes, 0 for none."""
-        crash = 0
+        events: list[Event] = []
         while self.waiting and self.waiting[-1].day <= number:
-            event = self.waiting.pop()
+            events.append(self.waiting.pop())
+        self._break_exports(events, number)
+        postponed = [one for one in events if one.what in _SEEN_EARLY and self._is_broken(number)]
+        again = self.broken_until + 1
+        self.waiting += [dataclasses.replace(one, day=again) for one in reversed(postponed)]
+        crash = 0
+        for event in (one for one in events if one not in postponed):
             self.told.events += 1
             if event.what in ON_TOWN:
                 ON_TOWN[event.what](self.town, event)
@@ -177,6 +186,16 @@ class _Telling:
                 self._befall(event, number)
         return crash
 
+    def _break_exports(self, events: Sequence[Event], number: int) -> None:
+        for event in events:
+            if event.what in ("empty export", "half export"):
+                self.broken_until = max(self.broken_until, number + event.days)
+                self.is_half = event.what == "half export"
+                self.emptied = () if self.is_half else (event.word,)
+
+    def _is_broken(self, number: int) -> bool:
+        return number <= self.broken_until and number < self.last
+
     def _befall(self, event: Event, number: int) -> None:
         """What befalls the program, its sources and its targets."""
         match event.what:
@@ -185,9 +204,7 @@ class _Telling:
             case "seats":
                 self.seats = int(event.word), number + event.days
             case "empty export" | "half export":
-                self.broken_until = max(self.broken_until, number + event.days)
-                self.is_half = event.what == "half export"
-                self.emptied = () if self.is_half else (event.word,)
+                pass  # seen to already
             case "edit rules":
                 self.edition = f" {event.word}"
                 self.program.edit_rules(self.edition)
