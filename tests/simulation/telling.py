@@ -58,8 +58,8 @@ class Told:
         return Told(*(getattr(self, one.name) + getattr(other, one.name) for one in dataclasses.fields(self)))
 
 
-_SEEN_EARLY = frozenset({"vanish", "renumber", "naturalise"})
-"""What a broken export may tell of, though the model believes none: from which day it counts would be left open."""
+_LOSSES = frozenset({"vanish", "renumber", "naturalise", "end", "move", "drop out", "leave", "die"})
+"""What waits for a sound export: a broken one may tell of it, or half of it, and from which day it counts were open."""
 
 DatabaseMaker = Callable[[], AbstractContextManager[str | None]]
 """Makes an empty database for one telling: its URL, or None for a file."""
@@ -172,7 +172,7 @@ class _Telling:
         while self.waiting and self.waiting[-1].day <= number:
             events.append(self.waiting.pop())
         self._break_exports(events, number)
-        postponed = [one for one in events if one.what in _SEEN_EARLY and self._is_broken(number)]
+        postponed = [one for one in events if one.what in _LOSSES and self._is_broken(number)]
         again = self.broken_until + 1
         self.waiting += [dataclasses.replace(one, day=again) for one in reversed(postponed)]
         crash = 0
