@@ -7,7 +7,6 @@ cookie says until where. A cookie is taken back to the domain controller and dat
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Sequence
 
@@ -56,7 +55,7 @@ class Changes:
             ConnectorError: As `Session.connection`.
         """
         version, invocation, scope, encoded = (*token.value.split(" "), "", "", "", "")[:4]
-        if version != _VERSION or scope != self._scope:
+        if version != _VERSION or scope != self._scope or not encoded:  # without a cookie, all there is has changed
             raise Stale("the token is not from a read with these settings")
         if invocation != self._session.domain.invocation_id:
             raise Stale("the token is from another domain controller, or from before this one was restored")
@@ -64,7 +63,7 @@ class Changes:
             entries, cookie = self._sync(base64.b64decode(encoded, validate=True), filter_, attributes)
         except AuthenticationFailed as error:
             raise Stale("the right to be told of changes (Replicating Directory Changes) is missing") from error
-        except (Rejected, binascii.Error) as error:
+        except (Rejected, ValueError) as error:  # of base64
             raise Stale("the domain controller does not take the token") from error
         return entries, self._token(cookie)
 

@@ -172,8 +172,7 @@ class Session:
         for name in ("domain", "password_policy"):
             self.__dict__.pop(name, None)
         if connection is not None:
-            with suppress(LDAPException, OSError):
-                connection.unbind()
+            _drop(connection)
 
     def _search(
         self,
@@ -278,6 +277,7 @@ class _Opening:
                 connection.start_tls(read_server_info=False)
             done, result, *_ = connection.bind(read_server_info=False)
         except LDAPPackageUnavailableError as error:
+            _drop(connection)
             raise AuthenticationFailed("`authentication: kerberos` needs a package: pip install gssapi") from error
         except (LDAPException, OSError, ValueError) as error:
             _drop(connection)
@@ -341,8 +341,12 @@ class _Opening:
 
 
 def _drop(connection: Any) -> None:
+    """Lets go of a connection, whatever became of it; ldap3 forgets sockets on which TLS failed."""
+    socket = connection.socket
     with suppress(LDAPException, OSError):
         connection.unbind()
+    if socket is not None:
+        socket.close()
 
 
 def _require(result: Mapping[str, Any], attempt: Attempt) -> None:

@@ -202,6 +202,18 @@ def error_of(code: int, text: str, attempt: Attempt) -> ConnectorError:
 def general_error(code: int, text: str, attempt: Attempt) -> ConnectorError | None:
     """What an answer means that is about the server or about us rather than about one object; None for others."""
     windows = windows_code(text)
+    if code == Code.INVALID_CREDENTIALS:
+        return sign_in_failed(text)
+    if code == Code.INSUFFICIENT_RIGHTS or windows == Win.INSUFFICIENT_RIGHTS:
+        where = f" in {attempt.container}" if attempt.container else ""
+        return AuthenticationFailed(f"we have no right to {attempt.doing}{where}")
+    if code in (Code.REFERRAL, Code.AFFECTS_MULTIPLE_SERVERS):
+        return Rejected(f"could not {attempt.doing}: that belongs to another domain or domain controller")
+    return _later(code, windows)
+
+
+def _later(code: int, windows: int) -> ConnectorError | None:
+    """What time or another way to connect cures; None for others."""
     if code in (Code.BUSY, Code.UNAVAILABLE) or windows in _DOWN:
         return Unavailable("the domain controller is busy or going down")
     if windows == Win.GLOBAL_CATALOGUE_NOT_AVAILABLE:
@@ -210,13 +222,6 @@ def general_error(code: int, text: str, attempt: Attempt) -> ConnectorError | No
         return Throttled("the domain controller's time limit was exceeded")
     if code in (Code.STRONGER_AUTHENTICATION_REQUIRED, Code.CONFIDENTIALITY_REQUIRED):
         return AuthenticationFailed("the domain controller asks for encryption or signing that we do not use")
-    if code == Code.INVALID_CREDENTIALS:
-        return sign_in_failed(text)
-    if code == Code.INSUFFICIENT_RIGHTS or windows == Win.INSUFFICIENT_RIGHTS:
-        where = f" in {attempt.container}" if attempt.container else ""
-        return AuthenticationFailed(f"we have no right to {attempt.doing}{where}")
-    if code in (Code.REFERRAL, Code.AFFECTS_MULTIPLE_SERVERS):
-        return Rejected(f"could not {attempt.doing}: that belongs to another domain or domain controller")
     return None
 
 
