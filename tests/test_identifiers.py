@@ -11,7 +11,15 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import IntegrityError
 
 from eadm_sync.config.keys import Key
-from eadm_sync.identifiers import AccountValues, Fates, Identifiers, NoFreeCandidate, reservations_of, store
+from eadm_sync.identifiers import (
+    AccountValues,
+    Fates,
+    Identifiers,
+    NameTaken,
+    NoFreeCandidate,
+    reservations_of,
+    store,
+)
 from eadm_sync.ruleset import Form
 from eadm_sync.ruleset.naming import alike
 from eadm_sync.state import tables
@@ -188,6 +196,52 @@ def test_the_database_refuses_a_second_owner(state: Connection):
 
     with pytest.raises(IntegrityError):
         store(state, [("hr:2", "username", "OLANOR")], "2026-11-22T00:00:00+00:00")
+
+
+def form(target: str, domain: str = "") -> Form:
+    """A name in an attribute of a target."""
+    return Form(target, "mail", lambda name: f"{name}{domain}")
+
+
+def test_a_name_that_accounts_of_others_hold_is_not_free(state: Connection):
+    """Of a target that was read; an account that somebody is to get keeps nobody but others from its name."""
+
+    def strangers(target: str) -> list[tuple[str, dict[str, str]]]:
+        return [("", {"mail": "ANN@x.no"}), ("hr:1", {"mail": "bo@x.no"})] if target == "ad" else []
+
+    accounts = AccountValues(state, [form("ad", "@x.no"), form("web")], strangers)
+
+    assert not accounts.is_free(form("ad", "@x.no"), "ann", "hr:1")
+    assert accounts.is_free(form("ad", "@x.no"), "bo", "hr:1")
+    assert not accounts.is_free(form("ad", "@x.no"), "bo", "hr:2")
+    assert accounts.is_free(form("web"), "ann", "hr:1")
+
+
+def test_accounts_that_cannot_be_read_are_asked_for_again(state: Connection):
+    """Nobody is told that a name is free because the first question failed."""
+
+    def strangers(_target: str) -> list[tuple[str, dict[str, str]]]:
+        raise NameTaken("username")
+
+    accounts = AccountValues(state, [form("ad")], strangers)
+
+    for _ in range(2):
+        with pytest.raises(NameTaken):
+            accounts.is_free(form("ad"), "ann", "hr:1")
+
+
+def test_a_name_that_an_account_has_already_is_taken_over(state: Connection):
+    """It is the person's from then on, and nobody else's."""
+    identifiers = Identifiers(state, VAULT.digest)
+    identifiers.load(["hr:1", "hr:2"])
+
+    assert not identifiers.has_any("hr:1", "username")
+    assert identifiers.take("hr:1", "username", "OldKari") == "OldKari"
+    assert identifiers.has_any("hr:1", "username")
+    assert identifiers.of("hr:1", "username", names("kari")) == "OldKari"
+    assert identifiers.allocated == [("hr:1", "username", "OldKari")]
+    with pytest.raises(NameTaken):
+        identifiers.take("hr:2", "username", "oldkari")
 
 
 @given(wishes=st.lists(st.lists(st.sampled_from("aAbBcCøØoåé"), min_size=1, max_size=6), max_size=12))

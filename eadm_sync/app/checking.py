@@ -11,6 +11,7 @@ import msgspec
 from connectors.contract import Source
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context, open_context
+from eadm_sync.app.correlating import match_rules
 from eadm_sync.app.sources import LeftSource, left_sources
 from eadm_sync.clock import Clock
 from eadm_sync.config.keys import read_keys
@@ -25,7 +26,7 @@ class Part(msgspec.Struct, frozen=True):
     """One part of an installation after it was looked at.
 
     Attributes:
-        kind: `configuration`, `rulesets`, `key file`, `state`, `source` or `target`.
+        kind: `configuration`, `rulesets`, `key file`, `state`, `correlation`, `source` or `target`.
         name: Its name, or the file.
         fault: What is wrong, or None.
         detail: What else there is to say, or "".
@@ -118,6 +119,9 @@ def _at_home(context: Context, config: Path) -> Iterator[tuple[str, str, Look]]:
     yield "rulesets", ", ".join(map(str, settings.rulesets)), rulesets
     yield "key file", str(path_of_keys), key_file
     yield "state", settings.state.url.partition(":")[0], state
+    for name, target in settings.targets.items():
+        if target.correlation is not None:
+            yield "correlation", name, partial(_look_at_match_rules, context, name)
     for left in _left(context):
         yield "source", left.name, partial(_complain, left)
 
@@ -133,6 +137,10 @@ def _left(context: Context) -> tuple[LeftSource, ...]:
 def _complain(left: LeftSource) -> str:
     believed = f"not configured any more, and {_many(left.people, 'record')} of it still believed"
     raise StateError(f"{believed}: they end with 'eadm-sync sources forget {left.name}'")
+
+
+def _look_at_match_rules(context: Context, name: str) -> str:
+    return _many(len(match_rules(context, name)), "match rule")
 
 
 def _outside(context: Context) -> Iterator[tuple[str, str, Look]]:

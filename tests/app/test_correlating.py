@@ -14,17 +14,19 @@ import yaml
 from sqlalchemy import select
 
 from connectors.contract import Action, Kind, Operation, RemoteObject, Value
+from eadm_sync.app.approving import save
 from eadm_sync.app.auditing import known_state, untold, verify
+from eadm_sync.app.checking import check
 from eadm_sync.app.context import Context, open_context
 from eadm_sync.app.delivering import deliver_all
 from eadm_sync.app.persons import stop
 from eadm_sync.app.planning import Planned, planned
 from eadm_sync.app.reviewing import NotDecided, Review, decide, review, take_back
-from eadm_sync.app.syncing import SyncReport, sync
+from eadm_sync.app.syncing import SyncReport, apply_saved, sync
 from eadm_sync.clock import FixedClock
 from eadm_sync.config.keys import write_key_file
 from eadm_sync.correlation import Decision
-from eadm_sync.errors import ConfigError, NotFound
+from eadm_sync.errors import ConfigError, NotFound, PlanOutdated
 from eadm_sync.state import tables
 
 MORNING = datetime(2026, 8, 17, 4, tzinfo=UTC)
@@ -564,3 +566,29 @@ def test_objects_that_are_not_ours_are_never_changed(filled: Filled):
     filled.people("2;Ola;By;ola@home.no;employee").sync()
 
     assert (filled.there()[stranger], filled.there(Kind.GROUP)[group]) == before
+
+
+def test_match_rules_are_checked_with_everything_else(filled: Filled):
+    """By `check`, which names them where they are right, and their place where they are not."""
+    right = check(filled.folder / "config.yaml", filled.clock, offline=True)
+    filled.configure(correlation={"rules": [{"match": "mail", "to": "always the same"}]})
+    wrong = check(filled.folder / "config.yaml", filled.clock, offline=True)
+
+    assert [part.detail for part in right.parts if part.kind == "correlation"] == ["2 match rules"]
+    assert ["fit everybody" in problem.message for problem in wrong.problems] == [True]
+
+
+def test_a_saved_plan_with_adoptions_is_applied_as_it_was_shown(filled: Filled):
+    """The directory is read anew, and what it holds has to be the same."""
+    anchor = filled.account("karili", employeeID="1")
+    context, file = filled.context, filled.folder / "plan.jsonl"
+    with context.reading() as database, planned(context, database) as made:
+        save(context, made.plan, file)
+
+    filled.change(anchor, employeeID="7")
+    with pytest.raises(PlanOutdated):
+        apply_saved(filled.context, file, lambda _: True)
+    filled.change(anchor, employeeID="1")
+
+    assert apply_saved(filled.context, file, lambda _: True).is_complete
+    assert filled.known()["hr:1"] == anchor

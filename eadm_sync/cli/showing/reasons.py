@@ -187,4 +187,5 @@ _DONE = {
     "disable": "disabled",
     "delete": "taken away",
     "restore": "restored",
+    "adopt": "taken under management",
 }
