@@ -35,8 +35,12 @@ test: $(VENV)/.tools ## Run all tests
 	$(BIN)/python -m pytest -q -n $(WORKERS)
 
 .PHONY: simulation
-simulation: $(VENV)/.tools ## Tell stories of years in a town (minutes; SEEDS=n YEARS=n PEOPLE=n FIRST_SEED=n)
+simulation: $(VENV)/.tools ## Tell stories of years in towns (minutes to hours; SEEDS=n FIRST_SEED=n YEARS=n PEOPLE=n EVERY=days PROCESSES=n)
 	$(BIN)/python -m tests.simulation
+
+.PHONY: simulation-ci
+simulation-ci: $(VENV)/.tools ## Tell ten years of a town of 200, twice: on SQLite and on PostgreSQL (some minutes)
+	SEEDS=2 POSTGRESQL=2 YEARS=10 PEOPLE=200 EVERY=7 SHRINK=120 $(BIN)/python -m tests.simulation
 
 .PHONY: guards
 guards: $(VENV)/.tools ## Take one guard after another away, in a copy, and see that a test misses it (minutes)

@@ -32,6 +32,7 @@ class Day:
         orders: Those that stand.
         wanted: What follows from `believed`.
         certain: Accounts that follow from `truth` as well.
+        possible: Accounts that follow from either.
         is_calm: Whether no export is broken, no target misbehaves, and everything was delivered.
         is_short: Whether there are too few licences.
     """
@@ -42,6 +43,7 @@ class Day:
     orders: Orders
     wanted: Wanted
     certain: frozenset[Place]
+    possible: frozenset[Place]
     is_calm: bool
     is_short: bool
 
@@ -194,6 +196,8 @@ class Judge:
                 memory.gone_by.pop(who, None)
             else:
                 memory.unwanted_since.setdefault(who, day.today)
+                if (who, target) in day.possible:
+                    memory.gone_by.pop(who, None)
         for who in memory.gone_by.keys() - having:
             del memory.gone_by[who]
 

@@ -58,8 +58,8 @@ class Told:
         return Told(*(getattr(self, one.name) + getattr(other, one.name) for one in dataclasses.fields(self)))
 
 
-_LOSSES = frozenset({"vanish", "renumber", "naturalise", "end", "move", "drop out", "leave", "die"})
-"""What waits for a sound export: a broken one may tell of it, or half of it, and from which day it counts were open."""
+_PUT_OFF = frozenset(ON_TOWN) - {"rename", "rename unit", "rollover"}
+"""What waits for a sound export: a broken one tells of half of it, and from which day it counts were open."""
 
 DatabaseMaker = Callable[[], AbstractContextManager[str | None]]
 """Makes an empty database for one telling: its URL, or None for a file."""
@@ -172,7 +172,7 @@ class _Telling:
         while self.waiting and self.waiting[-1].day <= number:
             events.append(self.waiting.pop())
         self._break_exports(events, number)
-        postponed = [one for one in events if one.what in _LOSSES and self._is_broken(number)]
+        postponed = [one for one in events if one.what in _PUT_OFF and self._is_broken(number)]
         again = self.broken_until + 1
         self.waiting += [dataclasses.replace(one, day=again) for one in reversed(postponed)]
         crash = 0
@@ -279,11 +279,13 @@ class _Telling:
     def _day(self, today: date, *, is_calm: bool) -> Day:
         orders = Orders(frozenset(self.stopped), dict(self.extended), self.edition)
         wanted = model.wanted_on(self.believed, today, orders)
-        certain = set(wanted.accounts)
+        certain, possible = set(wanted.accounts), set(wanted.accounts)
         if self.truth is not self.believed:  # what a broken export tells rightly may be known already
-            certain &= model.wanted_on(self.truth, today, orders).accounts.keys()
+            told = model.wanted_on(self.truth, today, orders).accounts.keys()
+            certain, possible = certain & told, possible | told
         is_short = bool(self.program.short_of)
-        return Day(today, self.believed, self.truth, orders, wanted, frozenset(certain), is_calm, is_short)
+        both = frozenset(certain), frozenset(possible)
+        return Day(today, self.believed, self.truth, orders, wanted, *both, is_calm, is_short)
 
     def _check(self, number: int, day: Day) -> None:
         for target in TARGETS:
