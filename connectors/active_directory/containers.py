@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from connectors.active_directory import names
 from connectors.active_directory.ber import Add, Delete, Scope, Search, present
-from connectors.active_directory.errors import Attempt, Code, error_of, general_error
+from connectors.active_directory.errors import Attempt, Code, error_of
 from connectors.active_directory.pipeline import Chain, Pipeline
 from connectors.active_directory.settings import Rules
-from connectors.errors import ConnectorError, Rejected
+from connectors.errors import AuthenticationFailed, ConnectorError, Rejected, Throttled, Unavailable
 
 _MARK, _MADE_HERE = "adminDescription", b"eadm-sync"  # every class has this attribute, and nothing in Windows uses it
 _LONGEST_NAME = 64  # rangeUpper of ou
+_ABOUT_US = (Code.STRONGER_AUTHENTICATION_REQUIRED, Code.CONFIDENTIALITY_REQUIRED, Code.INVALID_CREDENTIALS)
 # What Windows keeps for itself directly below the domain; a domain controller among people would be its end.
 _RESERVED = frozenset(
     {
@@ -131,11 +132,11 @@ def outright(error: ConnectorError, code: int) -> ConnectorError:
     """An error about one object as an outcome has it: a right that is missing here may be there everywhere else.
 
     Raises:
-        ConnectorError: The error is about the server or about us.
+        Unavailable, Throttled, AuthenticationFailed: The error is about the server, or about us everywhere.
     """
-    if code == Code.INSUFFICIENT_RIGHTS:
+    if isinstance(error, AuthenticationFailed) and code not in _ABOUT_US:
         return Rejected(f"{error}: delegation ends here, or the object is protected from accidental deletion")
-    if general_error(code, "", Attempt("")) is not None:
+    if isinstance(error, (Unavailable, Throttled, AuthenticationFailed)):
         raise error
     return error
 
