@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
+from ldap3.protocol.controls import build_control
 from ldap3.protocol.microsoft import DirSyncControlRequestValue
-from pyasn1.codec.ber.encoder import encode
 
 from connectors.active_directory.ber import Entry
 from connectors.active_directory.connection import Session
@@ -86,7 +87,7 @@ class Changes:
         return entries, cookie
 
 
-def _control(cookie: bytes) -> Control:
+def _control(cookie: bytes) -> Any:
     value = DirSyncControlRequestValue()
     value["Flags"], value["MaxBytes"], value["Cookie"] = _INCREMENTAL_VALUES, _MOST_BYTES, cookie
-    return DIRSYNC, True, encode(value)
+    return build_control(DIRSYNC, True, value)

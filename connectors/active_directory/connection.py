@@ -142,9 +142,9 @@ class Session:
             cookie = _cookie(result) or None
 
     def controlled(
-        self, base: str, filter_: str, attributes: Sequence[str], controls: Sequence[Control]
+        self, base: str, filter_: str, attributes: Sequence[str], controls: Sequence[Any]
     ) -> tuple[list[Entry], Mapping[str, Any]]:
-        """One search below an object, as it is, and the values of the controls in its answer, by OID.
+        """One search below an object, not paged, and the values of the controls in its answer, by OID.
 
         Raises:
             ConnectorError: As `pages`; Rejected where a control or its value is not taken.
@@ -194,7 +194,7 @@ class Session:
         filter_: str,
         scope: str,
         attributes: Sequence[str],
-        controls: Sequence[Control],
+        controls: Sequence[Any],
     ) -> tuple[list[Entry], Mapping[str, Any]]:
         with self.translated():
             found = search(connection, base, filter_, scope, attributes, controls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -165,7 +165,7 @@ class Reader:
 
     def _changed(
         self, kind: Kind, changes: Changes, since: ResumeToken, telling: Telling
-    ) -> Iterator[RemoteObject | ResumeToken]:
+    ) -> Generator[RemoteObject, None, ResumeToken]:
         """Yields what changed; returns the next token."""
         moved: dict[UUID, bool] = {}
         delta, token = changes.since(since, f"(|{_DELETED[kind]}{_UNIT})", [*telling.attributes, *_FATE])
