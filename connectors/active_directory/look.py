@@ -25,7 +25,7 @@ _KINDS = {
     0x20000000: Kind.GROUP,
     0x20000001: Kind.GROUP,
 }
-_FILTERS = 200  # Active Directory answers with 1000 objects at most, and an object may fit several of them
+_FILTERS = 100  # Active Directory answers with 1000 objects at most, and several may fit one filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +126,8 @@ class Survey:
             Search(base_dn, any_of(filters[start : start + _FILTERS]), self._attributes())
             for start in range(0, len(filters), _FILTERS)
         )
-        answers = pipeline.run(map(_one, searches))
-        entries = {entry.dn: entry for answer in answers for entry in _found(answer)}
-        return self._look(entries.values())
+        answers = pipeline.run(map(_one, searches))  # one is taken in while the server works at the next
+        return self._look(entry for answer in answers for entry in _found(answer))
 
     def _anchors(self, operation: Operation) -> Iterator[str | None]:
         """Members are looked at only where something is wrong with them: there are many."""
@@ -177,6 +176,8 @@ class Survey:
         values: dict[tuple[str, str], list[Seen]] = {}
         for entry in entries:
             seen = self._seen(entry)
+            if seen.anchor in anchors:  # it fits filters of two searches
+                continue
             anchors[seen.anchor] = seen
             if seen.name:
                 names[seen.name.casefold()] = seen
