@@ -46,10 +46,11 @@ class Pipeline:
             ready: deque[tuple[Chain[Result], Answer | None]] = deque()
             while True:
                 ready.extend((chain, None) for chain in _take(waiting, self._window - len(under_way)))
-                yield from self._advance(ready, under_way)
-                if not under_way:
+                if not ready:
                     return
-                ready.extend((under_way.pop(message_id), answer) for message_id, answer in self._answers())
+                yield from self._advance(ready, under_way)
+                if under_way:
+                    ready.extend((under_way.pop(message_id), answer) for message_id, answer in self._answers())
         finally:
             self._settle(len(under_way))
 

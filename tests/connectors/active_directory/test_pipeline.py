@@ -142,6 +142,16 @@ def test_a_chain_without_requests_ends_at_once(served: Callable[..., Server]) ->
     assert dict(Pipeline(server).run([steps("a", 0), steps("b", 1), steps("c", 0)])) == {"a": [], "b": ["1"], "c": []}
 
 
+@pytest.mark.parametrize("number", [0, 3, 4, 5, 200])
+def test_many_chains_without_requests_all_end(served: Callable[..., Server], number: int) -> None:
+    """More than may be under way at once, before and behind those that need the server."""
+    server = served()
+    idle = [steps(str(one), 0) for one in range(number)]
+    results = dict(Pipeline(server, 4).run([*idle, steps("a", 2), *[steps(f"b{one}", 0) for one in range(number)]]))
+    assert len(results) == 2 * number + 1
+    assert results["a"] == ["1", "2"]
+
+
 def test_who_stops_early_leaves_no_answers_behind(served: Callable[..., Server]) -> None:
     """The next request on the connection gets its own answer, not one that is owed to somebody who left."""
     server = served(backwards)
