@@ -12,6 +12,7 @@ import yaml
 from docs.generator import ruleset
 from docs.generator.pages import DOCS
 from eadm_sync.app.context import open_context
+from eadm_sync.app.ruleset_tests import run_cases
 from eadm_sync.clock import SystemClock
 from eadm_sync.config.keys import write_key_file
 from eadm_sync.config.loading import load_settings
@@ -182,7 +183,7 @@ def test_the_reference_warns_of_missing_values():
     assert right.test(None, None, None, None, None) is True
 
 
-@pytest.mark.parametrize("folder", [".", "examples/helloid", "examples/oneroster"])
+@pytest.mark.parametrize("folder", [".", "examples/helloid", "examples/lifecycle", "examples/oneroster"])
 def test_shipped_configurations_load(folder: str):
     """Each configuration that ships loads with the real connectors, and its rules compile."""
     name = "config.example.yaml" if folder == "." else "config.yaml"
@@ -192,6 +193,16 @@ def test_shipped_configurations_load(folder: str):
     assert context.ruleset.accounts
     data = load_yaml_file(ROOT / folder / name).data
     jsonschema.validate(data, config_schema(), cls=jsonschema.Draft7Validator)
+
+
+def test_the_example_of_the_lifecycle_passes_its_tests():
+    """Each leave code, grace and the end: what the ruleset's own tests say is what it does."""
+    folder = ROOT / "examples" / "lifecycle"
+
+    results = list(run_cases(open_context(folder / "config.yaml", SystemClock()), [folder / "rulesets" / "tests"]))
+
+    assert len(results) >= 6
+    assert [result.case for result in results if not result.passed] == []
 
 
 def test_starter_files_load(tmp_path: Path):
