@@ -278,7 +278,7 @@ class Judge:
             self._lost.setdefault(place, _Lost(day.today, is_kept=day.is_calm and self._was_calm))
         for place in list(self._lost):
             lost = self._lost[place]
-            if not day.is_calm:  # what was found on such a day, and when, is left open
+            if not (day.is_calm and self._was_calm):  # what is found on such a day, or behind it, is left open
                 lost.since, lost.is_kept = day.today, False
             has_account = (place[0], "ad") in day.wanted.accounts
             lost.is_kept = lost.is_kept and has_account and model.stays(day.believed, place[0], day.today)

@@ -58,7 +58,7 @@ class Told:
         return Told(*(getattr(self, one.name) + getattr(other, one.name) for one in dataclasses.fields(self)))
 
 
-_PUT_OFF = frozenset(ON_TOWN) - {"rename", "rename unit", "rollover"}
+_PUT_OFF = frozenset(ON_TOWN) - {"rename unit", "rollover"}
 """What waits for a sound export: a broken one tells of half of it, and from which day it counts were open."""
 
 DatabaseMaker = Callable[[], AbstractContextManager[str | None]]
