@@ -339,7 +339,7 @@ def _write_configuration(folder: Path, address: str, log_level: int = 1) -> None
 
 def _run_offline(what: str, configuration: Path, *arguments: str) -> None:
     """Works on a domain's files with Samba's own Python modules."""
-    command = [SYSTEM_PYTHON, "-E", SERVICES / "domain.py", what, configuration, *arguments]
+    command = [str(SYSTEM_PYTHON), "-E", str(SERVICES / "domain.py"), what, str(configuration), *arguments]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
