@@ -389,6 +389,9 @@ class Target(Protocol):
     def find(self, kind: Kind, attributes: Mapping[str, Value]) -> Sequence[RemoteObject]:
         """Objects in which every named attribute equals the value, without case; deleted ones left out.
 
+        They are told of as fully as `read` does, and as they are now: what is protected, moved or switched is found out
+        here before something is destroyed or adopted.
+
         Raises:
             ConnectorError: Unavailable, Throttled, AuthenticationFailed, Rejected (attribute cannot be searched).
         """

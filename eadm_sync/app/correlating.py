@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, select
 from connectors.contract import Kind, RemoteObject, Target, Value
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context
+from eadm_sync.app.population import stored_people
 from eadm_sync.config.settings import CorrelationSettings
 from eadm_sync.correlation import (
     Decision,
@@ -29,7 +30,7 @@ from eadm_sync.correlation.protection import BY_TARGET
 from eadm_sync.delivery.protecting import Guarding, protected_members
 from eadm_sync.expression import Origin
 from eadm_sync.model import Person, Sealed
-from eadm_sync.plan.adopting import Undecided
+from eadm_sync.plan.adopting import Undecided, described
 from eadm_sync.plan.change import group_key
 from eadm_sync.state import tables
 
@@ -72,6 +73,40 @@ def directories(context: Context, connection: Connection, population: Population
         for name, settings in context.loaded.settings.targets.items()
         if settings.correlation is not None
     }
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The people as the last accepted import left them."""
+
+    connection: Connection
+    changed: Sequence[str] = ()
+
+    def people(self, ids: Sequence[str]) -> Iterator[Person]:
+        """All of them, whoever is asked for: that is everybody."""
+        wanted = set(ids)
+        for portion in stored_people(self.connection):
+            yield from (person for person in portion if person.id in wanted)
+
+
+def undecided_of(
+    context: Context, connection: Connection, person_id: str, targets: Collection[str]
+) -> dict[str, str]:
+    """Of some targets, those in which somebody may have an account already, and waits → why.
+
+    A target with correlation is read for it.
+    """
+    found: dict[str, str] = {}
+    if any(context.loaded.settings.targets[target].correlation for target in targets):
+        for target, directory in directories(context, connection, _Stored(connection)).items():
+            try:
+                verdict = directory.verdict(person_id) if target in targets else None
+            except Undecided as undecided:
+                found[target] = undecided.reason
+            else:
+                if verdict is not None and verdict.theirs is None:
+                    found[target] = described(verdict)
+    return found
 
 
 def match_rules(context: Context, target: str) -> tuple[MatchRule, ...]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from connectors.contract import Kind
 from eadm_sync.app.context import Context
+from eadm_sync.app.correlating import undecided_of
 from eadm_sync.app.decisions import Decision, Decisions
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.app.nesting import ByWay, by_way
@@ -21,7 +22,7 @@ from eadm_sync.app.prospects import LastHold, Prospect, Turn, last_holds, prospe
 from eadm_sync.app.tracing import Found, QuarantineRow, RecordTrace, Stranger, quarantined, records
 from eadm_sync.app.waits import Outcome, Wait, outcomes, waits
 from eadm_sync.clock import today
-from eadm_sync.desired import Explanation, RuleExplanation, explain, winning_order
+from eadm_sync.desired import Desired, Explanation, RuleExplanation, explain, winning_order
 from eadm_sync.desired.possible import possible_groups
 from eadm_sync.errors import NotFound
 from eadm_sync.lifecycle import NO_ORDERS, Standing, standing
@@ -247,6 +248,12 @@ def _makers_of_groups(connection: Connection, why: Explained) -> dict[str, set[s
     return makers
 
 
+def _lacking(desired: Desired, known: Known) -> list[str]:
+    """Targets in which somebody shall have an account, and has none."""
+    targets = (account.target for account in desired.accounts)
+    return [target for target in targets if target not in known.accounts and target not in known.recycled]
+
+
 def _explained(context: Context, connection: Connection, person_id: str, *, look: bool) -> Explained:
     person = stored_person(connection, person_id)
     day = today(context.clock, context.loaded.settings.organisation.zone)
@@ -268,7 +275,9 @@ def _explained(context: Context, connection: Connection, person_id: str, *, look
     place = place_of(person, organisation, context.ruleset.affiliation_order, day)
     holds = tuple(hold for hold in last_holds(connection) if hold.concerns(place))
     overlap = overlapped(made.desired, known, stand, Terms.of(context.ruleset, day), day)
-    changes, faults = prospects(context, person, stand, made.desired, overlap.known, day, holds, orders.stopped)
+    undecided = undecided_of(context, connection, person_id, _lacking(made.desired, known))
+    desired = made.desired.without(undecided)
+    changes, faults = prospects(context, person, stand, desired, overlap.known, day, holds, orders.stopped)
     rows = records(connection, person_id)
     return Explained(
         person=person,
@@ -282,7 +291,7 @@ def _explained(context: Context, connection: Connection, person_id: str, *, look
         explanation=made,
         known=known,
         prospects=() if unnamed else changes,
-        faults=(*unnamed, *faults),
+        faults=(*unnamed, *faults, *(f"{target}: {why}" for target, why in undecided.items())),
         holds=holds,
         waits=tuple(waits(context, connection, person_id)),
         outcomes=tuple(outcomes(connection, person_id)),

@@ -107,7 +107,7 @@ class Adopting:
             if verdict is not None:
                 theirs = verdict.theirs
                 if theirs is None:
-                    raise Undecided(form.target, _described(verdict))
+                    raise Undecided(form.target, described(verdict))
                 name = name_within(form, theirs.remote.attributes.get(form.attribute))
                 if name is not None:
                     yield name
@@ -133,7 +133,7 @@ class Adopting:
             elif verdict.theirs is not None:
                 matched.left.add(account.target)
             else:
-                matched.waiting[account.target] = _described(verdict)
+                matched.waiting[account.target] = described(verdict)
         if matched.changes:
             matched.known = msgspec.structs.replace(known, accounts=accounts)
         return matched
@@ -243,6 +243,7 @@ def _is_held(remote: RemoteObject, name: str, untouched: frozenset[str]) -> bool
     return name not in untouched and remote.attributes.get(name) is not None
 
 
-def _described(verdict: Verdict) -> str:
+def described(verdict: Verdict) -> str:
+    """Why somebody waits for an account, in words for people."""
     names = ", ".join(seen.name for seen in verdict.accounts)
     return f"has an account there, perhaps ({names}): {verdict.reason}; see 'eadm-sync correlate'"

@@ -19,6 +19,7 @@ from eadm_sync.app.auditing import known_state, untold, verify
 from eadm_sync.app.checking import check
 from eadm_sync.app.context import Context, open_context
 from eadm_sync.app.delivering import deliver_all
+from eadm_sync.app.explaining import Explained, explained
 from eadm_sync.app.persons import stop
 from eadm_sync.app.planning import Planned, planned
 from eadm_sync.app.reviewing import NotDecided, Review, decide, review, take_back
@@ -325,6 +326,20 @@ def test_an_ambiguous_match_gets_no_account_until_somebody_accepts_one(filled: F
     assert ("correlation", "accept", "hr:1") in filled.audit()
     filled.sync()
     assert (filled.lines, filled.problems) == ([], {})
+
+
+def test_who_waits_is_told_why(filled: Filled):
+    """For the service desk: not that the next run gives the account."""
+    filled.account("kari-a", employeeID="1")
+    filled.account("kari-b", employeeID="1")
+    filled.sync()
+
+    waits, served = explained(filled.context, "hr:1"), explained(filled.context, "hr:2")
+
+    assert isinstance(waits, Explained)
+    assert isinstance(served, Explained)
+    assert "2 accounts match; see 'eadm-sync correlate'" in waits.faults[0]
+    assert served.faults == ()
 
 
 def test_a_proposal_waits_for_somebodys_word(filled: Filled):

@@ -338,7 +338,9 @@ def title(change: Change) -> str:
 
 
 def values(change: Change) -> Iterator[tuple[str, str | None, str]]:
-    """What differs: (name, old or None where there was nothing, new); sensitive values hidden."""
+    """What differs: (name, old or None where there was nothing, new), sensitive values hidden; nothing by adoption."""
+    if change.action is Action.ADOPT:
+        return
     if change.container is not None and any(change.container):
         old, new = change.container
         yield "container", None if old is None else shown(old), shown(new)
