@@ -37,7 +37,7 @@ from eadm_sync.ruleset.schema import ruleset_schema
 ROOT = DOCS.parent
 HERE = Origin("example")
 JOBS = "title;field;licence\nRektor;Oppvekst;office\n"
-ENVIRON = {"DB_PASSWORD": "x"}
+ENVIRON = {"AD_PASSWORD": "x", "DB_PASSWORD": "x"}
 REST: dict[str, Any] = {
     "organisation": {"name": "Eksempel kommune"},
     "sources": {"school": {"type": "oneroster", "path": "school"}},
