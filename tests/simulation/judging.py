@@ -132,6 +132,10 @@ class Judge:
         """Remembers what somebody wrote on an account by hand."""
         self._memory[target].accounts[anchor].comment = comment
 
+    def was_deleted(self, target: str, anchor: str) -> None:
+        """Forgets an account that somebody deleted by hand; it may come back."""
+        del self._memory[target].accounts[anchor]
+
     def turning_days(self) -> Iterator[date]:
         """Days on which time alone changes what there has to be."""
         for memory in self._memory.values():

@@ -176,6 +176,7 @@ def _settings(url: str | None, seats: int | None) -> dict[str, Any]:
             "hr": source("hr", hr, "persons", "positions", "units"),
             "school": source("school", school, "persons", "pupils", "classes"),
         },
+        "brakes": {"drift": {"floor": 1000}},
         "targets": {
             "ad": {"type": "embedded", "path": "var/ad.db", "account_name": "sAMAccountName", "batch_size": 20},
             "cloud": {
@@ -400,6 +401,14 @@ class Program:
         """Changes attributes of an account by hand."""
         self.carry_out(target, Operation("by hand", Kind.ACCOUNT, Action.UPDATE, anchor=anchor, attributes=attributes))
 
+    def delete_by_hand(self, target: str, anchor: str) -> None:
+        """Deletes an account by hand."""
+        self.carry_out(target, Operation("by hand", Kind.ACCOUNT, Action.DELETE, anchor=anchor))
+
+    def reconcile(self) -> bool:
+        """Has known state be what targets hold; returns whether all could be read, and were believed."""
+        return all(not one.error and not one.held for one in reconcile(self.context))
+
     # ------------------------------------------------------------ what is where
 
     def seen(self, target: str) -> Seen:
@@ -429,7 +438,7 @@ class Program:
 
     def drift(self) -> dict[str, dict[str, int]]:
         """What `reconcile` finds otherwise than known, by target."""
-        found = reconcile(self.context)
+        found = reconcile(self.context, dry_run=True)
         assert [one.error for one in found] == [None] * len(found)
         return {one.target: one.counts for one in found if one.total}
 

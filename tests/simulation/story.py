@@ -187,6 +187,7 @@ ON_PROGRAM = frozenset(
         "empty export",  # the file `word` comes out empty for so many days
         "half export",  # half of HR is missing for so many days
         "edit by hand",  # somebody changes what is not ours on somebody's account
+        "spoil",  # somebody changes what is ours on somebody's accounts by hand, or deletes them: `word`
         "edit rules",  # the administrator changes a template
         "stop",  # emergency stop of somebody
         "resume",  # which is taken back
@@ -281,6 +282,7 @@ _WORDS = {
     "leave": ("", *LEAVE_CODES),
     "fault": FAULTS,
     "seats": ("0", "2", "8"),
+    "spoil": ("rename", "delete"),
     "empty export": ("hr-persons", "hr-positions", "school-persons", "school-pupils"),
 }
 
@@ -297,6 +299,7 @@ _TROUBLES = {
     "empty export": 8,
     "half export": 6,
     "edit by hand": 10,
+    "spoil": 10,
     "edit rules": 6,
     "stop": 5,
     "resume": 5,

@@ -95,6 +95,7 @@ class _Telling:
         self.extended: dict[str, date] = {}
         self.faults: dict[str, tuple[str, int]] = {}
         self.seats: tuple[int, int] | None = None
+        self.is_spoilt = False
         self.broken_until = -1
         self.emptied: tuple[str, ...] = ()
         self.is_half = False
@@ -161,6 +162,11 @@ class _Telling:
         self._export(today, is_sound=is_sound)
         left = self._work(crash, is_sound)
         is_calm = is_sound and not self.faults
+        if self.is_spoilt and is_calm:
+            self.program.deliver_all()
+            self.is_spoilt = not self.program.reconcile()
+            self.program.sync(believes=True)
+            left = self.program.deliver()
         if is_calm and left:
             self.program.deliver_all()
         self._check(number, self._day(today, is_calm=is_calm))
@@ -208,12 +214,24 @@ class _Telling:
             case "edit rules":
                 self.edition = f" {event.word}"
                 self.program.edit_rules(self.edition)
+            case "spoil":
+                self._spoil(event)
             case "edit by hand":
                 for target, anchor in self.judge.accounts_of(event.who):
                     self.judge.was_written(target, anchor, event.word)
                     self.program.edit_by_hand(target, anchor, {"comment": event.word})
             case _:
                 self._order(event, day_of(number + event.days))
+
+    def _spoil(self, event: Event) -> None:
+        """Changes what is ours by hand; runs see to it once the targets have been read."""
+        for target, anchor in list(self.judge.accounts_of(event.who)):
+            self.is_spoilt = True
+            if event.word == "rename":
+                self.program.edit_by_hand(target, anchor, {"displayName": "Somebody Else"})
+            else:
+                self.program.delete_by_hand(target, anchor)
+                self.judge.was_deleted(target, anchor)
 
     def _order(self, event: Event, until: date) -> None:
         who, person = event.who, self.judge.persons.get(event.who)
