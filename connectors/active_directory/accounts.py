@@ -158,7 +158,7 @@ class Accounts:
         if "\\0ADEL:" in container or not container:
             raise Rejected("the container that it was in is deleted too", "container")
         asked = _text(buried, "msDS-LastKnownRDN") or _text(buried, "cn").partition("\n")[0]
-        cn = asked
+        cn = self.situation.claims.claim(container, asked)
         for _ in range(3):
             place = Change(How.REPLACE, "distinguishedName", [names.join("CN", cn, container).encode()])
             answer = yield Modify(buried.dn, [Change(How.DELETE, "isDeleted"), place], (SHOW_DELETED,))
@@ -166,7 +166,7 @@ class Accounts:
                 return
             if answer.code != Code.ALREADY_EXISTS:
                 break
-            cn = yield from objects.free_cn(container, asked)
+            cn = yield from objects.free_cn(self.situation.claims, container, asked)
         raise self.situation.failed(answer, operation, [], "restore an account")
 
     def _make_harmless(self, operation: Operation, buried: Entry) -> Chain[None]:

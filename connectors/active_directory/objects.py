@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.active_directory import names
@@ -78,6 +78,7 @@ class Situation:
         policy: The domain's password policy, or None.
         password_rules: What the settings say of it.
         random_password: As in the settings.
+        claims: Of the whole batch.
     """
 
     rules: Rules
@@ -87,6 +88,7 @@ class Situation:
     policy: PasswordPolicy | None
     password_rules: PasswordRules
     random_password: bool
+    claims: Claims
 
     def require_container(self, container: str) -> None:
         """Raises what stands in the way of putting something there.
@@ -219,19 +221,36 @@ def numbered(cn: str, number: int) -> str:
     return cn[: CN_LENGTH - len(suffix)].rstrip() + suffix
 
 
-def free_cn(container: str, cn: str) -> Chain[str]:
-    """The first of the name and its numbered forms that nothing in the container has.
+class Claims:
+    """Names in containers that operations of one batch are about to take: they are under way at the same time."""
+
+    def __init__(self) -> None:
+        self._claimed: set[tuple[str, str]] = set()
+
+    def claim(self, container: str, cn: str, taken: Collection[str] = ()) -> str:
+        """The first of the name and its numbered forms that is neither claimed nor `taken` (case-folded).
+
+        Raises:
+            Rejected: There are too many of that name.
+        """
+        place = names.canonical(container)
+        for number in range(1, _NAMESAKES + 1):
+            one = numbered(cn, number)
+            if one.casefold() not in taken and (place, one.casefold()) not in self._claimed:
+                self._claimed.add((place, one.casefold()))
+                return one
+        raise Rejected("too many in this container have this name", CN)
+
+
+def free_cn(claims: Claims, container: str, cn: str) -> Chain[str]:
+    """A name that nothing in the container has, nor is about to get.
 
     Raises:
         Rejected: There are too many of that name.
     """
-    candidates = [numbered(cn, number) for number in range(1, _NAMESAKES + 1)]
+    candidates = (numbered(cn, number) for number in range(1, _NAMESAKES + 1))
     answer = yield Search(container, any_of(equals(CN, one) for one in candidates), [CN], Scope.LEVEL)
-    taken = {entry.attributes[CN][0].decode().casefold() for entry in answer.entries}
-    free = next((one for one in candidates if one.casefold() not in taken), None)
-    if free is None:
-        raise Rejected("too many in this container have this name", CN)
-    return free
+    return claims.claim(container, cn, {entry.attributes[CN][0].decode().casefold() for entry in answer.entries})
 
 
 def conflict(
@@ -281,7 +300,7 @@ def add(situation: Situation, operation: Operation, want: Wanted, fixed: Mapping
     asked = want.cn or _default_cn(operation)
     held = {name: values for name, values in want.values.items() if values}
     attributes = {"objectClass": [rules.object_class], **held, **fixed}
-    cn = asked
+    cn = situation.claims.claim(container, asked)
     for _ in range(3):  # two workers may find the same name free
         answer = yield Add(names.join("CN", cn, container), attributes)
         if answer.code == Code.SUCCESS:
@@ -293,7 +312,7 @@ def add(situation: Situation, operation: Operation, want: Wanted, fixed: Mapping
             raise error
         if answer.code != Code.ALREADY_EXISTS:
             break
-        cn = yield from free_cn(container, asked)
+        cn = yield from free_cn(situation.claims, container, asked)
     raise situation.failed(answer, operation, [*held], f"create the {operation.kind}")
 
 
@@ -342,7 +361,8 @@ def relocate(situation: Situation, operation: Operation, seen: Seen, cn: str | N
     if not moving and (cn is None or cn == now or _is_namesake(cn, now)):
         return now if cn not in (None, now) else None
     asked = cn or now
-    target, name = there if there is not None and moving else here, asked
+    target = there if there is not None and moving else here
+    name = situation.claims.claim(target, asked)
     for _ in range(3):
         rdn = f"CN={names.escape(name)}"
         answer = yield Move(seen.dn, rdn, target if moving else None)
@@ -352,7 +372,7 @@ def relocate(situation: Situation, operation: Operation, seen: Seen, cn: str | N
             return name if name != asked else None
         if answer.code != Code.ALREADY_EXISTS:
             break
-        name = yield from free_cn(target, asked)
+        name = yield from free_cn(situation.claims, target, asked)
     raise situation.failed(answer, operation, [CN], f"rename or move the {operation.kind}")
 
 

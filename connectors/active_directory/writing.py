@@ -15,7 +15,7 @@ from connectors.active_directory.containers import Containers
 from connectors.active_directory.groups import Groups
 from connectors.active_directory.look import Look, Survey
 from connectors.active_directory.members import Members
-from connectors.active_directory.objects import Made, Situation, check_operation
+from connectors.active_directory.objects import Claims, Made, Situation, check_operation
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.pipeline import Chain, Pipeline
 from connectors.active_directory.protection import read_guard
@@ -101,6 +101,7 @@ class _Batch:
             self._policy,
             password_rules_of(self._options),
             self._options.random_password,
+            Claims(),
         )
         groups = replace(accounts, rules=self._rules[Kind.GROUP])
         made: list[Made] = []

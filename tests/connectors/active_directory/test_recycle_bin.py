@@ -15,7 +15,7 @@ import pytest
 from connectors.active_directory.accounts import Accounts
 from connectors.active_directory.ber import SHOW_DELETED, Answer, Change, Delete, Entry, How, Modify, Request, Search
 from connectors.active_directory.look import Look, Seen
-from connectors.active_directory.objects import Situation
+from connectors.active_directory.objects import Claims, Situation
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.settings import password_rules_of, rules_of
 from connectors.contract import Action, Kind, Operation, Outcome
@@ -83,7 +83,9 @@ def do(bin_: Bin, action: Action, **fields: object) -> Outcome | ConnectorError:
     seen = Seen(str(ANCHOR), LIVE, Kind.ACCOUNT, "kari", 512, 0, "owner", "", locked=False, protected=None)
     look = Look({str(ANCHOR): seen} if bin_.state == "live" else {}, {}, {}, {})
     rules = rules_of(options, BASE)[Kind.ACCOUNT]
-    situation = Situation(rules, BASE, look, {}, None, password_rules_of(options), random_password=True)
+    situation = Situation(
+        rules, BASE, look, {}, None, password_rules_of(options), random_password=True, claims=Claims()
+    )
     operation = Operation("1", Kind.ACCOUNT, action, anchor=str(ANCHOR), **fields)  # type: ignore[arg-type]
     chain = Accounts(situation, recycle_bin=True).chain(operation)
     try:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -13,65 +10,24 @@ import pytest
 from pydantic import ValidationError
 
 from connectors.active_directory import ActiveDirectoryTarget
-from connectors.contract import Action, Kind, Operation, Password
+from connectors.contract import Action, Kind, Operation, Outcome, Password, RemoteObject
+from connectors.errors import Unavailable
 from tests.samba import DomainController
+from tests.services.samba.wiretap import Wiretap
 
 Home = Any
 Open = Callable[..., ActiveDirectoryTarget]
 SECRET = "Gul-Hest7-hopper-over-Aasen"
 
 
-class Wiretap:
-    """Passes bytes on between whoever connects and a server, and keeps them.
-
-    Attributes:
-        heard: All bytes of both directions.
-    """
-
-    def __init__(self, address: str, port: int) -> None:
-        self.heard = bytearray()
-        self._to = (address, port)
-        self._listener = socket.create_server((address, 0))
-        self.server = f"{address}:{self._listener.getsockname()[1]}"
-        self._threads = [self._start(self._accept)]
-
-    def close(self) -> None:
-        """Ends; whoever is connected has to leave first."""
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(10)
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(self._to)
-                self._threads += [self._start(self._pass, near, far), self._start(self._pass, far, near)]
-
-    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(1 << 16):
-                self.heard += data
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-        source.close()
-
-    def _start(self, work: Callable[..., None], *arguments: Any) -> Thread:
-        thread = Thread(target=work, args=arguments, daemon=True)
-        thread.start()
-        return thread
-
-
 @pytest.fixture
-def wiretap(domain_controller: DomainController) -> Iterator[Callable[[str], Wiretap]]:
+def wiretap(domain_controller: DomainController) -> Iterator[Callable[..., Wiretap]]:
     """Listens in on the port of a kind of encryption."""
     taps = []
 
-    def tap(encryption: str) -> Wiretap:
+    def tap(encryption: str, **fields: int) -> Wiretap:
         server = domain_controller.server if encryption == "tls" else domain_controller.plain_server
-        address, _, port = server.rpartition(":")
-        taps.append(Wiretap(address, int(port)))
+        taps.append(Wiretap(server, **fields))
         return taps[-1]
 
     yield tap
@@ -81,7 +37,7 @@ def wiretap(domain_controller: DomainController) -> Iterator[Callable[[str], Wir
 
 @pytest.mark.parametrize("encryption", ["tls", "start_tls"])
 def test_no_password_passes_in_clear(
-    target: Open, home: Home, domain_controller: DomainController, wiretap: Callable[[str], Wiretap], encryption: str
+    target: Open, home: Home, domain_controller: DomainController, wiretap: Callable[..., Wiretap], encryption: str
 ) -> None:
     """Neither that of an account nor our own, in no encoding; nor does a name."""
     tap = wiretap(encryption)
@@ -112,3 +68,36 @@ def test_there_is_no_setting_for_plain_text(target: Open, encryption: object) ->
     """Not even for tests."""
     with pytest.raises(ValidationError):
         target(encryption=encryption)
+
+
+@pytest.mark.parametrize("answers", [8_000, 14_000, 25_000])
+def test_what_broke_off_is_repeated_without_harm(
+    target: Open, home: Home, wiretap: Callable[..., Wiretap], answers: int
+) -> None:
+    """Wherever the connection breaks: what was created and not told of is recognised, and nobody is there twice."""
+    creates = [
+        Operation(
+            uuid4().hex,
+            Kind.ACCOUNT,
+            Action.CREATE,
+            uuid4().hex,
+            attributes={"sAMAccountName": f"{home.name('u')}{number}", "cn": "Kari"},
+            container=f"OU={number % 7},{home.dn}",
+            enabled=True,
+        )
+        for number in range(120)
+    ]
+    broken = target(servers=[wiretap("tls", cut_after=answers).server], random_password=False)
+    told: list[Outcome] = []
+    with pytest.raises(Unavailable):
+        told.extend(broken.apply(creates))
+    whole = target(random_password=False)
+    before = len([one for one in whole.read(Kind.ACCOUNT) if isinstance(one, RemoteObject)])
+    anchors = {outcome.operation_id: (outcome.error, outcome.anchor) for outcome in whole.apply(creates)}
+    found = {one.anchor: one for one in whole.read(Kind.ACCOUNT) if isinstance(one, RemoteObject)}
+    assert len(told) <= before <= len(creates)
+    assert {anchors[one.operation_id] for one in told} == {(None, one.anchor) for one in told}
+    assert {error for error, _ in anchors.values()} == {None}
+    assert set(found) == {anchor for _, anchor in anchors.values()}
+    assert len(found) == len(creates)
+    assert all(account.enabled for account in found.values())
