@@ -278,7 +278,9 @@ class _Opening:
             done, result, *_ = connection.bind(read_server_info=False)
         except LDAPPackageUnavailableError as error:
             _drop(connection)
-            raise AuthenticationFailed("`authentication: kerberos` needs a package: pip install gssapi") from error
+            raise AuthenticationFailed(
+                "`authentication: kerberos` needs packages: install eadm-sync[kerberos]"
+            ) from error
         except (LDAPException, OSError, ValueError) as error:
             _drop(connection)
             if tls.fault:

@@ -51,7 +51,7 @@ class ActiveDirectoryOptions(BaseModel):
     authentication: Literal["simple", "ntlm", "kerberos"] = Field(
         "simple",
         description="`simple`: name and password within TLS. `ntlm`: where the domain still allows it; the user as"
-        " DOMAIN\\name. `kerberos`: with a ticket of the process; needs the package gssapi (Windows: winkerberos).",
+        " DOMAIN\\name. `kerberos`: with a ticket of the process; install eadm-sync[kerberos].",
     )
     user: str = Field(
         "", description="Who signs in: a distinguished name, name@domain or DOMAIN\\name; empty with `kerberos`."
