@@ -254,8 +254,8 @@ def free_cn(claims: Claims, container: str, cn: str) -> Chain[str]:
 
 
 def conflict(
-    situation: Situation, operation: Operation, values: Mapping[str, Sequence[bytes]], own: str | None
-) -> Chain[ConnectorError | None]:
+    situation: Situation, values: Mapping[str, Sequence[bytes]], own: str | None
+) -> Chain[AlreadyExists | None]:
     """Whose unique value is in the way of what was just refused, or None where it is no unique value of the domain's.
 
     `own` is the anchor of the object itself. The words of servers differ; what there is does not.
@@ -265,7 +265,7 @@ def conflict(
         filters = equals(name, values[name][0])
         answer = yield Search(situation.base_dn, filters, ["objectGUID", situation.rules.mark, ACCOUNT_NAME])
         if any(anchor_of(entry.attributes["objectGUID"][0]) != own for entry in answer.entries):
-            return AlreadyExists(f"another object has this value; a new {operation.kind} needs one of its own", name)
+            return AlreadyExists("another object has this value", name)
     return None
 
 
@@ -307,7 +307,7 @@ def add(situation: Situation, operation: Operation, want: Wanted, fixed: Mapping
             return cn
         if answer.code not in _UNIQUE_CODES:
             break
-        error = yield from conflict(situation, operation, want.values, None)
+        error = yield from conflict(situation, want.values, None)
         if error is not None:
             raise error
         if answer.code != Code.ALREADY_EXISTS:
@@ -332,7 +332,7 @@ def modify(situation: Situation, operation: Operation, seen: Seen, changes: Sequ
         return
     if answer.code in _UNIQUE_CODES:
         values = {change.attribute: change.values for change in changes}
-        error = yield from conflict(situation, operation, values, seen.anchor)
+        error = yield from conflict(situation, values, seen.anchor)
         if error is not None:
             raise error
     sent_names = ["password" if one.attribute == "unicodePwd" else one.attribute for one in changes]
