@@ -133,6 +133,8 @@ def check_operation(operation: Operation, rules: Rules, base_dn: str) -> None:
     Raises:
         Rejected: Names the attribute.
     """
+    _check_text(f"{operation.id}{operation.owner or ''}", None)
+    _check_text(operation.password.value if operation.password else "", "password")
     for name, value in operation.attributes.items():
         error = refusal(name, rules.attributes)
         if error is not None:
@@ -142,6 +144,11 @@ def check_operation(operation: Operation, rules: Rules, base_dn: str) -> None:
         _check_value(rules.attributes[name], value, rules)
     if operation.container is not None:
         check(operation.container, rules, base_dn)
+
+
+def _check_text(text: str, attribute: str | None) -> None:
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise Rejected("holds text that is not valid Unicode, or ends within it", attribute)
 
 
 def check_complete(operation: Operation, rules: Rules) -> None:

@@ -295,6 +295,23 @@ def test_a_password_that_the_domain_finds_weak_leaves_no_account_that_can_be_use
     assert hand.raw(left.anchor, "userAccountControl")["userAccountControl"] == ["512"]
 
 
+@pytest.mark.parametrize("text", ["\ud800", "Gul-Hest7\0"])
+def test_half_a_letter_ends_no_batch(hand: Hand, text: str) -> None:
+    """Wherever it stands, it is refused, and the others of the batch are made."""
+    wrong = [
+        hand.new("a", owner=f"{uuid4().hex}{text}"),
+        hand.new("b", password=Password(f"{STRONG}{text}")),
+        hand.new("c", attributes={"displayName": text}),
+        hand.new("d", attributes={"manager": text}),
+        hand.new("e", attributes={"sAMAccountName": text}),
+        hand.new("f", container=f"OU={text},{hand.home.dn}"),
+    ]
+    good = hand.new("g")
+    outcomes = {outcome.operation_id: outcome.error for outcome in hand.target.apply([*wrong, good])}
+    assert all(isinstance(outcomes[one.id], Rejected) for one in wrong)
+    assert outcomes[good.id] is None
+
+
 # ---------------------------------------------------------------- ends
 
 
