@@ -89,9 +89,7 @@ class _Stored:
             yield from (person for person in portion if person.id in wanted)
 
 
-def undecided_of(
-    context: Context, connection: Connection, person_id: str, targets: Collection[str]
-) -> dict[str, str]:
+def undecided_of(context: Context, connection: Connection, person_id: str, targets: Collection[str]) -> dict[str, str]:
     """Of some targets, those in which somebody may have an account already, and waits → why.
 
     A target with correlation is read for it.
