@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from ldap3.core.exceptions import LDAPInvalidDnError
-from ldap3.utils.dn import parse_dn
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -17,14 +15,19 @@ from pydantic import (
     model_validator,
 )
 
+from connectors.active_directory import names
+from connectors.errors import Rejected
+
 AttributeType = Literal["str", "bool", "int", "list"]
 
 
 def _a_dn(text: str) -> str:
     try:
-        parse_dn(text)
-    except LDAPInvalidDnError as error:
-        raise ValueError("not a distinguished name (OU=Ansatte,DC=eksempel,DC=no)") from error
+        parts = names.parts(text)
+    except Rejected:
+        parts = []
+    if not parts:
+        raise ValueError("not a distinguished name (OU=Ansatte,DC=eksempel,DC=no)")
     return text
 
 

@@ -26,6 +26,8 @@ def test_a_server_and_somebody_to_sign_in_as_are_enough() -> None:
         ({"authentication": "kerberos"}, "leave out `user` and `password`"),
         ({"base_dn": "eksempel.no"}, "distinguished name"),
         ({"account_containers": ["Ansatte"]}, "distinguished name"),
+        ({"account_containers": ["OU=Ansatte,Elever"]}, "distinguished name"),
+        ({"account_containers": [""]}, "distinguished name"),
         ({"page_size": 5000}, "less than or equal to 1000"),
         ({"attributes": {"carLicense": "text"}}, "'str', 'bool', 'int' or 'list'"),
         ({"verify": False}, "Extra inputs"),
