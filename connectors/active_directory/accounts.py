@@ -11,6 +11,7 @@ from connectors.active_directory import names, objects
 from connectors.active_directory.ber import SHOW_DELETED, Change, Delete, Entry, How, Modify, Search, equals
 from connectors.active_directory.errors import Code
 from connectors.active_directory.look import Seen
+from connectors.active_directory.namesakes import free_cn
 from connectors.active_directory.objects import Made, Situation
 from connectors.active_directory.pipeline import Chain
 from connectors.active_directory.schema import ACCOUNT_NAME
@@ -166,7 +167,7 @@ class Accounts:
                 return
             if answer.code != Code.ALREADY_EXISTS:
                 break
-            cn = yield from objects.free_cn(self.situation.claims, container, asked)
+            cn = yield from free_cn(self.situation.claims, container, asked)
         raise self.situation.failed(answer, operation, [], "restore an account")
 
     def _make_harmless(self, operation: Operation, buried: Entry) -> Chain[None]:

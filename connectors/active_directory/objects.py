@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.active_directory import names
@@ -14,14 +14,13 @@ from connectors.active_directory.ber import (
     How,
     Modify,
     Move,
-    Scope,
     Search,
-    any_of,
     equals,
 )
 from connectors.active_directory.containers import check, outright
 from connectors.active_directory.errors import Attempt, Code, PasswordPolicy, error_of
 from connectors.active_directory.look import Look, Seen
+from connectors.active_directory.namesakes import Claims, check_cn, free_cn, is_namesake
 from connectors.active_directory.pipeline import Chain
 from connectors.active_directory.schema import ACCOUNT_NAME, CN, CN_LENGTH, Attribute, Syntax, refusal
 from connectors.active_directory.settings import Rules
@@ -35,7 +34,6 @@ from connectors.active_directory.values import (
 from connectors.contract import Kind, Operation, Outcome, PasswordRules, Value
 from connectors.errors import AlreadyExists, ConnectorError, NotFound, Rejected
 
-_NAMESAKES = 200  # as many numbers are tried behind a name that is taken in its container
 _UNIQUE_CODES = (Code.ALREADY_EXISTS, Code.CONSTRAINT_VIOLATION)
 
 
@@ -177,16 +175,6 @@ def _check_value(attribute: Attribute, value: Value, rules: Rules) -> None:
         _check_principal(value)
 
 
-def check_cn(value: str) -> None:
-    """Refuses what Windows would as a CN, and Samba would not.
-
-    Raises:
-        Rejected: It holds control characters.
-    """
-    if not value.isprintable() or value != value.strip():
-        raise Rejected("holds a control character, or begins or ends with a space", CN)
-
-
 def _check_principal(value: str) -> None:
     if not value.isprintable() or " " in value:
         raise Rejected("holds a space or a control character", "userPrincipalName")
@@ -219,45 +207,7 @@ def changes_of(values: Mapping[str, Sequence[bytes]]) -> list[Change]:
     return [Change(How.REPLACE, name, each) for name, each in values.items()]
 
 
-# ---------------------------------------------------------------- names in containers
-
-
-def numbered(cn: str, number: int) -> str:
-    """A namesake's CN: with a number, and no longer than a CN may be."""
-    suffix = "" if number == 1 else f" {number}"
-    return cn[: CN_LENGTH - len(suffix)].rstrip() + suffix
-
-
-class Claims:
-    """Names in containers that operations of one batch are about to take: they are under way at the same time."""
-
-    def __init__(self) -> None:
-        self._claimed: set[tuple[str, str]] = set()
-
-    def claim(self, container: str, cn: str, taken: Collection[str] = ()) -> str:
-        """The first of the name and its numbered forms that is neither claimed nor `taken` (case-folded).
-
-        Raises:
-            Rejected: There are too many of that name.
-        """
-        place = names.canonical(container)
-        for number in range(1, _NAMESAKES + 1):
-            one = numbered(cn, number)
-            if one.casefold() not in taken and (place, one.casefold()) not in self._claimed:
-                self._claimed.add((place, one.casefold()))
-                return one
-        raise Rejected("too many in this container have this name", CN)
-
-
-def free_cn(claims: Claims, container: str, cn: str) -> Chain[str]:
-    """A name that nothing in the container has, nor is about to get.
-
-    Raises:
-        Rejected: There are too many of that name.
-    """
-    candidates = (numbered(cn, number) for number in range(1, _NAMESAKES + 1))
-    answer = yield Search(container, any_of(equals(CN, one) for one in candidates), [CN], Scope.LEVEL)
-    return claims.claim(container, cn, {entry.attributes[CN][0].decode().casefold() for entry in answer.entries})
+# ---------------------------------------------------------------- unique values
 
 
 def conflict(
@@ -365,7 +315,7 @@ def relocate(situation: Situation, operation: Operation, seen: Seen, cn: str | N
     moving = there is not None and names.canonical(there) != names.canonical(here)
     if there is not None and moving:
         situation.require_container(there)
-    if not moving and (cn is None or cn == now or _is_namesake(cn, now)):
+    if not moving and (cn is None or cn == now or is_namesake(cn, now)):
         return now if cn not in (None, now) else None
     asked = cn or now
     target = there if there is not None and moving else here
@@ -408,12 +358,6 @@ def done(operation: Operation, seen: Seen, want: Wanted, cn: str | None) -> Outc
 
 def _default_cn(operation: Operation) -> str:
     return str(operation.attributes[ACCOUNT_NAME])[:CN_LENGTH].rstrip()
-
-
-def _is_namesake(asked: str, now: str) -> bool:
-    """Whether an object has the name asked for, numbered because another had it first: it keeps it."""
-    number = now.rpartition(" ")[2]
-    return number.isdecimal() and number.isascii() and now == numbered(asked, int(number)) and int(number) > 1
 
 
 def _where(seen: Seen) -> str:

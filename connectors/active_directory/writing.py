@@ -15,7 +15,8 @@ from connectors.active_directory.containers import Containers
 from connectors.active_directory.groups import Groups
 from connectors.active_directory.look import Look, Survey
 from connectors.active_directory.members import Members
-from connectors.active_directory.objects import Claims, Made, Situation, check_operation
+from connectors.active_directory.namesakes import Claims
+from connectors.active_directory.objects import Made, Situation, check_operation
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.pipeline import Chain, Pipeline
 from connectors.active_directory.protection import read_guard

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from connectors.active_directory import ActiveDirectoryTarget, names
-from connectors.active_directory.objects import numbered
+from connectors.active_directory.namesakes import numbered
 from connectors.contract import Action, Kind, Operation, Outcome, Password, Value
 from connectors.errors import AlreadyExists, ConnectorError, NotFound, Rejected
 

@@ -15,7 +15,8 @@ import pytest
 from connectors.active_directory.accounts import Accounts
 from connectors.active_directory.ber import SHOW_DELETED, Answer, Change, Delete, Entry, How, Modify, Request, Search
 from connectors.active_directory.look import Look, Seen
-from connectors.active_directory.objects import Claims, Situation
+from connectors.active_directory.namesakes import Claims
+from connectors.active_directory.objects import Situation
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.settings import password_rules_of, rules_of
 from connectors.contract import Action, Kind, Operation, Outcome
