@@ -23,6 +23,7 @@ from typing import Any
 from uuid import uuid4
 
 import ldap3
+from pydantic import SecretStr
 
 from connectors.active_directory import open_target
 from connectors.active_directory.options import ActiveDirectoryOptions
@@ -209,7 +210,7 @@ def _contenders(controller: DomainController) -> Iterator[list[Contender]]:
         servers=(controller.server,),
         ca_file=str(controller.ca_file),
         user=controller.admin_dn,
-        password=controller.admin_password,  # type: ignore[arg-type] - pydantic makes it a secret
+        password=SecretStr(controller.admin_password),
         batch_size=BATCH,
     )
     synchronous, asynchronous = (_bare(controller, strategy) for strategy in (ldap3.SYNC, ldap3.ASYNC))
