@@ -156,8 +156,12 @@ class Judge:
     def _never(self, target: str, seen: Seen, day: Day) -> Iterator[str]:
         """What may never be."""
         memory = self._memory[target]
-        for anchor, one in memory.strangers.items():
-            if seen.accounts.get(anchor) != one:
+        for anchor, one in list(memory.strangers.items()):
+            now = seen.accounts.get(anchor)
+            if now not in (None, one) and (_mark(one), target) in day.possible:  # taken over, as its mark says
+                del memory.strangers[anchor]
+                memory.accounts[anchor] = _Account(_mark(one), comment=str(one.attributes["comment"]))
+            elif now != one:
                 yield f"an account that is not ours was changed: {one.attributes} is {seen.accounts.get(anchor)}"
         ours = {anchor: one for anchor, one in seen.accounts.items() if anchor not in memory.strangers}
         for anchor, one in ours.items():
@@ -173,7 +177,8 @@ class Judge:
     def _never_of(self, target: str, one: RemoteObject, before: _Account, day: Day) -> Iterator[str]:
         """The same of one account."""
         who = _mark(one)
-        self.persons[who] = one.owner or ""
+        if one.owner:
+            self.persons[who] = one.owner
         if before.who != who:
             yield f"the account of {before.who} became that of {who}"
         for name in (one.attributes[NAMES[target]], one.attributes.get("mail")):
@@ -196,7 +201,8 @@ class Judge:
         having = {account.who for account in memory.accounts.values()}
         for who in having:
             if (who, target) in day.certain:
-                memory.unwanted_since.pop(who, None)
+                if day.is_calm:  # a return that the target never heard of ends nothing
+                    memory.unwanted_since.pop(who, None)
                 memory.gone_by.pop(who, None)
             else:
                 memory.unwanted_since.setdefault(who, day.today)

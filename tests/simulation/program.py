@@ -178,7 +178,13 @@ def _settings(url: str | None, seats: int | None) -> dict[str, Any]:
         },
         "brakes": {"drift": {"floor": 1000}},
         "targets": {
-            "ad": {"type": "embedded", "path": "var/ad.db", "account_name": "sAMAccountName", "batch_size": 20},
+            "ad": {
+                "type": "embedded",
+                "path": "var/ad.db",
+                "account_name": "sAMAccountName",
+                "batch_size": 20,
+                "correlation": {"rules": [{"match": "mark", "to": "{{ person.extra.mark }}"}]},
+            },
             "cloud": {
                 "type": "embedded",
                 "path": "var/cloud.db",
@@ -364,7 +370,7 @@ class Program:
 
     def _left(self) -> list[str]:
         with self.context.reading() as database, database.read() as connection:
-            items = self.context.queue.list(connection, limit=1000)
+            items = self.context.queue.list(connection, limit=1_000_000)
         unfinished = (item for item in items if item.state not in (State.DONE, State.DROPPED))
         return [f"{item.target} {item.operation} {item.object_key}: {item.last_error}" for item in unfinished]
 

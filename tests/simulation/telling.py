@@ -33,6 +33,10 @@ CHECKED_TIMES = 100
 """How often at most audit and targets are read in one story: the audit's reading takes the longer the longer it is."""
 
 
+FILLED = 4
+"""Of so many people, one has an account in the directory from before; it is taken over when they come."""
+
+
 class Broken(AssertionError):
     """An invariant does not hold: on which `day`, and what; `kind` is that without names and numbers."""
 
@@ -95,7 +99,8 @@ class _Telling:
         self.extended: dict[str, date] = {}
         self.faults: dict[str, tuple[str, int]] = {}
         self.seats: tuple[int, int] | None = None
-        self.is_spoilt = False
+        self.had_before = sorted({one.who for one in story if one.what in ("join", "enrol")})[::FILLED]
+        self.is_spoilt, self.was_calm = False, True
         self.broken_until = -1
         self.emptied: tuple[str, ...] = ()
         self.is_half = False
@@ -122,7 +127,7 @@ class _Telling:
             raise Broken(number, f"{error!r} in {place.name}, {place.filename}:{place.lineno}") from error
 
     def _settle_strangers(self) -> None:
-        """Puts objects into the targets that are nobody's business here."""
+        """Puts objects into the targets that are nobody's business here, or not yet: some people have accounts."""
         for target in TARGETS:
             for number in range(3):
                 operation = Operation(
@@ -133,6 +138,8 @@ class _Telling:
                     enabled=number > 0,
                 )
                 self.program.carry_out(target, operation)
+            for who in self.had_before if target == "ad" else ():
+                self.program.carry_out(target, _made_before(who))
             self.judge.spare(target, self.program.seen(target).accounts)
 
     def _next(self, number: int) -> int:
@@ -158,17 +165,17 @@ class _Telling:
         self.program.on(today)
         crash = self._happen(number)
         self._set_faults(number)
+        if self.is_spoilt:
+            self.is_spoilt = not self.program.reconcile()
         is_sound = not self._is_broken(number)
         self._export(today, is_sound=is_sound)
         left = self._work(crash, is_sound)
         is_calm = is_sound and not self.faults
-        if self.is_spoilt and is_calm:
-            self.program.deliver_all()
-            self.is_spoilt = not self.program.reconcile()
-            self.program.sync(believes=True)
-            left = self.program.deliver()
+        if left and self.seats:  # what was queued before there were too few of a licence waits until there are more
+            is_calm = False
         if is_calm and left:
             self.program.deliver_all()
+        self.was_calm = is_calm
         self._check(number, self._day(today, is_calm=is_calm))
         self.told.days_run += 1
 
@@ -224,7 +231,12 @@ class _Telling:
                 self._order(event, day_of(number + event.days))
 
     def _spoil(self, event: Event) -> None:
-        """Changes what is ours by hand; runs see to it once the targets have been read."""
+        """Changes what is ours by hand; the targets are read before the next run, which sees to it.
+
+        Only where nothing is on its way: what a change is queued for, reconciliation leaves to a later reading.
+        """
+        if not self.was_calm:
+            return
         for target, anchor in list(self.judge.accounts_of(event.who)):
             self.is_spoilt = True
             if event.word == "rename":
@@ -349,3 +361,9 @@ class _Telling:
     def _forgotten(self, stored: set[str]) -> Iterator[str]:
         ordered = self.stopped | self.extended.keys()
         yield from (who for who in sorted(ordered) if self.judge.persons.get(who) not in stored)
+
+
+def _made_before(who: str) -> Operation:
+    """An account as somebody made it by hand years ago; its mark says whose it is, as an employee number would."""
+    attributes = {NAMES["ad"]: f"gammel-{who}", "displayName": "As it was", "mark": who, "comment": "from before"}
+    return Operation(f"before {who}", Kind.ACCOUNT, Action.CREATE, attributes=attributes, enabled=True)
