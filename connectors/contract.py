@@ -337,6 +337,8 @@ class Capabilities:
             when it is closed: another would have it left undone.
         passwords: Accounts can be given a password (`Operation.password`).
         password_rules: What it asks of them.
+        world_readable: Account attributes that everybody who can sign in can read, as far as that is known.
+        refuses_national_ids: Nobody may put a national id into it in clear, into whatever attribute.
     """
 
     kinds: frozenset[Kind]
@@ -354,6 +356,8 @@ class Capabilities:
     concurrency: int = 1
     passwords: bool = False
     password_rules: PasswordRules = PasswordRules()
+    world_readable: frozenset[str] = frozenset()
+    refuses_national_ids: bool = False
 
 
 class Target(Protocol):

@@ -66,6 +66,12 @@ class EmbeddedOptions(DirectoryOptions):
         le=4,
         description="Of lower case, upper case, digits and other characters, so many have to be in a password.",
     )
+    world_readable: tuple[str, ...] = Field(
+        (), description="Account attributes that everybody could read if this were a real directory; for rehearsals."
+    )
+    refuses_national_ids: bool = Field(
+        False, description="No rule may put a national id into it in clear, as for services outside; for rehearsals."
+    )
     protected_by: str | None = Field(
         None,
         description="Accounts and groups in which this attribute holds anything but nothing, 0 and false are protected,"

@@ -60,6 +60,8 @@ class EmbeddedTarget(DirectoryTarget):
                 options.capabilities(soft_delete=options.soft_delete),
                 passwords=options.passwords,
                 password_rules=options.password_rules,
+                world_readable=frozenset(options.world_readable),
+                refuses_national_ids=options.refuses_national_ids,
             ),
             seats=options.seats,
             default_container=options.default_container if options.containers else None,

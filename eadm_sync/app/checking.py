@@ -11,6 +11,7 @@ import msgspec
 from connectors.contract import Source
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context, open_context
+from eadm_sync.app.disclosing import disclosed
 from eadm_sync.app.correlating import match_rules
 from eadm_sync.app.sources import LeftSource, left_sources
 from eadm_sync.clock import Clock
@@ -106,7 +107,9 @@ def _at_home(context: Context, config: Path) -> Iterator[tuple[str, str, Look]]:
     def rulesets() -> str:
         ruleset = context.ruleset
         rules = len(ruleset.accounts) + len(ruleset.groups) + len(ruleset.licences)
-        return f"{_many(rules, 'rule')} in {_many(len(ruleset.files), 'file')}"
+        clear = ", ".join(f"{one.target}.{one.attribute} ({one.file}:{one.line})" for one in disclosed(context))
+        warning = f"; WARNING: national ids go in clear to where everybody can read them: {clear}" if clear else ""
+        return f"{_many(rules, 'rule')} in {_many(len(ruleset.files), 'file')}{warning}"
 
     def key_file() -> str:
         return _many(len(read_keys(path_of_keys)), "key")

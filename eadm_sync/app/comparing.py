@@ -69,7 +69,7 @@ def compared(
         ConfigError: One of the rulesets is wrong.
         StateError: The state cannot be read.
     """
-    old, new = context.ruleset, load_ruleset(tuple(rulesets), context.vocabulary)
+    old, new = context.ruleset, context.sending(load_ruleset(tuple(rulesets), context.vocabulary))
     edits = edits_between(old, new)
     with context.reading() as database, database.read() as connection:
         made = Comparison(old.version, new.version, edits.edits, count_people(connection))

@@ -23,10 +23,12 @@ from eadm_sync.config.mapping import MapSettings
 from eadm_sync.expression import Origin, constants_of
 from eadm_sync.ruleset import Ruleset, TargetWords, Vocabulary, load_ruleset
 from eadm_sync.ruleset.entries import origin_of
+from eadm_sync.ruleset.sending import HASH, Sending
 from eadm_sync.state import tables
 from eadm_sync.state.auditing import cover_unchained, has_unchained
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading, open_for_writing
+from eadm_sync.state.sending import encrypted, keyed_hash
 from exportqueue import Queue, define
 
 
@@ -65,7 +67,16 @@ class Context:
     @cached_property
     def ruleset(self) -> Ruleset:
         """The rules, checked against the configuration."""
-        return load_ruleset(self.ruleset_paths, self.vocabulary)
+        return self.sending(load_ruleset(self.ruleset_paths, self.vocabulary))
+
+    def sending(self, ruleset: Ruleset) -> Ruleset:
+        """A ruleset whose accounts hold what is sent with the installation's keys, which are read when first needed."""
+        return replace(ruleset, send=self._sent)
+
+    def _sent(self, sending: Sending, value: str) -> str:
+        if sending.mode == HASH:
+            return keyed_hash(self.vault, value, sending.longest)
+        return encrypted(self.vault, value)
 
     @property
     def ruleset_paths(self) -> tuple[Path, ...]:
@@ -111,6 +122,8 @@ class Context:
             has_containers=able.containers,
             has_licences=Kind.LICENCE in able.kinds,
             has_nestings=Kind.NESTING in able.kinds,
+            world_readable=able.world_readable,
+            refuses_national_ids=able.refuses_national_ids,
             passwords=able.password_rules if able.passwords else None,
         )
 

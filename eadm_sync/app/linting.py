@@ -12,6 +12,7 @@ from jinja2 import nodes
 from sqlalchemy import Connection, select
 
 from eadm_sync.app.context import Context
+from eadm_sync.app.disclosing import disclosed
 from eadm_sync.app.password_linting import doubtful_passwords
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.population import count_people, stored_organisation, stored_people
@@ -42,7 +43,8 @@ class Finding(msgspec.Struct, frozen=True):
 
     Attributes:
         kind: `never-holds`, `shadowed`, `empty-group`, `conflict`, `overridden`, `numbered-names`, `nothing-given`,
-            `unnameable`, `missing-compared`, `weak-password`, `unused-password` or `short-lived-passwords`.
+            `unnameable`, `missing-compared`, `weak-password`, `unused-password`, `short-lived-passwords`
+            or `disclosed`.
         is_error: Whether it is surely wrong, rather than worth a look.
         about: Id of the rule, key of the group, name of the identifier, or the clause.
         file: Where it is written, or None.
@@ -82,6 +84,9 @@ def lint(context: Context, *, progress: Progress = silent) -> Iterator[Finding]:
         yield from linter.findings()
         for doubt in doubtful_passwords(context):
             yield Finding(doubt.kind, False, doubt.about, None, None, doubt.number, doubt.of)
+        for one in disclosed(context):
+            where = f"{one.target}.{one.attribute}"
+            yield Finding("disclosed", False, one.rule, one.file, one.line, total, total, where)
 
 
 class _Examples:

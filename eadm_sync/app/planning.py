@@ -28,6 +28,7 @@ from eadm_sync.plan.build import Given, Inputs, build
 from eadm_sync.plan.change import group_key, licence_key, membership_key, nesting_key
 from eadm_sync.plan.plan import Basis, Plan
 from eadm_sync.ruleset import Organisation
+from eadm_sync.ruleset.sending import ENCRYPTED
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 from eadm_sync.state.orders import load_orders
@@ -323,7 +324,9 @@ def _evaluated_with(context: Context, day: date) -> str:
     """
     in_force = sorted(context.ruleset.in_force(day))
     variables = {name: target.variables for name, target in context.loaded.settings.targets.items()}
-    parts = msgspec.json.encode([context.ruleset.version, in_force, variables], order="deterministic")
+    encrypts = any(one.mode == ENCRYPTED for rule in context.ruleset.accounts for one in rule.sends.values())
+    key = [context.vault.current] if encrypts else []  # what targets hold is sent anew under a new key
+    parts = msgspec.json.encode([context.ruleset.version, in_force, variables, *key], order="deterministic")
     return hashlib.blake2b(parts, digest_size=16).hexdigest()
 
 

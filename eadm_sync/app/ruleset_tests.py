@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from eadm_sync.ruleset import Organisation, Ruleset, fits, load_ruleset
 from eadm_sync.ruleset.cases import AffiliationEntry, CaseEntry, ExpectedAccount, PersonEntry
 from eadm_sync.ruleset.cases_loading import PERSON, Case, load_cases
 from eadm_sync.ruleset.naming import alike
+from eadm_sync.ruleset.sending import in_clear
 
 FOLDER = "tests"
 """Where tests stand: beside the rules, in a folder that rules are not read from."""
@@ -83,7 +84,7 @@ def run_cases(
     if not found:
         raise NotFound("folder of ruleset tests", str(rules[0] / FOLDER))
     cases = load_cases(found, ruleset, context.vocabulary)
-    return _results(cases, ruleset, progress)
+    return _results(cases, replace(ruleset, send=in_clear), progress)
 
 
 def _beside(rulesets: Sequence[Path]) -> tuple[Path, ...]:

@@ -94,6 +94,7 @@ class Evaluator:
         if today is None and any(rule.has_dates for rule in ruleset.rules):
             raise ValueError("the ruleset has rules that begin or end: evaluation needs `today`")
         self._lifecycle = ruleset.lifecycle
+        self._send = ruleset.send
         self._strips = ruleset.lifecycle.strips
         self._match = ruleset.match
         self._units = organisation.units
@@ -165,6 +166,9 @@ class Evaluator:
                 }
                 policies = {**policies, **theirs}
             attributes = {**more, **attributes}
+        for name in attributes.keys() & shape.sends.keys():
+            value = attributes[name]
+            attributes[name] = self._send(shape.sends[name], value) if isinstance(value, str) else value
         return DesiredAccount(target, shape.id, container, attributes, winner.id, policies)
 
     def _memberships(

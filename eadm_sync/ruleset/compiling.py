@@ -26,6 +26,7 @@ from eadm_sync.ruleset.rules import (
     Part,
     Value,
 )
+from eadm_sync.ruleset.send_checking import faults, sendings
 from eadm_sync.ruleset.scopes import BASE, Words, alias_scope, candidate_scope, deactivation_scope, identifier_local
 from eadm_sync.ruleset.script_compiling import ScriptCompiler
 
@@ -53,6 +54,8 @@ class Compiler(GroupCompiler, ScriptCompiler):
         places = (CONTAINER,) if given.container is not None else ()
         self._policies(entry, given, (*given.attributes, *places), target.account_name)
         after = self._after(entry, scope, target, given, attributes)
+        for steps, wrong, advice in faults(given, target, attributes):
+            self._note(entry, wrong, *steps, hint=advice)
         if when is None or len(self.problems) > before:
             return None
         codes = {
@@ -72,6 +75,7 @@ class Compiler(GroupCompiler, ScriptCompiler):
             password=given.password or "",
             make=self._function(entry, BASE, result, parts),
             after=after,
+            sends=sendings(given, target),
             policies=given.drift,
         )
 

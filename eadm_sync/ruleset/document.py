@@ -186,6 +186,11 @@ class AccountEntry(_RuleEntry):
         "that stands first under `passwords` counts.",
     )
     drift: RuleDrift = {}
+    send: dict[StrictStr, Literal["hash", "encrypted"]] = Field(
+        {},
+        description="Attributes that are not sent in clear: as a keyed hash, the same for the same value wherever it is"
+        " sent, or encrypted, to be read with `key open`. All rules of a target say the same of an attribute.",
+    )
 
 
 class GroupEntry(_RuleEntry):

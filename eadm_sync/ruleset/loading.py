@@ -32,6 +32,7 @@ from eadm_sync.ruleset.rules import (
     RulesetSource,
 )
 from eadm_sync.ruleset.scopes import BASE, Words
+from eadm_sync.ruleset.sending import Sending
 from eadm_sync.ruleset.tables import Table, read_table
 from eadm_sync.ruleset.vocabulary import Vocabulary
 
@@ -80,7 +81,9 @@ class _Loader:
         compiler.problems = self._problems
         self._conditions(compiler)
         found = self._identifiers(compiler)
-        accounts = _as_sensitive(self._rules("accounts", compiler.account))
+        compiled = self._rules("accounts", compiler.account)
+        self._refuse_two_sendings(compiled)
+        accounts = _as_sensitive(compiled)
         groups = self._rules("groups", compiler.group)
         if self._has_all_groups:
             compiler.refuse_unknown_groups()
@@ -228,6 +231,16 @@ class _Loader:
                 message = f"no rule sets '{', '.join(missing)}', which the target '{target}' requires"
                 self._note_rule(rules[0], message, "set it under 'attributes'")
 
+    def _refuse_two_sendings(self, accounts: Sequence[AccountRule]) -> None:
+        """What one rule sends in clear, and another does not, could not be compared, and would be read after all."""
+        first: dict[tuple[str, str], AccountRule] = {}
+        for rule in accounts:
+            for name in rule.attributes:
+                other = first.setdefault((rule.target, name), rule)
+                if other.sends.get(name) != rule.sends.get(name):
+                    message = f"'{name}' is sent otherwise by the rule '{other.id}'"
+                    self._note_rule(rule, message, "give both the same 'send' for it")
+
     def _refuse_unplaced(self, accounts: Sequence[AccountRule]) -> None:
         """A name cannot be kept unique in an attribute that no rule sets: where any attribute will do, a slip."""
         if self._problems:
@@ -284,9 +297,14 @@ class _Loader:
 def _as_sensitive(rules: Sequence[AccountRule]) -> list[AccountRule]:
     """An account can be filled by several rules, so an attribute sensitive in one is so in all of the target."""
     sensitive: dict[str, frozenset[str]] = {}
+    sends: dict[str, dict[str, Sending]] = {}
     for rule in rules:
         sensitive[rule.target] = sensitive.get(rule.target, frozenset()) | rule.sensitive
-    return [replace(rule, sensitive=sensitive[rule.target]) for rule in rules]
+        sends.setdefault(rule.target, {}).update(rule.sends)
+    return [
+        replace(rule, sensitive=sensitive[rule.target] - sends[rule.target].keys(), sends=sends[rule.target])
+        for rule in rules
+    ]
 
 
 def _named_in(texts: Sequence[str]) -> frozenset[str]:

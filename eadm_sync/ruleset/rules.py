@@ -12,6 +12,7 @@ from eadm_sync.expression import Condition
 from eadm_sync.model import Affiliation, OnLeave, Person, Sealed
 from eadm_sync.passwords import Policy
 from eadm_sync.ruleset.organisation import ClassNode, UnitNode
+from eadm_sync.ruleset.sending import Send, Sending, in_clear
 
 Value = str | bool | int | list[str] | None
 """As `connectors.contract.Value`."""
@@ -173,6 +174,7 @@ class AccountRule(Rule):
         shapes: Whether it gives an account by itself, since it sets the attribute accounts are called by. Other rules
             only add attributes to an account that a shaping rule gives.
         after: Programs that are run after changes to its accounts.
+        sends: Attributes that are not sent in clear, in any rule of the target.
         make: Renders container and attributes.
         policies: What becomes of hand edits to what it sets.
     """
@@ -181,6 +183,7 @@ class AccountRule(Rule):
     shapes: bool
     make: AccountMaker = field(repr=False)
     after: tuple[After, ...] = ()
+    sends: Mapping[str, Sending] = field(default_factory=dict)
     password: str = ""
     policies: Policies = field(default_factory=dict)
 
@@ -413,6 +416,7 @@ class Ruleset:
         drift: What becomes of hand edits, by target; `drift_in` tells of every target.
         match: Tests all rules for one affiliation at once.
         reveals: Whether some template reads a sensitive field, so that evaluation needs to decipher.
+        send: Makes what is sent of attributes that are not sent in clear.
         passwords: Policies for first passwords, by name.
     """
 
@@ -428,6 +432,7 @@ class Ruleset:
     affiliation_order: tuple[str, ...]
     match: Matcher = field(repr=False)
     reveals: bool
+    send: Send = field(default=in_clear, repr=False)
     passwords: Mapping[str, Policy] = field(default_factory=dict)
     drift: Mapping[str, DriftSettings] = field(default_factory=dict)
 

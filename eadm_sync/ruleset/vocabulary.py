@@ -24,6 +24,8 @@ class TargetWords:
         has_containers: Whether objects stand in containers.
         has_licences: Whether it gives licences.
         has_nestings: Whether groups can be in groups.
+        world_readable: Account attributes that everybody can read.
+        refuses_national_ids: Whether no national id may be sent to it in clear.
         passwords: What it asks of first passwords; None where it takes none.
     """
 
@@ -37,6 +39,8 @@ class TargetWords:
     has_containers: bool = True
     has_licences: bool = True
     has_nestings: bool = True
+    world_readable: frozenset[str] = frozenset()
+    refuses_national_ids: bool = False
     passwords: PasswordRules | None = None
 
     def fault(self, attributes: Mapping[str, Value]) -> str | None:

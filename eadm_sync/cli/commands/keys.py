@@ -1,7 +1,8 @@
-"""The installation's keys: new, list, prepare, rotate, retire."""
+"""The installation's keys: new, list, prepare, rotate, retire; and what they open."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -94,6 +95,28 @@ def key_rotate(config: Config = CONFIG) -> int:
     made = rotate(installation(config))
     line(f"key {made.id} encrypts from now on; keep a copy of the key file in a safe place")
     note("what older keys encrypted is encrypted anew by: eadm-sync key retire")
+    return DONE
+
+
+@keys.command("open")
+def key_open(
+    value: Annotated[str, typer.Argument(help="What stands in the target; `-` reads it from standard input.")],
+    config: Config = CONFIG,
+    as_: As = Format.TABLE,
+) -> int:
+    """Read a value that was sent encrypted (`send: {ATTRIBUTE: encrypted}`). Audited.
+
+    Example: eadm-sync key open eadm1.CG…
+
+    Exit codes: 0 shown, 1 it is none of ours, was altered, or its key was retired.
+    """
+    from eadm_sync.app.disclosing import disclose
+
+    shown = disclose(installation(config), sys.stdin.read() if value == "-" else value)
+    if as_ is Format.JSON:
+        json_list([{"value": shown}])
+    else:
+        line(clean(shown))
     return DONE
 
 

@@ -169,6 +169,7 @@ _FINDINGS = {
     "missing-compared": "'!=' is false where {also} is missing: for {count} of {of} affiliations",
     "weak-password": "makes passwords that are easy to guess: {count} bits, of at least {of}",
     "unused-password": "is named by no rule",
+    "disclosed": "sends national ids in clear to {also}, which everybody can read",
     "short-lived-passwords": "first passwords end after {count} days, accounts are made {of} days before the first day",
 }
 
