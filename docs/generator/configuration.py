@@ -41,6 +41,8 @@ UNITS = {
     "file.concurrency": "workers",
     "file.changes_per_second": "changes per second",
     "HttpSettings.port": "port",
+    "ScriptSettings.try_later": "exit code",
+    "DriftBrake.floor": "objects",
 }
 """What those numbers count whose names do not tell it."""
 

@@ -57,6 +57,7 @@ VOCABULARY = Vocabulary(
     person_extra=frozenset({"cost_centre"}),
     affiliation_extra=frozenset({"position_code"}),
     unit_extra=frozenset({"street"}),
+    scripts=frozenset({"make-home", "mailbox"}),
 )
 """The targets and the further mapped fields that the examples speak of."""
 

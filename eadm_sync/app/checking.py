@@ -11,8 +11,8 @@ import msgspec
 from connectors.contract import Source
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context, open_context
-from eadm_sync.app.disclosing import disclosed
 from eadm_sync.app.correlating import match_rules
+from eadm_sync.app.disclosing import disclosed
 from eadm_sync.app.sources import LeftSource, left_sources
 from eadm_sync.clock import Clock
 from eadm_sync.config.keys import read_keys

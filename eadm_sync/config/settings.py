@@ -541,7 +541,7 @@ class Settings(_Settings):
     )
     targets: dict[str, TargetSettings] = Field({}, description="Targets by name.")
     scripts: dict[str, ScriptSettings] = Field(
-        {}, description="Programs by name, which rulesets may have run after changes to accounts; they can run no other."
+        {}, description="Programs by name that rulesets may have run after changes to accounts; they can run no other."
     )
     brakes: Brakes = Field(Brakes(), description="Limits that stop a run which would change too much.")
     plans: PlanSettings = Field(PlanSettings(), description="Saved plans: how long they hold, and who approves.")

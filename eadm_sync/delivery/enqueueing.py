@@ -13,7 +13,7 @@ from exportqueue import NewItem
 _PRIORITIES = {
     (Kind.ACCOUNT, Action.DISABLE): 10,  # who has left is out before who has come is in
     (Kind.NESTING, Action.DELETE): 40,  # before new ones, which might not be possible beside it
-    **dict.fromkeys(((Kind.SCRIPT, action) for action in Action), 80),  # they take long: accounts need not wait for them
+    **dict.fromkeys(((Kind.SCRIPT, action) for action in Action), 80),  # they take long: accounts do not wait for them
     (Kind.ACCOUNT, Action.DELETE): 90,  # what cannot be taken back goes last
 }
 _PRIORITY = 50
@@ -80,7 +80,8 @@ def prerequisites(change: Change) -> tuple[str, ...]:
     """Keys of the objects that have to be done with first.
 
     A membership needs its account and its group, a nesting its two groups, a licence its account, and so does a script,
-    whatever is done to that. An account that goes waits for nothing: the target drops what hung on it. What waits for other changes of its plan is `items`' to know.
+    whatever is done to that. An account that goes waits for nothing: the target drops what hung on it. What waits for
+    other changes of its plan is `items`' to know.
     """
     match change.kind, change.action:
         case Kind.MEMBERSHIP, Action.CREATE:

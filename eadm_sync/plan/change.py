@@ -50,10 +50,10 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         member: For nestings, key of the group that is a member of the other.
         urgent: Whether it goes ahead of everything else, and no brake holds it: the person was stopped.
         revokes: For DISABLE, whether who is signed in with the account is signed out.
-        script: For scripts, what is run.
-        scripts: For accounts, what is owed once the change came through, whatever becomes of the plan it was in.
         password: For CREATE and UPDATE of an account, name of the policy by which it gets a password; "" where it gets
             none. The password itself is in no change: it is put in when the change is delivered.
+        script: For scripts, what is run.
+        scripts: For accounts, what is owed once the change came through, whatever becomes of the plan it was in.
         anchor: For ADOPT, the target's own immutable id of what is taken under management.
         found_by: For ADOPT, what it is found again by when the change is delivered.
         initial: For CREATE, attributes that are written once and are the target's own from then on: nobody here knows
@@ -76,9 +76,9 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     member: str | None = None
     urgent: bool = False
     revokes: bool = False
+    password: str = ""
     script: Script | None = None
     scripts: tuple[Script, ...] = ()
-    password: str = ""
     initial: dict[str, Value] = {}
     anchor: str | None = None
     found_by: dict[str, Value] = {}

@@ -26,9 +26,9 @@ from eadm_sync.ruleset.rules import (
     Part,
     Value,
 )
-from eadm_sync.ruleset.send_checking import faults, sendings
 from eadm_sync.ruleset.scopes import BASE, Words, alias_scope, candidate_scope, deactivation_scope, identifier_local
 from eadm_sync.ruleset.script_compiling import ScriptCompiler
+from eadm_sync.ruleset.send_checking import faults, sendings
 
 
 class Compiler(GroupCompiler, ScriptCompiler):

@@ -161,8 +161,8 @@ class AfterEntry(_Entry):
     arguments: list[Text] = Field(
         [],
         description="Templates, one for each argument; there is no shell. Besides what attributes can read there are "
-        "`account.<attribute>`, what the account holds, and `event`. After `disable` and `delete` no affiliation can be "
-        "read. What would be empty, hold a line break, or begin with a dash that comes from a record, is refused.",
+        "`account.<attribute>`, what the account holds, and `event`. After `disable` and `delete` no affiliation can "
+        "be read. What would be empty, hold a line break, or begin with a dash that comes from a record, is refused.",
     )
     existing: Literal["skip", "run"] = Field(
         "skip",
