@@ -15,7 +15,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.app.versions import APPLIED, Definition, definitions, files_of, text_diff
 from eadm_sync.errors import AmbiguousName, NotFound
-from eadm_sync.plan.change import account_key, group_key, licence_key, membership_key, nesting_key
+from eadm_sync.plan.change import account_key, group_key, licence_key, membership_key, nesting_key, script_key
 from eadm_sync.plan.plan import Basis
 from eadm_sync.state import tables
 
@@ -157,7 +157,9 @@ def history_of_account(context: Context, name: str, target: str | None = None) -
     with _reading(context) as connection:
         person = connection.scalar(select(accounts.person_id).where(accounts.anchor == name))
         person = person or person_in_audit(connection, name)
-        query = _lines().where(columns.kind == Kind.ACCOUNT, columns.object == account_key(person))
+        itself = (columns.kind == Kind.ACCOUNT) & (columns.object == account_key(person))
+        scripts = (columns.kind == Kind.SCRIPT) & columns.object.startswith(script_key(person, ""), autoescape=True)
+        query = _lines().where(itself | scripts)
         if target is not None:
             query = query.where(columns.target == known_name("target", target, context.loaded.settings.targets))
         yield from _audit(connection, query)

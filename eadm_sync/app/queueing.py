@@ -16,6 +16,7 @@ from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import NotFound, StateError
 from eadm_sync.plan.change import Change, group_key, person_of
 from eadm_sync.state.auditing import AuditEntry, append_audit
+from eadm_sync.state.scripts import Outcome, load_scripts
 from exportqueue import Item, OpenCircuit, Phase, State, TargetStats, UnknownItem, Wanted, define
 from exportqueue.item import UNFINISHED, from_micros
 from exportqueue.tables import IS_DEAD, IS_UNFINISHED
@@ -58,6 +59,7 @@ class QueuedChange(msgspec.Struct, frozen=True):
         held_by: Dead items that it waits for, directly or through others.
         behind: Ids of what waits for it, directly or through others.
         lane: Whether its target gets its changes.
+        outcome: For scripts, what came of the last run of the same one for the same account, or None.
     """
 
     item: Item
@@ -68,6 +70,7 @@ class QueuedChange(msgspec.Struct, frozen=True):
     held_by: tuple[Item, ...]
     behind: tuple[int, ...]
     lane: Lane
+    outcome: Outcome | None = None
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -187,7 +190,17 @@ def item(context: Context, item_id: int) -> QueuedChange:
             held_by=tuple(queue.held_by(connection, item_id)) if is_waiting else (),
             behind=tuple(queue.behind(connection, [item_id])) if found.state in UNFINISHED else (),
             lane=_lane(context, connection, found.target),
+            outcome=_outcome(context, connection, change),
         )
+
+
+def _outcome(context: Context, connection: Connection, change: Change | None) -> Outcome | None:
+    """What came of the last run of a script."""
+    if change is None or change.script is None or change.person is None:
+        return None
+    known = load_scripts(connection, context.vault, [change.person]).get(change.person, {})
+    one = known.get((change.target, change.script.name))
+    return one.outcome if one else None
 
 
 def lanes(context: Context, targets: Collection[str]) -> tuple[Lane, ...]:

@@ -6,7 +6,6 @@ import json
 import os
 import stat
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -16,7 +15,10 @@ from sqlalchemy import select
 from connectors.contract import Kind
 from eadm_sync.app.context import open_context
 from eadm_sync.app.delivering import deliver_all
-from eadm_sync.app.queueing import listed
+from eadm_sync.app.history import history_of_account
+from eadm_sync.app.queueing import item, listed
+from eadm_sync.cli.showing.queue import show_item
+from eadm_sync.errors import ConfigError
 from eadm_sync.state import tables
 from eadm_sync.state.scripts import load_scripts
 
@@ -46,7 +48,7 @@ LOG = 'for word in "$EADM_EVENT" "$@"; do printf "%s|" "$word"; done >> log; ech
 class Office(Protocol):
     """What these tests need of the fixture of that name."""
 
-    folder: Path
+    folder: Any
     clock: Any
     lines: list[tuple[str, ...]]
     held: list[tuple[str, ...]]
@@ -272,3 +274,69 @@ def test_program_that_others_may_write_is_not_run(office: Office):
 
     assert "may be written by others" in dead(office)[0]
     assert log(office) == []
+
+
+def test_operators_see_what_a_program_said(office: Office, capsys: pytest.CaptureFixture[str]):
+    """With the item that had it run; in the history of the account that it was run, and how it ended."""
+    program(office, "echo no quota left; exit 3")
+    office.people(KARI).rules(_RULES + HOME).sync()
+    context = open_context(office.folder / "config.yaml", office.clock)
+    (one,) = listed(context, phase="dead").items
+
+    show_item(item(context, one.id), "")
+    told = capsys.readouterr().out
+    history = list(history_of_account(context, "hr:1"))
+
+    assert "exit code 3" in told
+    assert "no quota left" in told
+    assert "kari 11" in told
+    assert [(line.kind, line.action) for line in history] == [("account", "create"), ("script", "fail")]
+    assert (history[1].detail["exit_code"], history[1].detail["script_output"]) == (3, "***")
+
+
+@pytest.mark.parametrize(
+    ("after", "message"),
+    [
+        ("{script: hom, on: create}", "the configuration has no script 'hom' (did you mean 'home'?)"),
+        ('{script: home, on: create, arguments: ["{{ person.national_id }}"]}', "no sensitive field may go into"),
+        ('{script: home, on: create, arguments: ["--{{ account.name }}"]}', "could make another option of this"),
+        ('{script: home, on: delete, arguments: ["{{ affiliation.title }}"]}', "may not be there any more"),
+        ('{script: home, on: create, arguments: ["{{ account.nam }}"]}', "nam"),
+        ("{script: home, on: disable, existing: run}", "has to follow 'create', too"),
+        ("{script: home, on: create}\n      - {script: home, on: delete}", "'home' stands there twice"),
+        ("{script: home, on: created}", "after[0].on"),
+    ],
+)
+def test_script_that_cannot_be_is_refused_when_rules_are_loaded(office: Office, after: str, message: str):
+    """With file, line and column."""
+    program(office, LOG)
+    office.people(KARI).rules(_RULES + f"      - {after}\n")
+
+    with pytest.raises(ConfigError) as caught:
+        office.sync()
+
+    (problem,) = caught.value.problems
+    assert message in str(problem)
+    assert problem.line >= 7
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"program": "bin/home"}, "must be an absolute path"),  # whoever can write to some folder of PATH
+        ({"program": "/bin/home.cmd"}, "must not be a batch file"),  # cmd.exe reads its arguments
+        ({"environment": {"EADM_EVENT": "x"}}, "not beginning with 'EADM_'"),
+    ],
+)
+def test_program_that_cannot_be_is_refused_with_the_configuration(
+    office: Office, settings: dict[str, Any], message: str
+):
+    """Nobody can choose another program by way of a folder, a shell, or a variable."""
+    program(office, LOG, **{name: value for name, value in settings.items() if name != "program"})
+    config = office.folder / "config.yaml"
+    data = yaml.safe_load(config.read_text(encoding="utf-8"))
+    data["scripts"]["home"] |= settings
+    config.write_text(yaml.safe_dump(data), encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=message):
+        open_context(config, office.clock)

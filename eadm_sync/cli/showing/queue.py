@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from eadm_sync.cli.output import clean, line, many, pairs, section, styled, table
+from eadm_sync.cli.showing.preview import shown
 
 if TYPE_CHECKING:
     from eadm_sync.app.queueing import Chosen, Done, Lane, Listed, QueuedChange
@@ -136,6 +137,10 @@ def show_item(found: QueuedChange, config: str) -> None:
         line(f"  what it is to do cannot be read: {clean(found.unreadable)}")
     else:
         _show_change(found.change)
+    if found.outcome is not None:
+        line(f"  last run {clean(found.outcome.at)}: exit code {found.outcome.code}")
+        for text in found.outcome.output.splitlines():
+            line(f"    {clean(text)}")
     section("Held by", _HEADINGS, list(map(_row, found.held_by)))
     section("Waits for", _HEADINGS, [_row(one) for one in found.waits_for if one not in found.held_by])
 
@@ -172,6 +177,8 @@ def _show_change(change: Change) -> None:
             "person": change.person,
             "group": change.group,
             "licence": change.sku,
+            "script": None if change.script is None else f"{change.script.program}, after {change.script.event}",
+            "arguments": " ".join(map(shown, change.script.arguments)) if change.script else None,
             "role": change.role if change.group is not None and change.person is not None else None,
             "container": None if change.container is None else _moved(change.container),
             "enabled": change.enabled,
