@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exportqueue import Item, Result, State, Verdict, VerdictKind
+from exportqueue import Item, PutOff, Result, State, Verdict, VerdictKind
 from exportqueue.fate import Judge
 from exportqueue.retry import RetryPolicy
 
@@ -62,6 +62,8 @@ JUDGE = Judge(classify, RetryPolicy(), lambda: 0.5, NOW)
         (Told(VerdictKind.THROTTLED), None, State.READY, False),
         (Told(VerdictKind.RETRY), None, State.READY, True),
         (Told(VerdictKind.DEAD), None, State.DEAD, True),
+        # the handler had no time for it: as if it had not been claimed
+        (PutOff(), None, State.READY, False),
     ],
 )
 def test_an_answer_decides(error: Exception | None, failure: Exception | None, state: State, spends: bool) -> None:
