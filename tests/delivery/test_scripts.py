@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from connectors.contract import Action, Kind
-from eadm_sync.app.context import complete_metadata
 from eadm_sync.clock import FixedClock
 from eadm_sync.config.keys import Key
 from eadm_sync.config.scripts import ScriptSettings
@@ -21,7 +20,6 @@ from eadm_sync.delivery import scripts as module
 from eadm_sync.delivery.scripts import Scripts
 from eadm_sync.plan.change import Change, Script
 from eadm_sync.state.crypto import Vault
-from eadm_sync.state.database import open_for_reading
 from eadm_sync.state.known import KnownAccount
 from exportqueue import Item, PutOff, State
 
@@ -37,8 +35,8 @@ def scripts(tmp_path: Path) -> Iterator[Scripts]:
     program = tmp_path / "home"
     program.write_text('#!/bin/sh\necho "$1" >> log\n', encoding="utf-8")
     program.chmod(stat.S_IRWXU)
-    settings = {"home": ScriptSettings(program=program)}
-    with open_for_reading("sqlite:///missing.db", tmp_path, complete_metadata()) as database:
+    settings = {"home": ScriptSettings(program=program, time_limit="20s")}
+    with open_for_writing("sqlite:///state.db", tmp_path) as database:
         yield Scripts(database, "ad", settings, tmp_path, Vault([Key("one", bytes(32))]), FixedClock(NOW))
 
 
