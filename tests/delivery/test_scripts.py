@@ -20,6 +20,7 @@ from eadm_sync.delivery import scripts as module
 from eadm_sync.delivery.scripts import Scripts
 from eadm_sync.plan.change import Change, Script
 from eadm_sync.state.crypto import Vault
+from eadm_sync.state.database import open_for_writing
 from eadm_sync.state.known import KnownAccount
 from exportqueue import Item, PutOff, State
 
