@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS password
 """
 
 
-_UNPROTECTED = (None, False, "", "0", "false", [])
+_UNPROTECTED: tuple[Value, ...] = (None, False, "", "0", "false", [])
 """What an attribute that protects can hold without protecting; 0 is False."""
 
 
