@@ -45,8 +45,8 @@ class JobSettings(BaseModel):
     do: Literal["sync", "retention", "reconcile", "housekeeping", "command"] = Field(
         description="What it does. sync: import, plan, put the changes into the export queue. retention: the same for "
         "whatever time alone has made due, without reading any source. reconcile: compare what targets hold with what "
-        "they are known to hold, and put right what is known; targets are not changed. housekeeping: remove what is kept "
-        "no longer. command: run a program."
+        "they are known to hold, and put right what is known; targets are not changed. housekeeping: remove what is "
+        "kept no longer. command: run a program."
     )
     cron: Annotated[str, AfterValidator(_cron)] | None = Field(
         None,
