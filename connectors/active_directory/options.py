@@ -103,6 +103,11 @@ class ActiveDirectoryOptions(BaseModel):
         description="That policy asks for complexity: three of lower case, upper case, digits and other characters,"
         " and no part of the account's names.",
     )
+    confidential_attributes: tuple[str, ...] = Field(
+        (),
+        description="Account attributes that the domain's schema marks as confidential: all others can be read by"
+        " everybody who can sign in.",
+    )
     required: tuple[str, ...] = Field((), description="Account attributes that an account cannot be without.")
     unique: tuple[str, ...] = Field(
         ("userPrincipalName",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from ldap3.utils.conv import escape_bytes, escape_filter_chars
@@ -36,6 +36,7 @@ _NAMED = ("objectGUID", "sAMAccountName")
 _MADE_OF_GROUP_TYPE = (Syntax.SCOPE, Syntax.CATEGORY)
 _FATE = ("name", "isDeleted", "whenCreated")
 _POINTS_BACK = {"manager": "directReports", "managedBy": "managedObjects"}
+_PASSWORD_USE = ("pwdLastSet", "lastLogon", "lastLogonTimestamp")
 _AT_ONCE = 100  # objects asked for by their GUIDs in one search
 
 
@@ -132,13 +133,15 @@ class Reader:
                 raise refused
         self.require_known(attributes)
         filter_ = "".join(self._test(rules.attributes[name], value) for name, value in attributes.items())
-        telling = self.telling(kind, [rules.attributes[name] for name in attributes])
-        found = (
-            telling.object(entry)
+        telling = self._telling(kind, self._wanted(kind, None))
+        found = [
+            entry
             for container in self.scope(kind).containers
             for entry in self.entries(kind, container, telling.attributes, filter_)
-        )
-        return [one for one in found if _fits(one.attributes, attributes)]
+        ]
+        named = replace(telling, pointed_at=self._names_in(found, telling.pointing))
+        objects = map(named.object, found)
+        return [one for one in objects if _fits(one.attributes, attributes)]
 
     def by_anchors(self, anchors: Collection[UUID], attributes: Sequence[str]) -> Iterator[Entry]:
         """Those of many objects that are in the domain and not deleted, by objectGUID."""
@@ -198,17 +201,34 @@ class Reader:
         Raises:
             ConnectorError: As `Session.connection`.
         """
+        telling = self._telling(kind, wanted)
+        return replace(telling, pointed_at=self._names_pointed_at(telling.pointing))
+
+    def _telling(self, kind: Kind, wanted: Sequence[Attribute]) -> Telling:
+        """The same; whom objects point at is told by DN."""
         rules = self.rules(kind)
-        pointing = [attribute.name for attribute in wanted if attribute.syntax is Syntax.ACCOUNT]
         with self.session.translated():
             guard = read_guard(Pipeline(self.session.connection), self.session.domain.base_dn, self._options.user)
         named = rules.attributes["sAMAccountName"]
         every = {attribute.name: attribute for attribute in (named, *wanted)}
-        return Telling(kind, every, rules.mark, guard, self._names_pointed_at(pointing))
+        return Telling(kind, every, rules.mark, guard)
 
     def _names_pointed_at(self, attributes: Sequence[str]) -> dict[str, str]:
         """Name of each account that one of these attributes points at, by canonical DN."""
         tests = "".join(f"({_POINTS_BACK[name]}=*)" for name in attributes if name in _POINTS_BACK)
+        return self._names_found(tests)
+
+    def _names_in(self, entries: Sequence[Entry], attributes: Sequence[str]) -> dict[str, str]:
+        """Likewise, of those that some objects point at: of few objects, quicker than to look at all accounts."""
+        dns = sorted({one for entry in entries for name in attributes for one in entry.attributes.get(name, ())})
+        found: dict[str, str] = {}
+        for start in range(0, len(dns), _AT_ONCE):
+            tests = (f"(distinguishedName={escape_filter_chars(dn.decode())})" for dn in dns[start : start + _AT_ONCE])
+            found |= self._names_found("".join(tests))
+        return found
+
+    def _names_found(self, tests: str) -> dict[str, str]:
+        """Name of each account that one of the tests fits, by canonical DN; none without tests."""
         if not tests:
             return {}
         pages = self.session.pages(self.session.domain.base_dn, f"(|{tests})", ["sAMAccountName"])
@@ -252,14 +272,20 @@ class Telling:
     wanted: Mapping[str, Attribute]
     mark: str
     guard: Guard
-    pointed_at: Mapping[str, str]
+    pointed_at: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def pointing(self) -> list[str]:
+        """Attributes that point at accounts."""
+        return [one.name for one in self.wanted.values() if one.syntax is Syntax.ACCOUNT]
 
     @property
     def attributes(self) -> list[str]:
         """What to ask for."""
+        used = _PASSWORD_USE if self.kind is Kind.ACCOUNT else ()
         plain = [name for name, one in self.wanted.items() if one.syntax not in _MADE_OF_GROUP_TYPE]
         made = ["groupType"] if len(plain) < len(self.wanted) else []
-        return list(dict.fromkeys((*_NAMED, *plain, *made, *GUARDED, self.mark)))
+        return list(dict.fromkeys((*_NAMED, *plain, *made, *GUARDED, *used, self.mark)))
 
     def object(self, entry: Entry) -> RemoteObject:
         """An object as the contract has it."""
@@ -273,6 +299,7 @@ class Telling:
             enabled=not int(raw["userAccountControl"][0]) & DISABLED if self.kind is Kind.ACCOUNT else None,
             owner=owner_of(mark[0].decode() if mark else None),
             protected=self.guard.reason(entry) is not None,
+            password_used=_is_password_used(raw),
         )
 
     def _values(self, raw: Mapping[str, Sequence[bytes]]) -> dict[str, Value]:
@@ -286,6 +313,16 @@ class Telling:
 
     def _name_of(self, dn: Value) -> Value:
         return self.pointed_at.get(names.canonical(str(dn)), dn)
+
+
+def _is_password_used(raw: Mapping[str, Sequence[bytes]]) -> bool:
+    """Whether somebody signed in after the password was set; never, as long as it has to be changed first.
+
+    Each domain controller has a lastLogon of its own; lastLogonTimestamp is everybody's, up to 14 days late ([MS-ADA1]
+    2.351, 2.352).
+    """
+    given, *used = (int(raw[name][0]) if raw.get(name) else 0 for name in _PASSWORD_USE)
+    return 0 < given < max(used)
 
 
 def is_moved(entry: Entry) -> bool:

@@ -88,7 +88,14 @@ def capabilities_of(options: ActiveDirectoryOptions) -> Capabilities:
         concurrency=8,
         passwords=True,
         password_rules=password_rules_of(options),
+        world_readable=_world_readable(options, accounts),
     )
+
+
+def _world_readable(options: ActiveDirectoryOptions, accounts: Rules) -> frozenset[str]:
+    """Authenticated Users may read whatever is not marked as confidential: docs/sensitive-attributes.md."""
+    hidden = {name.casefold() for name in options.confidential_attributes}
+    return frozenset(name for name in accounts.attributes if name.casefold() not in hidden)
 
 
 def password_rules_of(options: ActiveDirectoryOptions) -> PasswordRules:

@@ -114,6 +114,13 @@ class ReadingContract(TargetFixtures):
             assert [item.anchor for item in hand.target.find(Kind.ACCOUNT, {key: value})] == [anchor]
         assert list(hand.target.find(Kind.ACCOUNT, {key: unused_name()})) == []
 
+    def test_find_tells_as_much_as_reading_does(self, hand: Hand) -> None:
+        """Whoever adopts an account compares what was read once with what is found later."""
+        anchor = hand.account(attributes={self.text_attribute: "Åse"})
+        read = hand.objects(Kind.ACCOUNT)[anchor]
+        name = read.attributes[hand.able.account_name]
+        assert list(hand.target.find(Kind.ACCOUNT, {hand.able.account_name: name})) == [read]
+
     def test_find_wants_every_attribute_to_fit(self, hand: Hand) -> None:
         """A name that fits beside a text that does not is no hit."""
         name = unused_name()

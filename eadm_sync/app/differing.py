@@ -10,7 +10,7 @@ import msgspec
 from connectors.contract import Kind, RemoteObject
 from eadm_sync.app.holdings import Holding, Holdings, Link, Pair, decode
 from eadm_sync.model import Sealed
-from eadm_sync.plan.change import licence_key, membership_key, nesting_key
+from eadm_sync.plan.change import group_key, licence_key, membership_key, nesting_key
 from eadm_sync.state.drift import ATTRIBUTES, CONTAINER, DISABLED, ENABLED, IN_BIN, MISSING, ROLE, UNEXPECTED, Value
 
 _UNSET: tuple[object, ...] = (None, "", [])
@@ -55,6 +55,11 @@ class Found(msgspec.Struct, frozen=True):
         if self.person is not None:
             return None
         return self.link.whose if self.link is not None else self.holding.name if self.holding is not None else None
+
+    @property
+    def subject(self) -> str:
+        """Under what the export queue has changes that were computed from what was known of it."""
+        return self.person if self.person is not None else group_key(self.group or "")
 
 
 Seal = Callable[[str, str], Sealed]

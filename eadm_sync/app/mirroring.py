@@ -53,12 +53,19 @@ class Mirror:
     _entries: list[AuditEntry] = field(default_factory=list)
     _again: set[str] = field(default_factory=set)
 
-    def take(self, found: Sequence[Found], forgotten: Sequence[Found] = ()) -> None:
+    def take(self, found: Sequence[Found], forgotten: Sequence[Found] = (), again: Iterable[str] = ()) -> None:
         """Takes what was found; of `forgotten` attributes nothing is known from now on.
 
         Locks what workers write, so that it is known while they are at work too: call it once in a transaction.
+
+        Args:
+            found: What differs.
+            forgotten: Attributes that are the target's own.
+            again: Subjects that the next run is to look at, too (`look_again`).
         """
+        self._again.update(again)
         if not found and not forgotten:
+            look_again(self.connection, self._again)
             return
         count_confirmed(self.connection, self.target, 1)
         self._take_objects(found, forgotten)

@@ -3,9 +3,11 @@
 Targets are never changed here. What is to be put back is put back by the next plan, since known state says again what
 is there; what is left alone stands in a table (`state.drift`) that plans pass over.
 
-Targets are read while workers deliver to them. So whatever has a change in the queue, or had one delivered since the
-reading began, is left out: it is neither here nor there yet. And a target that suddenly holds much less than it is
-known to may have been read by somebody who lost a right: beyond a limit nothing is believed.
+Targets are read while workers deliver to them. So whatever has a change on its way, or had one delivered since the
+reading began, is left out: it is neither here nor there yet. What is stuck in the queue is on its way nowhere: known
+state is put right, and what was computed from the former one is dropped for the next plan to compute anew. And a target
+that suddenly holds much less than it is known to may have been read by somebody who lost a right: beyond a limit
+nothing is believed.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from eadm_sync.app.mirroring import Mirror
 from eadm_sync.app.naming import known_name
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.runs import Run, recorded
+from eadm_sync.app.stuck import standing, supersede
 from eadm_sync.app.target_reading import Reading, keep_tokens, last_tokens
 from eadm_sync.app.wishes import Wishes
 from eadm_sync.model import Sealed
@@ -93,6 +96,7 @@ class TargetDrift(msgspec.Struct, frozen=True):
         held: Why the reading is not believed; nothing was put right then.
         left: How many things are left alone until somebody decides, former ones among them.
         incremental: Whether only what has changed since the last reading was read.
+        superseded: Queued changes that were stuck, and dropped since they stood on what is not so.
     """
 
     target: str
@@ -103,6 +107,7 @@ class TargetDrift(msgspec.Struct, frozen=True):
     held: tuple[str, ...] = ()
     left: int = 0
     incremental: bool = False
+    superseded: int = 0
 
     @property
     def total(self) -> int:
@@ -189,7 +194,7 @@ def _reconciled(context: Context, database: Database, name: str, terms: Terms) -
     with database.read() as connection:
         known = Holdings(connection, name)
         since = last_tokens(connection, name) if terms.incremental else {}
-        early = _in_the_queue(context, connection, name)
+        early = _on_their_way(context, connection, name)
     words = context.vocabulary.targets[name]
     able = {Kind.ACCOUNT: words.attributes, Kind.GROUP: words.group_attributes}
     names = {kind: frozenset(held & able[kind].keys() if able[kind] else held) for kind, held in known.names.items()}
@@ -216,11 +221,11 @@ def _reconciled(context: Context, database: Database, name: str, terms: Terms) -
 
 
 def _told_of_error(
-    context: Context, database: Database, comparison: Comparison, name: str, early: set[str], error: str
+    context: Context, database: Database, comparison: Comparison, name: str, early: Collection[str], error: str
 ) -> TargetDrift:
     """What was seen of a target before it went away."""
     with database.read() as connection:
-        busy = early | _in_the_queue(context, connection, name)
+        busy = {*early, *_on_their_way(context, connection, name)}
     found = [one for one in comparison.found if one.object not in busy]
     return TargetDrift(name, comparison.compared, _counts(found), (), error)
 
@@ -229,9 +234,9 @@ def _counts(found: Iterable[Found]) -> dict[str, int]:
     return dict(sorted(Counter(f"{one.kind}.{one.what}" for one in found).items()))
 
 
-def _in_the_queue(context: Context, connection: Connection, target: str) -> set[str]:
-    """Keys of objects with unfinished changes."""
-    return {item.object_key for item in context.queue.unfinished(connection) if item.target == target}
+def _on_their_way(context: Context, connection: Connection, target: str) -> frozenset[str]:
+    """Keys of objects with changes that are delivered, or tried again, by themselves."""
+    return standing(connection, context.queue, target).moving
 
 
 def _delivered_since(connection: Connection, target: str, moment: str) -> set[str]:
@@ -250,8 +255,9 @@ class _Work:
     comparison: Comparison
     terms: Terms
     began: str
-    early: set[str]
+    early: Collection[str]
     ended: Mapping[Kind, str]
+    superseded: int = 0
 
     def conclude(self, database: Database) -> TargetDrift:
         """Judges, writes down, tells."""
@@ -281,11 +287,12 @@ class _Work:
             held=held,
             left=left,
             incremental=bool(self.comparison.partial),
+            superseded=self.superseded,
         )
 
     def _busy(self, connection: Connection) -> set[str]:
-        late = _in_the_queue(self.context, connection, self.target)
-        return self.early | late | _delivered_since(connection, self.target, self.began)
+        late = _on_their_way(self.context, connection, self.target)
+        return {*self.early, *late, *_delivered_since(connection, self.target, self.began)}
 
     # ------------------------------------------------------------ the brake
 
@@ -326,7 +333,9 @@ class _Work:
         taken = [*by_outcome.get("overwrite", ()), *by_outcome.get("accepted", ())]
         # An account that is missing stays known, so that it is known again if somebody brings it back.
         taken += [one for one in reported if one.what != MISSING or one.kind is not Kind.ACCOUNT]
-        Mirror(self.context, connection, self.target, self.terms.run_id).take(taken, by_outcome.get("own", ()))
+        again = self._supersede(connection, [*taken, *reported])
+        mirror = Mirror(self.context, connection, self.target, self.terms.run_id)
+        mirror.take(taken, by_outcome.get("own", ()), again)
         rows = {row.place: row for row in drift.rows(connection, target=self.target)}
         put_back = by_outcome.get("overwrite", ())
         drift.remove(connection, ((self.target, *_place(one)) for one in put_back))
@@ -335,6 +344,14 @@ class _Work:
         if len(found) == len(self.found):  # else the next reading must see again what was left out by this one
             keep_tokens(connection, self.target, self.ended)
         return found
+
+    def _supersede(self, connection: Connection, found: Sequence[Found]) -> set[str]:
+        """Drops what is stuck and stands on what is not so; returns who is to be looked at again for it."""
+        subjects = {one.subject for one in found}
+        gone = {one.object for one in found if one.what == MISSING}
+        stuck = standing(connection, self.context.queue, self.target).stuck
+        self.superseded, again = supersede(connection, self.context.queue, stuck, subjects=subjects, gone=gone)
+        return again
 
     def _row(self, one: Found, before: LeftRow | None) -> LeftRow:
         return LeftRow(

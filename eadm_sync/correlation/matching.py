@@ -1,10 +1,11 @@
 """Which account of a target is whose. Pure: people and accounts are handed in, one by one.
 
 An account is somebody's by a rule if it holds exactly what the rule says of the person. It is adopted only if nothing
-speaks against it: all rules that find an account for the person find this one, no other person matches it by a rule
-that is as strong, nobody is known to have it, and nothing protects it. Whatever is less clear waits for somebody to
-accept or reject it, and the person gets no account there meanwhile: a second account made by guess is as bad as
-somebody else's.
+speaks against it: all rules that may adopt and find an account for the person find this one, no other person matches it
+by a rule that is as strong, no weaker rule finds others and not the person, nobody is known to have it, and nothing
+protects it. Whatever is less clear waits for somebody to accept or reject it, and the person gets no account there
+meanwhile: a second account made by guess is as bad as somebody else's. So whoever can write into a source what one rule
+reads, somebody else's employee number in their own row, still gets nobody's account while another rule knows better.
 """
 
 from __future__ import annotations
@@ -128,6 +129,8 @@ class Matching:
         self._seen: dict[str, Seen] = {}
         self._hits: dict[str, dict[str, int]] = {}
         """Person → anchor → number of the strongest rule that matches."""
+        self._against: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        """(person, anchor) → a rule that finds the account for others and not for the person, and for whom."""
         self.strangers: list[Stranger] = []
 
     def add_people(self, people: Iterable[Person], reveal: Reveal) -> None:
@@ -161,11 +164,17 @@ class Matching:
         if decided is not None:
             return {decided: _DECIDED}
         hits: dict[str, int] = {}
+        found: dict[int, set[str]] = {}
         for number, rule in enumerate(self._rules if in_scope else ()):
             for text in rule.held(remote.attributes, self._digest):
                 for person in self._wanted[number].get(text, ()):
                     if self._decisions.get((person, remote.anchor)) is not Decision.REJECT:
                         hits.setdefault(person, number)
+                        found.setdefault(number, set()).add(person)
+        for person in hits if len(hits) > 1 else ():
+            for number, people in found.items():
+                if person not in people:
+                    self._against[person, remote.anchor] = (number, sorted(people))
         return hits
 
     def verdicts(self) -> dict[str, Verdict]:
@@ -220,6 +229,12 @@ class Matching:
         others = sorted(other for rule, other in rivals[anchor] if other != person and rule <= number)
         if others:
             return VerdictKind.AMBIGUOUS, free, f"the account matches {', '.join(others)} as well"
+        if number != _DECIDED and number > min(sure.values()):
+            return VerdictKind.AMBIGUOUS, free, "a stronger rule finds another account, which is protected"
+        if number != _DECIDED and (person, anchor) in self._against:
+            rule, people = self._against[person, anchor]
+            reason = f"by {self._rules[rule].attribute} the account is not theirs, but {', '.join(people)}'s"
+            return VerdictKind.AMBIGUOUS, free, reason
         word = "accepted by hand" if number == _DECIDED else f"found by {self._rules[number].attribute}"
         return VerdictKind.ADOPT, free, word
 

@@ -55,6 +55,19 @@ class NotRestored:
     person: str
 
 
+class Gone(NotFound):
+    """What is known to be in `target` is not there: somebody else deleted it, or took our right to see it.
+
+    Nothing follows from it by itself: a single answer is too little to believe that something is gone. `reconcile`
+    looks at all there is, and believes it up to a limit.
+    """
+
+    def __init__(self, missing: NotFound, target: str) -> None:
+        super().__init__(missing.kind, missing.anchor)
+        self.target = target
+        self.args = (f"{missing}, though it is known to be there: 'eadm-sync reconcile {target}' finds out",)
+
+
 _PERMANENT = (NotFound, AlreadyExists, Rejected)
 
 
@@ -256,7 +269,8 @@ class Deliverer:
         if outcome.error is not None:
             lost = changes[item_id].action is Action.RESTORE and isinstance(outcome.error, _PERMANENT)
             subject = by_id[item_id].subject
-            return Result(item_id, outcome.error, NotRestored(subject) if lost else subject)
+            error = _explained(outcome.error, changes[item_id], self.name)
+            return Result(item_id, error, NotRestored(subject) if lost else subject)
         if outcome.warning is not None:
             log.warning("target.warned", target=self.name, item=item_id)  # its words can hold values: see the audit
         done = self._delivered(by_id[item_id], changes[item_id], confirmed, outcome.anchor)
@@ -328,6 +342,12 @@ class Deliverer:
             person_id=change.person,
             detail=encode(audited(change, None if change.action is Action.RESTORE else one.before, after)),
         )
+
+
+def _explained(error: ConnectorError, change: Change, target: str) -> ConnectorError:
+    """The error; of something that is gone, one that says what to do."""
+    makes = change.action in {Action.CREATE, Action.RESTORE} and change.kind in {Kind.ACCOUNT, Kind.GROUP}
+    return Gone(error, target) if isinstance(error, NotFound) and not makes else error
 
 
 def _deactivated_before(one: Delivered) -> date | None:

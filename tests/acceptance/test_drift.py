@@ -21,6 +21,8 @@ from eadm_sync.app.reconciling import TargetDrift, reconcile
 from eadm_sync.app.undoing import undone
 from eadm_sync.state import tables
 
+from exportqueue import State
+
 from .conftest import Town
 
 TARGETS = ("ad", "entra", "google")
@@ -348,6 +350,52 @@ def test_a_leaver_whose_account_somebody_enabled_is_disabled_again(settled_small
         row for row in town.rows(tables.known_accounts) if (row.person_id, row.target) == (f"hr:{number}", "ad")
     ]
     assert known.deactivated_on == town.clock.moment.date().isoformat()
+
+
+def test_an_account_deleted_by_hand_and_then_disabled_by_a_plan_comes_to_an_end(settled_small: Town):
+    """The dead letter says what to run; that learns that the account is gone, and nothing is left in the queue."""
+    town = settled_small
+    number = town.working_in("1")[0]
+    person = f"hr:{number}"
+    town.carry_out("ad", Operation("1", Kind.ACCOUNT, Action.DELETE, anchor=town.account(person).anchor))
+    town.end_positions([number], town.clock.moment.date())
+    town.later(days=2).sync()
+    (dead,) = town.items(State.DEAD)
+    assert "'eadm-sync reconcile ad'" in (dead.last_error or "")
+
+    found = reconciled(town)["ad"]
+
+    assert (found.counts, found.superseded) == ({"account.missing": 1}, len(town.items(State.DROPPED)))
+    assert dead.id in [item.id for item in town.items(State.DROPPED)]
+    assert town.items() == []
+    assert town.later(hours=1).sync().is_complete
+    assert town.account(person) is None
+    assert_told(town)
+
+
+def test_what_is_held_behind_a_dead_letter_is_planned_anew_from_what_is_there(settled_small: Town):
+    """Known state is put right though the object's changes are stuck; what was computed from the former one goes."""
+    town = settled_small
+    number = town.working_in("1")[0]
+    person = f"hr:{number}"
+    anchor = town.account(person).anchor
+    before = town.content("ad")
+    town.fail("ad", {"kind": "rejected", "every": 1, "action": "update"})
+    town.carry_out("ad", Operation("1", Kind.ACCOUNT, Action.DISABLE, anchor=anchor))
+    rule(town, "accounts:\n  - rule: more\n    target: ad\n    attributes: {extensionAttribute9: word}")
+    town.later(hours=1).sync()
+    assert {item.state for item in town.items()} == {State.DEAD}
+    (town.folder / "rulesets" / "zz-drift.yaml").unlink()
+    town.fail("ad")
+    policies(town, "overwrite")
+
+    found = reconciled(town)["ad"]
+
+    assert found.counts == {"account.disabled": 1}
+    assert found.superseded == 1
+    assert town.later(hours=1).sync().is_complete
+    assert town.items() == []
+    assert town.content("ad") == before
 
 
 def test_undoing_a_reconciliation_takes_nothing_back(settled_small: Town):

@@ -60,7 +60,8 @@ def reconcile(
     """Compare what targets hold with what they are known to hold, show what differs, and know it from then on.
 
     Targets are not changed: what the ruleset says is to be put back is put back by the next plan, and what it says is
-    to be reported waits for `drift accept` or `drift overwrite`. What has a change on its way is left out.
+    to be reported waits for `drift accept` or `drift overwrite`. What has a change on its way is left out. Changes that the
+    target refused are not on their way: they are dropped where they stood on what is not so, and planned anew.
 
     \b
     eadm-sync reconcile ad --dry-run
@@ -117,6 +118,8 @@ def _show_target(found: TargetDrift, *, dry_run: bool) -> None:
     section(f"Differences in {clean(found.target)}{more}", headings, rows)
     if found.total and not (found.held or found.error or dry_run):
         line("what is to be overwritten is put back by the next run: see 'eadm-sync plan'")
+    if found.superseded:
+        line(f"{many(found.superseded, 'queued change')} that stood on what is not so dropped; the next run plans anew")
     if found.left:
         line(f"{many(found.left, 'difference')} left alone until somebody decides: see 'eadm-sync drift list'")
 

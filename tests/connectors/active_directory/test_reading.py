@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from connectors.active_directory import ActiveDirectoryTarget
 from connectors.active_directory.reading import Scope
-from connectors.contract import Kind, RemoteObject, ResumeToken
+from connectors.contract import Action, Kind, Operation, Password, RemoteObject, ResumeToken
 from connectors.errors import AuthenticationFailed, Rejected, Stale, Unavailable
 from tests.connectors.active_directory.conftest import Home
 from tests.samba import BASE_DN, DomainController
@@ -258,3 +259,38 @@ def test_a_scope_is_its_outermost_containers() -> None:
     assert Scope.of((), "DC=no").containers == ("DC=no",)
     assert Scope.of((inner,), "DC=no").holds("CN=x,ou=a,OU=B,DC=no")
     assert not Scope.of((inner,), "DC=no").holds("CN=x,OU=B,DC=no")
+
+
+def test_what_is_found_is_told_of_as_what_is_read(target: Targets, home: Home) -> None:
+    """All attributes, and whom they point at by the name."""
+    home.user("ase", manager=home.user("leder"), title="Rådgiver")
+    one = target()
+    (found,) = one.find(Kind.ACCOUNT, {"sAMAccountName": home.name("ase")})
+    assert found.attributes["manager"] == home.name("leder")
+    assert found == by_name(one, Kind.ACCOUNT)["ase"]
+
+
+def test_a_password_is_used_when_somebody_signs_in_with_it(
+    target: Targets, home: Home, domain_controller: DomainController
+) -> None:
+    """Not by being set, and not while another one has to be chosen first; one that is replaced is a new one."""
+    one = target()
+    first, second = Password("Hest-Fjell-4827", must_change=False), Password("Kaffe-Fjell-4827")
+    create = Operation("1", Kind.ACCOUNT, Action.CREATE, attributes={"sAMAccountName": home.name("ase")}, enabled=True)
+    (made,) = one.apply([msgspec.structs.replace(create, password=first)])
+    assert not by_name(one, Kind.ACCOUNT)["ase"].password_used
+
+    with domain_controller.administrator() as other:
+        other.unbind()
+        assert other.rebind(f"EADM\\{home.name('ase')}", first.value)
+    assert by_name(one, Kind.ACCOUNT)["ase"].password_used
+
+    update = Operation("2", Kind.ACCOUNT, Action.UPDATE, anchor=made.anchor, password=second)
+    assert [outcome.error for outcome in one.apply([update])] == [None]
+    assert not by_name(one, Kind.ACCOUNT)["ase"].password_used
+
+
+def test_everybody_can_read_what_is_not_marked_as_confidential(target: Targets) -> None:
+    """So that a national id in clear is warned of."""
+    assert "employeeID" in target().capabilities.world_readable
+    assert "employeeID" not in target(confidential_attributes=["EmployeeId"]).capabilities.world_readable
