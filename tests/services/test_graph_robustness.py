@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.services.common.process import ROOT
 from tests.services.conftest import Client
 from tests.services.graph.contract import PROPERTIES, check_body
-from tests.services.graph.control import ROOT
 from tests.services.graph.errors import Refused
 from tests.services.graph.query import parse
 from tests.services.graph.routes import ROUTES

@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from tests.services.common.wire import Wire
+
 from . import batching, licences
 from .control_api import ControlApi
 from .errors import Refused, bad_request
@@ -23,7 +25,6 @@ from .openapi import Checker
 from .routes import refuse_unauthorised, resolve
 from .service import Answer, Call, Service
 from .throttling import cost_of
-from .wire import Wire
 
 VERSION = "/v1.0"
 DROPPED = 0

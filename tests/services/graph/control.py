@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
-import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from tests.services.common.process import Process
 
 from .config import Config
 from .tls import Files, certificates
 
-ROOT = Path(__file__).resolve().parents[3]
-"""Where the process is started, so that it finds the package."""
 
-
-class GraphService:
+class GraphService(Process):
     """A running service. A context manager; kept on disk, it can be killed and started again.
 
     Attributes:
@@ -30,14 +24,19 @@ class GraphService:
         secure_port: Of https.
     """
 
+    package = "tests.services.graph"
+    port_names = ("port", "secure_port")
+
     def __init__(self, config: Config | None = None, folder: Path | None = None) -> None:
         self.config = config or Config()
-        self._temporary = tempfile.TemporaryDirectory(prefix="graph-") if folder is None else None
-        self.folder = folder or Path(self._temporary.name)  # type: ignore[union-attr]
-        self.port = self.secure_port = 0
-        self._process: subprocess.Popen[str] | None = None
+        super().__init__(self.config.plain(), folder)
 
     # ------------------------------------------------------------ addresses
+
+    @property
+    def secure_port(self) -> int:
+        """Of https."""
+        return self.ports["secure_port"]
 
     @property
     def url(self) -> str:
@@ -64,113 +63,42 @@ class GraphService:
         """What https clients have to trust."""
         return str(self.files.authority)
 
-    # ------------------------------------------------------------ running
-
-    def start(self) -> Self:
-        """Starts it, and returns when it answers."""
-        options = json.dumps({**self.config.plain(), "port": self.port, "secure_port": self.secure_port})
-        command = [sys.executable, "-m", "tests.services.graph", "--state", str(self.folder), "--json", options]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line:
-            raise RuntimeError(f"the local Graph service ended with {self._process.wait()}")
-        told = json.loads(line)
-        self.port, self.secure_port = told["port"], told["secure_port"]
-        return self
-
-    def kill(self) -> None:
-        """Ends it at once, as a crash would; what it confirmed is on disk."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            if self._process.stdout:
-                self._process.stdout.close()
-            self._process = None
-
-    def restart(self) -> Self:
-        """Kills it and starts it again, on the same ports, with the same contents."""
-        self.kill()
-        return self.start()
-
-    def close(self) -> None:
-        """Ends it and removes its temporary folder."""
-        self.kill()
-        if self._temporary is not None:
-            self._temporary.cleanup()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     # ------------------------------------------------------------ control
-
-    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/_control/{path}", data=json.dumps(body or {}).encode(), method="POST"
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            raise ValueError(error.read().decode()) from error
-
-    def change(self, **settings: Any) -> None:
-        """Changes settings while it runs: `delay_seconds=0.05`, `faults={"dropped": 0.02}`; see `Config`."""
-        self._ask("change", settings)
 
     def empty(self, config: Config | None = None) -> None:
         """Begins anew as another tenant, empty, with other settings; quicker than another process."""
         self.config = config or Config()
-        self._ask("empty", self.config.plain())
+        self.plain = self.config.plain()
+        self.ask("empty", self.plain)
 
     def seed(self, **amounts: Any) -> tuple[list[str], list[str]]:
         """Fills the tenant; ids of the users and of the groups. See `seeding.Seed`."""
-        told = self._ask("seed", amounts)
+        told = self.ask("seed", amounts)
         return told["users"], told["groups"]
 
     def put(self, kind: str, key: str | None = None, **data: Any) -> str:
         """Makes or changes an object as an administrator or Entra Connect would, past all checks; its id."""
-        return str(self._ask("put", {"kind": kind, "data": data, "id": key}))
+        return str(self.ask("put", {"kind": kind, "data": data, "id": key}))
 
     def link(self, group: str, ids: list[str], relation: str = "members") -> None:
         """Puts objects into a group, past all checks."""
-        self._ask("link", {"group": group, "ids": ids, "relation": relation})
+        self.ask("link", {"group": group, "ids": ids, "relation": relation})
 
     def purge(self, key: str) -> None:
         """Makes an object vanish for good."""
-        self._ask("delete", {"id": key})
-
-    def counters(self) -> dict[str, int]:
-        """What was counted since the last `reset`: "http_requests", "operations", "throttled", "status_404", ..."""
-        return dict(self._ask("counters"))
-
-    def wire(self) -> list[dict[str, Any]]:
-        """The log of all HTTP requests since the last `reset`, without secrets."""
-        return list(self._ask("wire"))
-
-    def reset(self) -> None:
-        """Empties counters and log."""
-        self._ask("reset")
-
-    def forward(self, *, days: float = 0, seconds: float = 0) -> None:
-        """Moves the clock that recycle bins, delta tokens and visibility go by; a restart sets it right again."""
-        self._ask("clock", {"forward_seconds": days * 86400 + seconds})
+        self.ask("delete", {"id": key})
 
     def refuse_delta_tokens(self, how: str) -> None:
         """From now on the delta tokens given out so far are "expired" (400) or "reset" (410 with a Location)."""
-        self._ask("delta", {"how": how})
+        self.ask("delta", {"how": how})
 
     def contents(self) -> dict[str, Any]:
         """All there is, as stored: "users" and "groups" by id, "purged" ids. Hidden properties begin with `_`."""
-        return dict(self._ask("contents"))
+        return dict(self.ask("contents"))
 
     def federated_token(self) -> str:
         """What a cluster would write into the file of a workload identity."""
-        return str(self._ask("federated"))
+        return str(self.ask("federated"))
 
     def access_token(self) -> str:
         """A token for requests by hand."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.services.common.wire import Wire
+
 from . import seeding
 from .config import Config
 from .errors import Refused
 from .identity import Identity
 from .service import Answer, Service
 from .store import Item
-from .wire import Wire
 
 
 class ControlApi:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import Any
 
-SECRET = {"password", "client_secret", "client_assertion", "access_token"}
+SECRET = {"password", "client_secret", "client_assertion", "access_token", "assertion", "private_key"}
 
 
 class Wire:
