@@ -20,7 +20,6 @@ from eadm_sync.app.deciding import left_alone
 from eadm_sync.app.reconciling import TargetDrift, reconcile
 from eadm_sync.app.undoing import undone
 from eadm_sync.state import tables
-
 from exportqueue import State
 
 from .conftest import Town

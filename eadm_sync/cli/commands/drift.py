@@ -60,8 +60,8 @@ def reconcile(
     """Compare what targets hold with what they are known to hold, show what differs, and know it from then on.
 
     Targets are not changed: what the ruleset says is to be put back is put back by the next plan, and what it says is
-    to be reported waits for `drift accept` or `drift overwrite`. What has a change on its way is left out. Changes that the
-    target refused are not on their way: they are dropped where they stood on what is not so, and planned anew.
+    to be reported waits for `drift accept` or `drift overwrite`. What has a change on its way is left out. Changes that
+    the target refused are not on their way: they are dropped where they stood on what is not so, and planned anew.
 
     \b
     eadm-sync reconcile ad --dry-run
