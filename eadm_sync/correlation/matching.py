@@ -223,20 +223,28 @@ class Matching:
         if len(free) > 1:
             return VerdictKind.AMBIGUOUS, free, f"{len(free)} accounts match"
         anchor, number = free[0], sure[free[0]]
-        holder = self._known.get(anchor)
-        if holder is not None:
-            return VerdictKind.AMBIGUOUS, free, f"the account is known to be {holder}'s"
-        others = sorted(other for rule, other in rivals[anchor] if other != person and rule <= number)
-        if others:
-            return VerdictKind.AMBIGUOUS, free, f"the account matches {', '.join(others)} as well"
-        if number != _DECIDED and number > min(sure.values()):
-            return VerdictKind.AMBIGUOUS, free, "a stronger rule finds another account, which is protected"
-        if number != _DECIDED and (person, anchor) in self._against:
-            rule, people = self._against[person, anchor]
-            reason = f"by {self._rules[rule].attribute} the account is not theirs, but {', '.join(people)}'s"
-            return VerdictKind.AMBIGUOUS, free, reason
+        against = self._spoken_against(person, anchor, number, rivals)
+        if against is None and _DECIDED < min(sure.values()) < number:
+            against = "a stronger rule finds another account, which is protected"
+        if against is not None:
+            return VerdictKind.AMBIGUOUS, free, against
         word = "accepted by hand" if number == _DECIDED else f"found by {self._rules[number].attribute}"
         return VerdictKind.ADOPT, free, word
+
+    def _spoken_against(
+        self, person: str, anchor: str, number: int, rivals: Mapping[str, list[tuple[int, str]]]
+    ) -> str | None:
+        """Who else could have the account that a rule, or somebody's word, found for a person; None where nobody."""
+        holder = self._known.get(anchor)
+        if holder is not None:
+            return f"the account is known to be {holder}'s"
+        others = sorted(other for rule, other in rivals[anchor] if other != person and rule <= number)
+        if others:
+            return f"the account matches {', '.join(others)} as well"
+        if (person, anchor) in self._against:
+            rule, people = self._against[person, anchor]
+            return f"by {self._rules[rule].attribute} the account is not theirs, but {', '.join(people)}'s"
+        return None
 
     def _proposals(
         self, unsure: Iterable[tuple[str, dict[str, int]]], taken: Collection[str]

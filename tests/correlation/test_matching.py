@@ -86,16 +86,19 @@ ADOPT_A = {"hr:1": ("adopt", ("a",))}
         ([account("a", employeeID="1"), account("b", employeeID="1")], {"hr:1": ("ambiguous", ("a", "b"))}),
         # two rules that disagree
         ([account("a", employeeID="1"), account("b", name="kari")], {"hr:1": ("ambiguous", ("a", "b"))}),
-        # the stronger rule wins; whom the weaker one found waits
+        # the stronger rule finds one, a weaker one another and not the first
         (
             [account("a", employeeID="1", name="ola")],
-            {"hr:1": ("adopt", ("a",)), "hr:2": ("ambiguous", ("a",))},
+            {"hr:1": ("ambiguous", ("a",)), "hr:2": ("ambiguous", ("a",))},
         ),
-        # a rule that proposes never adopts, and does not speak against one that does
+        # a rule that proposes never adopts, and another account that it finds does not speak against one that does
         ([account("a", mail="kari@x.no")], {"hr:1": ("proposed", ("a",))}),
         ([account("a", employeeID="1"), account("b", mail="kari@x.no")], ADOPT_A),
-        # nor does it propose what somebody else gets
-        ([account("a", employeeID="1", mail="ola@x.no")], ADOPT_A),
+        # but the same account that it finds for another does
+        (
+            [account("a", employeeID="1", mail="ola@x.no")],
+            {"hr:1": ("ambiguous", ("a",)), "hr:2": ("proposed", ("a",))},
+        ),
         # deleted accounts are not there
         ([account("a", deleted=True, employeeID="1")], {}),
         # one that was made for somebody of ours is theirs already
@@ -109,6 +112,9 @@ ADOPT_A = {"hr:1": ("adopt", ("a",))}
         # an administrator's second account does not keep the first from being found
         ([(account("a", employeeID="1"), {"protected": "why"}), account("b", employeeID="1")],
          {"hr:1": ("adopt", ("b",))}),
+        # unless a weaker rule found that one
+        ([(account("a", employeeID="1"), {"protected": "why"}), account("b", name="kari")],
+         {"hr:1": ("ambiguous", ("b",))}),
     ],
 )  # fmt: skip
 def test_an_account_is_adopted_only_where_nothing_speaks_against_it(
@@ -125,6 +131,50 @@ def test_a_match_must_be_unique_among_people_too() -> None:
 
     assert kinds(found) == {"hr:1": ("ambiguous", ("a",)), "hr:3": ("ambiguous", ("a",))}
     assert found["hr:1"].reason == "the account matches hr:3 as well"
+
+
+NUMBER, MAIL = SETTINGS[0], SETTINGS[2]
+CLERK = Person("hr:9", employee_number="1", email="clerk@x.no")
+"""Somebody who wrote the number of Kari, the mayor, into their own row."""
+
+
+@pytest.mark.parametrize(
+    ("mayor", "clerk"),
+    [
+        # the number stands in both rows
+        (KARI, CLERK),
+        # it was taken out of the mayor's
+        (Person("hr:1", email="kari@x.no"), CLERK),
+        # the two were swapped
+        (Person("hr:1", employee_number="9", email="kari@x.no"), CLERK),
+        # and the clerk's own address is gone, so that nothing leads to their own account
+        (Person("hr:1", employee_number="9", email="kari@x.no"), Person("hr:9", employee_number="1")),
+    ],
+)
+def test_nobody_gets_an_account_by_writing_its_number_into_their_own_row(mayor: Person, clerk: Person) -> None:
+    """While a weaker rule still finds its owner, and not them, somebody has to say whose it is."""
+    accounts = [
+        account("mayor's", employeeID="1", mail="kari@x.no"),
+        account("clerk's", employeeID="9", mail="clerk@x.no"),
+    ]
+    found = verdicts(accounts, [mayor, clerk], by=rules(NUMBER, MAIL))
+
+    assert kinds(found)["hr:9"] == ("ambiguous", ("mayor's",))
+
+
+def test_a_namesake_does_not_speak_against_a_match() -> None:
+    """Both could be called so, and one of them is by a stronger rule; nor is the other offered the account."""
+    namesake = Person("hr:3", email="kari@x.no")
+    found = verdicts([account("a", employeeID="1", mail="kari@x.no")], [KARI, namesake], by=rules(NUMBER, MAIL))
+
+    assert kinds(found) == ADOPT_A
+
+
+def test_a_rejected_match_speaks_against_nothing() -> None:
+    """Once somebody has said that it is not Ola's, Kari gets it."""
+    said = {("hr:2", "a"): Decision.REJECT}
+
+    assert kinds(verdicts([account("a", employeeID="1", mail="ola@x.no")], decisions=said)) == ADOPT_A
 
 
 def test_somebody_who_has_an_account_speaks_against_another_match() -> None:
