@@ -12,7 +12,7 @@ import pytest
 
 from connectors.active_directory import ActiveDirectoryOptions, ActiveDirectoryTarget, open_target
 from connectors.active_directory.connection import Session
-from tests.samba import DomainController
+from tests.samba import BASE_DN, DomainController
 
 Settings = Callable[..., ActiveDirectoryOptions]
 NORMAL, DISABLED = "512", "514"
@@ -75,11 +75,19 @@ class Home:
         return dn
 
 
-@pytest.fixture
-def home(domain_controller: DomainController) -> Iterator[Home]:
-    """A container of the test's own."""
+@pytest.fixture(scope="session")
+def administrator(domain_controller: DomainController) -> Iterator[Any]:
+    """One connection for all tests: to make one takes longer than most of what they do with it."""
     with domain_controller.administrator() as admin:
-        yield Home(domain_controller.new_container(), admin)
+        yield admin
+
+
+@pytest.fixture
+def home(administrator: Any) -> Home:
+    """A container of the test's own."""
+    dn = f"OU={uuid4().hex},{BASE_DN}"
+    assert administrator.add(dn, "organizationalUnit"), administrator.result
+    return Home(dn, administrator)
 
 
 @pytest.fixture(scope="session")
