@@ -368,8 +368,11 @@ class Target(Protocol):
         """What it can do; known without a connection."""
         ...
 
-    def check(self) -> None:
+    def check(self) -> str | None:
         """Connects and proves the rights that `read` and `apply` need, changing nothing that stays.
+
+        Returns:
+            What could not be proved, for an operator, or None.
 
         Raises:
             ConnectorError: Unavailable, AuthenticationFailed (names the right) or Rejected.

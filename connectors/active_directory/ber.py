@@ -27,8 +27,6 @@ class Control(NamedTuple):
 
 
 SHOW_DELETED = Control("1.2.840.113556.1.4.417")
-DACL_ONLY = Control("1.2.840.113556.1.4.801", b"\x30\x03\x02\x01\x04")
-"""Of a security descriptor, the list of who may do what: all that those may read who do not own the object."""
 
 
 class Scope(IntEnum):

@@ -32,13 +32,16 @@ class ActiveDirectoryTarget:
         """What a domain can do; known without a connection."""
         return capabilities_of(self._options)
 
-    def check(self) -> None:
+    def check(self) -> str | None:
         """Connects, and proves the rights to read and to write in every container of the settings; changes nothing.
+
+        Returns:
+            What could not be proved, for an operator, or None.
 
         Raises:
             ConnectorError: Unavailable, AuthenticationFailed (names the rights), Rejected (an attribute is unknown).
         """
-        check(self._reader, self._options)
+        return check(self._reader, self._options)
 
     def read(
         self, kind: Kind, since: ResumeToken | None = None, attributes: Collection[str] | None = None

@@ -169,8 +169,7 @@ def _look_at_source(context: Context, name: str, source: Source) -> str:
 
 def _look_at_target(context: Context, name: str) -> str:
     with context.make_target(name) as target:
-        target.check()
-    return ""
+        return target.check() or ""
 
 
 def _part(kind: str, name: str, look: Look, problems: list[Problem]) -> Part:
