@@ -1,20 +1,26 @@
-"""LDAP requests as bytes, and answers read from bytes (BER as RFC 4511 section 5.1 narrows it). Pure.
+"""LDAP requests as bytes (BER as RFC 4511 section 5.1 narrows it), and answers read from bytes. Pure.
 
-ldap3 encodes through pyasn1 at half a millisecond and more a request, which is what a domain controller needs to carry
-it out. Only what a write needs is here: everything else is ldap3's own.
+Requests are encoded here because ldap3 does so through pyasn1, at 0.5 ms for a creation, 0.3 ms for a change and 8 ms
+for a search of a hundred names, against 0.02, 0.01 and 0.02 ms. With its encoder the connector, which looks before it
+writes, created 0.78 to 0.81 times as many accounts as bare asynchronous ldap3, and 1.05 to 1.12 times as many with this
+one; 0.85 is asked for (`python -m benchmarks.active_directory`). Answers are taken apart by ldap3's own fast decoder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
+from ldap3.strategy.base import BaseStrategy
+from ldap3.utils.asn1 import decode_message_fast
+
 _INTEGER, _OCTETS, _ENUMERATED, _SEQUENCE, _SET = 0x02, 0x04, 0x0A, 0x30, 0x31
 _FALSE, _TRUE = b"\x01\x01\x00", b"\x01\x01\xff"
 _ADD, _MODIFY, _DELETE, _MOVE, _SEARCH = 0x68, 0x66, 0x4A, 0x6C, 0x63
-_ENTRY, _REFERENCE = 0x64, 0x73
+_ENTRY, _REFERENCE = 4, 19  # as ldap3 numbers what an answer says
+_LONGEST_HEAD = 16
 _NEVER_DEREFERENCE = b"\x0a\x01\x00"
 _SHORT_LENGTH = 0x80  # lengths below it are one byte
 
@@ -207,51 +213,17 @@ def _tlv(tag: int, *parts: bytes) -> bytes:
 
 def message_end(data: bytes | bytearray, start: int) -> int | None:
     """Where the message that begins at `start` ends, or None while it is not all there."""
-    if len(data) < start + 2:
-        return None
-    wide = data[start + 1] & 0x7F if data[start + 1] & 0x80 else 0
-    if len(data) < start + 2 + wide:
-        return None
-    _, _, end = _header(data, start)
-    return end if end <= len(data) else None
+    size: int = BaseStrategy.compute_ldap_message_size(data[start : start + _LONGEST_HEAD])
+    return start + size if 0 < size <= len(data) - start else None
 
 
 def decode(data: bytes) -> tuple[int, Answer | Entry | None]:
     """The id of a message and what it says; None for a reference to another server, which nobody follows here."""
-    _, start, end = _header(data, 0)
-    (_, id_from, id_to), (tag, body_from, body_to), *_ = _parts(data, start, end)
-    message_id = int.from_bytes(data[id_from:id_to], "big", signed=True)
-    if tag == _REFERENCE:
+    message = decode_message_fast(data)
+    message_id, parts = message["messageID"], message["payload"]  # each part has its content behind its tag
+    if message["protocolOp"] == _REFERENCE:
         return message_id, None
-    first, second, *rest = _parts(data, body_from, body_to)
-    if tag == _ENTRY:
-        return message_id, Entry(data[first[1] : first[2]].decode(), dict(_values(data, second[1], second[2])))
-    code = int.from_bytes(data[first[1] : first[2]], "big")
-    text = data[rest[0][1] : rest[0][2]].decode(errors="replace").rstrip("\0")
-    return message_id, Answer(code, text)
-
-
-def _values(data: bytes, start: int, end: int) -> Iterator[tuple[str, list[bytes]]]:
-    for _, pair_from, pair_to in _parts(data, start, end):
-        (_, name_from, name_to), (_, set_from, set_to) = _parts(data, pair_from, pair_to)
-        yield data[name_from:name_to].decode(), [data[a:b] for _, a, b in _parts(data, set_from, set_to)]
-
-
-def _parts(data: bytes, start: int, end: int) -> list[tuple[int, int, int]]:
-    """The elements between two places, each as tag, begin and end of its content."""
-    parts = []
-    while start < end:
-        part = _header(data, start)
-        parts.append(part)
-        start = part[2]
-    return parts
-
-
-def _header(data: bytes | bytearray, start: int) -> tuple[int, int, int]:
-    length = data[start + 1]
-    begin = start + 2
-    if length & 0x80:
-        wide = length & 0x7F
-        length = int.from_bytes(data[begin : begin + wide], "big")
-        begin += wide
-    return data[start], begin, begin + length
+    if message["protocolOp"] == _ENTRY:
+        attributes = {name[3].decode(): [value[3] for value in values[3]] for *_, (name, values) in parts[1][3]}
+        return message_id, Entry(parts[0][3].decode(), attributes)
+    return message_id, Answer(int(parts[0][3]), parts[2][3].decode(errors="replace").rstrip("\0"))

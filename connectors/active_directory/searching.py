@@ -1,6 +1,6 @@
-"""One search on a bound connection, its answers decoded at a fifth of what they cost in ldap3.
+"""One search on a bound connection, its entries as bytes: at half of what ldap3 takes, which makes text of them too.
 
-ldap3 writes the request and reads the last message of the answer, which has the controls; entries are decoded here.
+ldap3 writes the request and reads the last message of the answer, which has the controls.
 """
 
 from __future__ import annotations
