@@ -172,8 +172,11 @@ class Directory:
             yield theirs.get(anchor, maker), attributes
 
     def group(self, name: str) -> RemoteObject | None:
-        """The group of that name, if groups are adopted and this one can be; raises Undecided."""
-        return self._groups.get(name.casefold()) if self.settings.groups else None
+        """The group of that name, if groups are adopted and this one can be; raises Undecided, also where two are."""
+        found = self._groups.get(name.casefold(), ()) if self.settings.groups else ()
+        if len(found) > 1:
+            raise Undecided(self.name, f"{len(found)} groups there are called {name}: rename all but the right one")
+        return found[0] if found else None
 
     @property
     def verdicts(self) -> Mapping[str, Verdict]:
@@ -193,18 +196,18 @@ class Directory:
             return self._matched(target)
 
     @cached_property
-    def _groups(self) -> dict[str, RemoteObject]:
-        """Groups that can be adopted, by folded name."""
+    def _groups(self) -> dict[str, list[RemoteObject]]:
+        """Groups that can be adopted, by folded name; in some targets several can have one."""
         known = {anchor for anchor, _ in _known(self.connection, tables.known_groups, self.name)}
         rules = [rule for rule in self.context.ruleset.groups if rule.target == self.name]
         names = {name for rule in rules for name in rule.attributes}
         with self._opened() as target:
             word = target.capabilities.group_name
-            return {
-                str(one.attributes.get(word)).casefold(): one
-                for one in _objects(target, Kind.GROUP, names)
-                if one.anchor not in known and not self._is_untouchable(one, word)
-            }
+            found: dict[str, list[RemoteObject]] = {}
+            for one in _objects(target, Kind.GROUP, names | {word}):
+                if one.anchor not in known and not self._is_untouchable(one, word):
+                    found.setdefault(str(one.attributes.get(word)).casefold(), []).append(one)
+            return found
 
     def _is_untouchable(self, group: RemoteObject, word: str) -> bool:
         made = (group.owner or "").startswith(group_key(""))  # its creation finds it, though its answer was lost

@@ -153,10 +153,10 @@ def decide(
     with context.writing() as database:
         with database.read() as connection, planned(context, database, progress=progress, only=()) as made:
             person = _person(connection, made, who)
-            said = decisions(connection, target)
             account = _account(made.directories[target], anchor)
-        _refuse_wrong(account, person, decision, said)
         with database.write() as connection:
+            said = decisions(connection, target)  # now, not before the target was read: others decide meanwhile
+            _refuse_wrong(account, person, decision, said)
             now = context.clock.now().isoformat()
             row = (target, person, anchor, str(decision), reason, context.actor, now)
             columns = tuple(column.name for column in tables.correlations.columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from sqlalchemy import select
 
 from connectors.contract import Action, Kind, Operation, RemoteObject, Value
+from connectors.embedded.target import EmbeddedTarget
 from eadm_sync.app.approving import save
 from eadm_sync.app.auditing import known_state, untold, verify
 from eadm_sync.app.checking import check
@@ -22,6 +24,7 @@ from eadm_sync.app.delivering import deliver_all
 from eadm_sync.app.explaining import Explained, explained
 from eadm_sync.app.persons import stop
 from eadm_sync.app.planning import Planned, planned
+from eadm_sync.app.reconciling import reconcile
 from eadm_sync.app.reviewing import NotDecided, Review, decide, review, take_back
 from eadm_sync.app.syncing import SyncReport, apply_saved, sync
 from eadm_sync.clock import FixedClock
@@ -105,6 +108,10 @@ class Filled:
     def change(self, anchor: str, **attributes: Value) -> None:
         """Changes an account by hand."""
         self._by_hand(Kind.ACCOUNT, Action.UPDATE, anchor=anchor, attributes=attributes)
+
+    def change_group(self, anchor: str, **attributes: Value) -> None:
+        """Changes a group by hand."""
+        self._by_hand(Kind.GROUP, Action.UPDATE, anchor=anchor, attributes=attributes)
 
     def _by_hand(self, kind: Kind, action: Action, **fields: Any) -> str:
         with self.context.make_target("ad") as target:
@@ -396,6 +403,22 @@ def test_one_account_is_accepted_for_one_person(filled: Filled):
         filled.decide(Decision.ACCEPT, "hr:1", second)
 
 
+def test_two_who_decide_at_once_do_not_give_one_account_to_two_people(filled: Filled, monkeypatch: pytest.MonkeyPatch):
+    """What was said while the directory was read counts, though it was not said when the command began."""
+    anchor = filled.account("a", employeeID="1")
+    read, others = EmbeddedTarget.read, iter(["hr:2"])
+
+    def meanwhile(self: EmbeddedTarget, *arguments: Any) -> Iterator[Any]:
+        for person in others:
+            filled.decide(Decision.ACCEPT, person, anchor)
+        return read(self, *arguments)
+
+    monkeypatch.setattr(EmbeddedTarget, "read", meanwhile)
+
+    with pytest.raises(NotDecided, match="said to be hr:2's"):
+        filled.decide(Decision.ACCEPT, "hr:1", anchor)
+
+
 def test_only_what_nobody_has_can_be_spoken_of(filled: Filled):
     """An anchor that is nowhere, or somebody's; a name in its place is answered with the anchor."""
     stranger = filled.account("stranger")
@@ -499,6 +522,46 @@ def test_an_account_that_is_protected_later_is_not_changed_any_more(
         assert "is protected" in filled.problems["hr:1"]
 
 
+def test_what_the_target_protects_is_known_once_a_change_was_refused(filled: Filled):
+    """The next plan leaves it out and says so; the dead letter goes, and a reading takes it back."""
+    filled.sync()
+    anchor = filled.known()["hr:1"]
+    filled.change(anchor, adminCount=1)
+    filled.people("1;Kari;Li;k@home.no;gone", "2;Ola;By;o@home.no;employee").sync()
+    assert filled.about("hr:1") == ["disable"]
+    assert filled.sync().is_complete
+
+    assert filled.lines == []
+    assert "the target protects it" in filled.problems["hr:1"]
+    assert filled.there()[anchor].enabled
+    assert ("protection", "found", "hr:1") in filled.audit()
+
+    filled.change(anchor, adminCount=None)
+    reconcile(filled.context)
+    filled.sync()
+    assert filled.about("hr:1") == ["disable"]
+    assert not filled.there()[anchor].enabled
+    assert verify(filled.context).faults == ()
+
+
+def test_what_the_target_protects_is_known_once_it_was_read(filled: Filled):
+    """Accounts and groups alike; no plan asks for what would be refused."""
+    filled.sync()
+    anchor = filled.known()["hr:1"]
+    (group,) = filled.there(Kind.GROUP)
+    filled.change(anchor, adminCount=1)
+    filled.change_group(group, adminCount=1)
+    filled.clock.moment += timedelta(hours=1)
+
+    (found,) = reconcile(filled.context)
+    filled.people("1;Kari;Lie;k@home.no;employee", "2;Ola;By;o@home.no;gone").sync()
+
+    assert (found.protected, found.total) == (2, 0)
+    assert [line for line in filled.lines if line[0] == "hr:1" or line[1] == "membership"] == []
+    assert "the target protects it" in filled.problems["hr:1"]
+    assert "the target protects it" in filled.problems["hr:2"]
+
+
 def test_a_protected_name_is_given_to_nobody(filled: Filled):
     """An account of that name would be out of our hands at once."""
     filled.configure(protected={"accounts": ["ola"]}).sync()
@@ -531,6 +594,25 @@ def test_a_group_of_the_same_name_is_adopted_where_groups_are(filled: Filled):
     assert ("group", "adopt", None) in filled.audit()
     filled.sync()
     assert filled.lines == []
+
+
+def test_no_group_is_adopted_where_two_have_the_name(filled: Filled, monkeypatch: pytest.MonkeyPatch):
+    """As in Entra, whose display names are not unique: neither is taken, and nobody gets into one."""
+    filled.configure(correlation={**CORRELATION, "groups": True})
+    filled.group("Staff")
+    twin = RemoteObject(Kind.GROUP, "twin", {"name": "STAFF"})
+    read = EmbeddedTarget.read
+
+    def with_twin(self: EmbeddedTarget, kind: Kind, *rest: Any) -> Iterator[Any]:
+        yield from read(self, kind, *rest)
+        yield from (twin,) if kind is Kind.GROUP else ()
+
+    monkeypatch.setattr(EmbeddedTarget, "read", with_twin)
+    filled.sync()
+
+    assert "2 groups there are called Staff" in filled.problems["hr:1"]
+    assert not [line for line in filled.lines if line[0] == "group:staff"]
+    assert filled.there(Kind.MEMBERSHIP) == {}
 
 
 def test_a_group_of_the_same_name_is_left_alone_where_groups_are_not_adopted(filled: Filled):
