@@ -55,6 +55,7 @@ class Changes:
             Stale: The token is of another scope, domain controller or database, or of none.
             ConnectorError: As `Session.connection`.
         """
+        _ = self._session.connection  # made anew first where it dropped: perhaps to another domain controller
         version, invocation, scope, encoded = (*token.value.split(" "), "", "", "", "")[:4]
         if version != _VERSION or scope != self._scope or not encoded:  # without a cookie, all there is has changed
             raise Stale("the token is not from a read with these settings")

@@ -201,8 +201,14 @@ class Survey:
             mark=_text(entry, rules.mark) if rules else None,
             display_name=_text(entry, "displayName") or "",
             locked=int(_text(entry, "lockoutTime") or 0) > 0,
-            protected=self.guard.reason(entry),
+            protected=self.guard.reason(entry) or _hidden(entry, kind),
         )
+
+
+def _hidden(entry: Entry, kind: Kind | None) -> str | None:
+    """Why an account is left alone of which nobody can tell whether it is enabled."""
+    hidden = kind is Kind.ACCOUNT and "userAccountControl" not in entry.attributes
+    return "we may not read its userAccountControl" if hidden else None
 
 
 def _text(entry: Entry, name: str) -> str | None:

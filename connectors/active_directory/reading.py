@@ -240,7 +240,7 @@ class Reader:
 
     def _test(self, attribute: Attribute, value: Value) -> str:
         """A part of a filter; what comes back is looked at again, since a domain takes å and a for the same."""
-        if value is None or value == []:
+        if value in (None, "", []):
             return f"(!({attribute.name}=*))"
         if attribute.syntax in _MADE_OF_GROUP_TYPE:
             raise Rejected("cannot be searched for", attribute.name)
@@ -288,8 +288,16 @@ class Telling:
         return list(dict.fromkeys((*_NAMED, *plain, *made, *GUARDED, *used, self.mark)))
 
     def object(self, entry: Entry) -> RemoteObject:
-        """An object as the contract has it."""
+        """An object as the contract has it.
+
+        Raises:
+            AuthenticationFailed: We may not read whether an account is enabled.
+            Rejected: An attribute of the settings holds what its type cannot.
+        """
         raw = entry.attributes
+        if self.kind is Kind.ACCOUNT and "userAccountControl" not in raw:
+            where = names.parent(entry.dn)
+            raise AuthenticationFailed(f"the right to read userAccountControl of accounts in {where} is missing")
         mark = raw.get(self.mark)
         return RemoteObject(
             self.kind,
@@ -306,13 +314,22 @@ class Telling:
         values: dict[str, Value] = {}
         made = group_words(int(raw["groupType"][0])) if "groupType" in raw else {}
         for name, attribute in self.wanted.items():
-            value = made[name] if name in made else decode(attribute, raw.get(name, ()))
+            value = made[name] if name in made else _decoded(attribute, raw.get(name, ()))
             if value is not None:
                 values[name] = self._name_of(value) if attribute.syntax is Syntax.ACCOUNT else value
         return values
 
     def _name_of(self, dn: Value) -> Value:
         return self.pointed_at.get(names.canonical(str(dn)), dn)
+
+
+def _decoded(attribute: Attribute, raw: Sequence[bytes]) -> Value:
+    try:
+        return decode(attribute, raw)
+    except ValueError as error:  # a picture as text, a text as number
+        raise Rejected(
+            f"holds what is no {attribute.type}: its type in the settings is another's", attribute.name
+        ) from error
 
 
 def _is_password_used(raw: Mapping[str, Sequence[bytes]]) -> bool:

@@ -121,13 +121,14 @@ def _day(filetime: int) -> str | None:
 
 
 def check_account_name(attribute: str, value: str) -> None:
-    """Refuses what Windows would as a sAMAccountName, and Samba would not.
+    """Refuses what Windows would as a sAMAccountName, and Samba would not; and "$" at its end, as machines have it.
 
     Raises:
         Rejected: Names the attribute.
     """
-    if _ACCOUNT_NAME_FORBIDDEN.search(value) or value != value.strip() or value.endswith(".") or not value:
-        raise Rejected('must not hold "/\\[]:;|=,+*?<>@, begin or end with a space, or end with a full stop', attribute)
+    if _ACCOUNT_NAME_FORBIDDEN.search(value) or value != value.strip() or value.endswith((".", "$")) or not value:
+        wish = 'must not hold "/\\[]:;|=,+*?<>@, begin or end with a space, or end with a full stop or a dollar sign'
+        raise Rejected(wish, attribute)
 
 
 def guid(anchor: str | None) -> UUID | None:

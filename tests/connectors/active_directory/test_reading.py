@@ -218,6 +218,25 @@ def test_a_token_is_good_for_one_kind_and_some_containers_only(target: Targets, 
             list(other.read(kind, good))
 
 
+@pytest.mark.parametrize(("type_", "value"), [("int", "x"), ("str", b"\xff\xd8\xff")])
+def test_an_attribute_whose_type_is_anothers_is_named(target: Targets, home: Home, type_: str, value: Any) -> None:
+    """A picture that the settings call a text is their fault, and no end of the program."""
+    attribute = "thumbnailPhoto" if isinstance(value, bytes) else "comment"
+    home.user("ase", **{attribute: value})
+    with pytest.raises(Rejected) as caught:
+        list(target(attributes={attribute: type_}).read(Kind.ACCOUNT))
+    assert caught.value.attribute == attribute
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_who_has_no_value_is_found_by_none(target: Targets, home: Home, nothing: str | None) -> None:
+    """An empty text is none: the domain is asked for those without, not for everybody."""
+    home.user("ase", title="Rektor")
+    home.user("bo")
+    (found,) = target().find(Kind.ACCOUNT, {"title": nothing})
+    assert found.attributes["sAMAccountName"] == home.name("bo")
+
+
 def test_letters_that_a_domain_takes_for_the_same_are_told_apart(target: Targets, home: Home) -> None:
     """Windows finds Ase for Åse; a correlation would take one person for another."""
     home.user("ase", displayName="Åse")
