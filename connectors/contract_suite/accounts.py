@@ -75,7 +75,7 @@ class AccountContract(TargetFixtures):
     @pytest.mark.parametrize("change", [str, str.upper], ids=["same", "other case"])
     def test_another_owners_unique_value_is_not_taken(self, hand: Hand, change: Callable[[str], str]) -> None:
         """A name that is in use is refused whatever its case, and its account is not handed over."""
-        name = unused_name()
+        name = hand.unused_name()
         anchor = hand.account(name)
         before = hand.objects(Kind.ACCOUNT)[anchor]
         for unique in hand.able.unique:
@@ -142,7 +142,7 @@ class AccountContract(TargetFixtures):
 
     def test_an_account_can_be_renamed(self, hand: Hand) -> None:
         """The anchor survives a new name, and the old name is free again."""
-        old, new = unused_name(), unused_name()
+        old, new = hand.unused_name(), hand.unused_name()
         anchor = hand.account(old)
         renamed = self.account_attributes(new, hand.able)
         hand.succeed(operation(Kind.ACCOUNT, Action.UPDATE, anchor=anchor, attributes=renamed))
@@ -153,7 +153,7 @@ class AccountContract(TargetFixtures):
 
     def test_a_name_may_change_its_case(self, hand: Hand) -> None:
         """An account does not stand in its own way."""
-        name = unused_name()
+        name = hand.unused_name()
         anchor = hand.account(name)
         upper: dict[str, Value] = {hand.able.account_name: name.upper()}
         hand.succeed(operation(Kind.ACCOUNT, Action.UPDATE, anchor=anchor, attributes=upper))
@@ -226,7 +226,7 @@ class AccountContract(TargetFixtures):
     @pytest.mark.parametrize("permanent", [False, True])
     def test_a_deleted_account_is_gone_and_deleting_it_again_is_a_success(self, hand: Hand, permanent: bool) -> None:
         """The second of two deletes finds nothing to do, neither by read nor by find."""
-        name = unused_name()
+        name = hand.unused_name()
         anchor = hand.account(name)
         for _ in range(2):
             hand.succeed(operation(Kind.ACCOUNT, Action.DELETE, anchor=anchor, permanent=permanent))
@@ -279,7 +279,7 @@ class AccountContract(TargetFixtures):
 
     def test_a_failure_touches_no_other_operation_of_its_batch(self, hand: Hand) -> None:
         """Between two that succeed, refused and missing ones fail alone, and each has one outcome."""
-        taken = unused_name()
+        taken = hand.unused_name()
         hand.account(taken)
         good = [hand.create_account(), hand.create_account()]
         refused = hand.create_account(taken)

@@ -40,6 +40,10 @@ class Hand:
         self.able: Capabilities = target.capabilities
         self._suite = suite
 
+    def unused_name(self) -> str:
+        """A name that nothing in the target has, with the suffix that names have there."""
+        return unused_name() + self._suite.name_suffix
+
     def do(self, operation: Operation) -> Outcome:
         """The one outcome of one operation."""
         outcomes = list(self.target.apply([operation]))
@@ -68,7 +72,7 @@ class Hand:
         self, name: str | None = None, attributes: Mapping[str, Value] | None = None, **fields: Any
     ) -> Operation:
         """A CREATE of an account with a new owner; `attributes` go on top of the least a target asks for."""
-        every = {**self._suite.account_attributes(name or unused_name(), self.able), **(attributes or {})}
+        every = {**self._suite.account_attributes(name or self.unused_name(), self.able), **(attributes or {})}
         defaults = {"owner": uuid4().hex, "enabled": True}
         return operation(Kind.ACCOUNT, Action.CREATE, **{**defaults, **fields}, attributes=every)
 
@@ -77,7 +81,7 @@ class Hand:
     ) -> Operation:
         """Likewise for a group; skips the test where there are none."""
         need(Kind.GROUP in self.able.kinds, "groups")
-        every = {**self._suite.group_attributes(name or unused_name(), self.able), **(attributes or {})}
+        every = {**self._suite.group_attributes(name or self.unused_name(), self.able), **(attributes or {})}
         return operation(Kind.GROUP, Action.CREATE, **fields, attributes=every)
 
     def membership(self, action: Action, group: str, account: str, role: str = "member") -> Operation:
@@ -121,6 +125,7 @@ class TargetFixtures:
         containers: Two containers that accounts and groups may be placed in; empty: the target has none.
         sku: A product that the target can license, or None.
         unknown_attribute: An attribute that the target refuses, or None where it takes any.
+        name_suffix: What names of accounts end with where not every text is one: "@kommune.example".
     """
 
     text_attribute: ClassVar[str] = "displayName"
@@ -130,6 +135,7 @@ class TargetFixtures:
     containers: ClassVar[tuple[str, ...]] = ()
     sku: ClassVar[str | None] = None
     unknown_attribute: ClassVar[str | None] = "eadmNoSuchAttribute"
+    name_suffix: ClassVar[str] = ""
 
     @pytest.fixture
     def open_target(self) -> OpenTarget:

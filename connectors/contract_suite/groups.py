@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from connectors.contract import Action, Kind, Value
-from connectors.contract_suite.base import Hand, TargetFixtures, operation, unused_name
+from connectors.contract_suite.base import Hand, TargetFixtures, operation
 from connectors.errors import AlreadyExists, NotFound
 
 
@@ -26,7 +26,7 @@ class GroupContract(TargetFixtures):
 
     def test_a_group_name_in_use_is_refused_without_case(self, hand: Hand) -> None:
         """A group that is not ours is not adopted because its name fits."""
-        name = unused_name()
+        name = hand.unused_name()
         anchor = hand.group(name)
         outcome = hand.do(hand.create_group(name.upper()))
         assert isinstance(outcome.error, AlreadyExists)
@@ -35,14 +35,14 @@ class GroupContract(TargetFixtures):
 
     def test_an_account_and_a_group_may_have_the_same_name(self, hand: Hand) -> None:
         """Names are unique among accounts and among groups, unless the target knows only one name space."""
-        name = unused_name()
+        name = hand.unused_name()
         hand.account(name)
         error = hand.do(hand.create_group(name)).error
         assert error is None or isinstance(error, AlreadyExists)
 
     def test_a_group_can_be_renamed_and_changed(self, hand: Hand) -> None:
         """The anchor survives."""
-        anchor, name = hand.group(), unused_name()
+        anchor, name = hand.group(), hand.unused_name()
         attributes: dict[str, Value] = {hand.able.group_name: name, self.group_text_attribute: "ny"}
         hand.succeed(operation(Kind.GROUP, Action.UPDATE, anchor=anchor, attributes=attributes))
         group = hand.objects(Kind.GROUP)[anchor]

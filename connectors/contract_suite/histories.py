@@ -81,7 +81,7 @@ class _History:
     def __init__(self, hand: Hand, suite: TargetFixtures) -> None:
         self._hand = hand
         self._suite = suite
-        self._names = [unused_name() for _ in range(_NAMES)]
+        self._names = [hand.unused_name() for _ in range(_NAMES)]
         self._accounts = [_Account() for _ in range(_ACCOUNTS)]
         linked = {Kind.GROUP, Kind.MEMBERSHIP} <= hand.able.kinds
         self._groups = [hand.group() for _ in range(_GROUPS)] if linked else []

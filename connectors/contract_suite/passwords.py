@@ -8,7 +8,7 @@ import secrets
 import msgspec
 
 from connectors.contract import Action, Kind, Operation, Password, RemoteObject
-from connectors.contract_suite.base import Hand, TargetFixtures, need, operation, unused_name
+from connectors.contract_suite.base import Hand, TargetFixtures, need, operation
 from connectors.errors import NotFound, Rejected
 
 
@@ -46,7 +46,7 @@ class PasswordContract(TargetFixtures):
     def test_a_weak_password_is_refused(self, hand: Hand) -> None:
         """The refusal names the password, tells nothing of it, and leaves no account behind that could be used."""
         need(hand.able.passwords and hand.able.password_rules.min_length > 1, "rules for passwords")
-        name, weak = unused_name(), "qx"[: hand.able.password_rules.min_length - 1]
+        name, weak = hand.unused_name(), "qx"[: hand.able.password_rules.min_length - 1]
         outcome = hand.do(hand.create_account(name, password=Password(weak)))
         assert isinstance(outcome.error, Rejected)
         assert outcome.error.attribute == "password"

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.contract import Action, Kind, RemoteObject, ResumeToken, Value
-from connectors.contract_suite.base import Hand, OpenTarget, TargetFixtures, need, operation, unused_name
+from connectors.contract_suite.base import Hand, OpenTarget, TargetFixtures, need, operation
 from connectors.errors import Rejected, Stale
 
 
@@ -106,13 +106,13 @@ class ReadingContract(TargetFixtures):
 
     def test_find_compares_without_case(self, hand: Hand) -> None:
         """The account with the value is found, and no other."""
-        name = unused_name()
+        name = hand.unused_name()
         anchor = hand.account(name)
         hand.account()
         key = hand.able.account_name
         for value in (name, name.upper()):
             assert [item.anchor for item in hand.target.find(Kind.ACCOUNT, {key: value})] == [anchor]
-        assert list(hand.target.find(Kind.ACCOUNT, {key: unused_name()})) == []
+        assert list(hand.target.find(Kind.ACCOUNT, {key: hand.unused_name()})) == []
 
     def test_find_tells_as_much_as_reading_does(self, hand: Hand) -> None:
         """Whoever adopts an account compares what was read once with what is found later."""
@@ -123,7 +123,7 @@ class ReadingContract(TargetFixtures):
 
     def test_find_wants_every_attribute_to_fit(self, hand: Hand) -> None:
         """A name that fits beside a text that does not is no hit."""
-        name = unused_name()
+        name = hand.unused_name()
         anchor = hand.account(name, attributes={self.text_attribute: "Åse"})
         key = hand.able.account_name
         found = hand.target.find(Kind.ACCOUNT, {key: name, self.text_attribute: "ÅSE"})
@@ -144,6 +144,6 @@ class ReadingContract(TargetFixtures):
 
     def test_find_finds_groups(self, hand: Hand) -> None:
         """By name, likewise without case."""
-        name = unused_name()
+        name = hand.unused_name()
         anchor = hand.group(name)
         assert [item.anchor for item in hand.target.find(Kind.GROUP, {hand.able.group_name: name.upper()})] == [anchor]
