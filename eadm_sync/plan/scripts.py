@@ -132,12 +132,18 @@ class _Asking:
         rule = self._rules.get(change.rule)
         if event is None or rule is None:
             return change
-        made = [script for after in rule.after if event in after.on and (script := self._made(after, change, event))]
-        for script in made:
-            self._found[change.target, script.name] = self._change(
-                change.target, script, change.rule, f"after {event}", urgent=change.urgent
-            )
-        return msgspec.structs.replace(change, scripts=tuple(made)) if made else change
+        owed: list[Script] = []
+        for after in rule.after:
+            script = self._made(after, change, event) if event in after.on else None
+            if script is not None:
+                owed.append(script)
+                self._found[change.target, script.name] = self._change(
+                    change.target, script, change.rule, f"after {event}", urgent=change.urgent
+                )
+            elif event in after.on and event != "delete" and change.target in self._accounts:
+                # owed all the same: every run tells of it, until its arguments can be made
+                owed.append(Script(after.name, after.script, event))
+        return msgspec.structs.replace(change, scripts=tuple(owed)) if owed else change
 
     def _event(self, change: Change) -> str | None:
         """What a change to an account is for scripts; None where it is nothing to them."""
@@ -167,6 +173,8 @@ class _Asking:
                 if rendered is None:
                     continue
                 fresh = Script(name, after.script, owed.event, rendered)
+            if after.guarded and not fresh.arguments:  # they never could be made, and now nothing gives them
+                continue
             yield self._change(target, fresh, rule.id, f"after {owed.event}, not done yet")
 
     def _for_existing(self) -> Iterator[Change]:

@@ -201,6 +201,34 @@ def test_hostile_argument_is_refused_when_planned(office: Office, name: str, fau
     assert log(office) == []
 
 
+def test_what_could_not_be_run_is_told_of_until_it_can(office: Office):
+    """By every run, though the account is there by then; with a name that will do, it is run."""
+    program(office, LOG)
+    rules = _RULES + '      - {script: home, on: create, arguments: ["{{ person.family_name }}"]}\n'
+    office.people("1;Kari;-rf;employee;11").rules(rules).sync()
+
+    office.sync()
+    assert office.lines == []
+    assert "begin with a dash" in office.problems["hr:1"]
+    assert log(office) == []
+
+    office.people("1;Kari;Li;employee;11").sync()
+    assert log(office) == ["create|Li|"]
+    office.sync()
+    assert (office.lines, office.problems) == ([], {})
+
+
+def test_what_could_not_be_run_is_never_run_without_its_arguments(office: Office):
+    """Nor once nothing gives the account any more."""
+    program(office, LOG)
+    rules = _RULES + '      - {script: home, on: create, arguments: ["{{ person.family_name }}"]}\n'
+    office.people("1;Kari;-rf;employee;11", "2;Ola;By;employee;11").rules(rules).sync()
+
+    office.people("2;Ola;By;employee;11").on(LATER).sync()
+
+    assert log(office) == ["create|By|"]
+
+
 def test_words_of_a_shell_are_words(office: Office):
     """There is no shell to read them."""
     program(office, LOG)
