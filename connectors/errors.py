@@ -6,7 +6,8 @@
     ├── AuthenticationFailed   our credentials or rights do not do; nothing will work until someone acts
     ├── Transient              this one operation failed in a way that time cures ("not replicated yet")
     ├── Rejected               the system understood and refused; repeating it cannot help
-    │   └── AlreadyExists      a unique value is taken by an object that is not ours
+    │   ├── AlreadyExists      a unique value is taken by an object that is not ours
+    │   └── Protected          the system itself says that nobody but its administrators may change the object
     ├── NotFound               the object is not there
     ├── Stale                  the object is no longer as the operation expects
     └── Unreadable             a source as a whole cannot be read (file missing, wrong encoding, no header)
@@ -67,6 +68,10 @@ class Rejected(ConnectorError):
 
 class AlreadyExists(Rejected):
     """A unique value is taken by an object that this operation did not make."""
+
+
+class Protected(Rejected):
+    """The system itself says that nobody but its administrators may change the object, or who is in it."""
 
 
 class NotFound(ConnectorError):

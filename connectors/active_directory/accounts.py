@@ -23,7 +23,7 @@ from connectors.active_directory.values import (
     guid,
 )
 from connectors.contract import Action, Operation, Outcome, Password
-from connectors.errors import AlreadyExists, NotFound, Rejected, Stale
+from connectors.errors import AlreadyExists, NotFound, Protected, Rejected, Stale
 
 _NEW = DISABLED | NORMAL_ACCOUNT
 _RANDOM_LETTERS = string.ascii_letters + string.digits + "-_.!"
@@ -233,7 +233,7 @@ def _random_password() -> Password:
 
 def _unprotected(seen: Seen) -> Seen:
     if seen.protected:
-        raise Rejected(f"is protected and never changed: {seen.protected}")
+        raise Protected(f"is protected and never changed: {seen.protected}")
     return seen
 
 

@@ -14,7 +14,7 @@ from connectors.active_directory.schema import ACCOUNT_NAME
 from connectors.active_directory.settings import mark_of
 from connectors.active_directory.values import UNIVERSAL, group_type, scope_of
 from connectors.contract import Action, Operation, Outcome
-from connectors.errors import Rejected
+from connectors.errors import Protected
 
 _NEW = ("groupScope", "groupCategory")
 
@@ -78,7 +78,7 @@ class Groups:
         if seen is None:
             return Outcome(operation.id, None, operation.anchor)
         if seen.protected:
-            raise Rejected(f"is protected and never changed: {seen.protected}")
+            raise Protected(f"is protected and never changed: {seen.protected}")
         error = yield from objects.delete(self.situation, operation, seen)
         return Outcome(operation.id, error, None if error else seen.anchor)
 

@@ -18,7 +18,7 @@ from connectors.active_directory.objects import Situation, sent
 from connectors.active_directory.pipeline import Chain
 from connectors.active_directory.values import anchor_of, by_guid, guid
 from connectors.contract import Action, Kind, Operation, Outcome
-from connectors.errors import ConnectorError, NotFound, Rejected
+from connectors.errors import ConnectorError, NotFound, Protected, Rejected
 
 _FILTERS = 200
 _Verdicts = dict[str, ConnectorError | None]  # by the member's anchor
@@ -66,7 +66,7 @@ class Members:
         if seen is None:
             return NotFound(Kind.GROUP, operation.anchor or "") if joins else None
         if seen.protected:
-            return Rejected(f"the group is protected and never changed: {seen.protected}")
+            return Protected(f"the group is protected and never changed: {seen.protected}")
         return self._no_member(seen, operation) if joins else None
 
     def _no_member(self, seen: Seen, operation: Operation) -> ConnectorError | None:

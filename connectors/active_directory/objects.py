@@ -32,7 +32,7 @@ from connectors.active_directory.values import (
     group_type,
 )
 from connectors.contract import Kind, Operation, Outcome, PasswordRules, Value
-from connectors.errors import AlreadyExists, ConnectorError, NotFound, Rejected
+from connectors.errors import AlreadyExists, ConnectorError, NotFound, Protected, Rejected
 
 _UNIQUE_CODES = (Code.ALREADY_EXISTS, Code.CONSTRAINT_VIOLATION)
 
@@ -103,13 +103,13 @@ class Situation:
 
         Raises:
             NotFound: It is not there.
-            Rejected: It is protected.
+            Protected: It is protected.
         """
         seen = self.look.live(operation.kind, operation.anchor)
         if seen is None:
             raise NotFound(operation.kind, operation.anchor or "")
         if seen.protected:
-            raise Rejected(f"is protected and never changed: {seen.protected}")
+            raise Protected(f"is protected and never changed: {seen.protected}")
         return seen
 
     def failed(self, answer: Answer, operation: Operation, sent: Sequence[str], doing: str) -> ConnectorError:

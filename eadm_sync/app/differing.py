@@ -79,6 +79,7 @@ class Comparison:
         keeps_deleted: Whether accounts that are told to be deleted can be taken back.
         found: What differs.
         compared: Objects of ours that were looked at, and what hangs on them.
+        protected: (kind, account or group as known, whether the target protects it), where that is not known so.
     """
 
     known: Holdings
@@ -89,6 +90,7 @@ class Comparison:
     keeps_deleted: bool = False
     found: list[Found] = field(default_factory=list)
     compared: int = 0
+    protected: list[tuple[Kind, Holding, bool]] = field(default_factory=list)
     _met: set[str] = field(default_factory=set)
     _deleted: dict[str, bool] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
@@ -132,6 +134,8 @@ class Comparison:
             self._deleted[one.anchor] = one.kind is Kind.ACCOUNT
             return
         self._meet(known.key)
+        if one.protected != known.protected:
+            self.protected.append((one.kind, known, one.protected))
         self.found += self._attributes(one, known)
         if known.container is not None and one.container != known.container:
             self._note(one.kind, known, CONTAINER, former=known.container, present=one.container)

@@ -28,6 +28,7 @@ class Holding(msgspec.Struct, frozen=True, gc=False):
         attributes: As stored.
         rule: Rule that gave it.
         version: Of the ruleset that did.
+        protected: Whether the target is known to protect it.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Holding(msgspec.Struct, frozen=True, gc=False):
     attributes: bytes
     rule: str
     version: str
+    protected: bool = False
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
@@ -88,12 +90,28 @@ class Holdings:
         for row in rows(tables.known_accounts):
             of_person[row.person_id] = row.anchor
             enabled = bool(row.enabled)
-            held = (row.person_id, enabled, row.container, row.attributes, row.rule, row.ruleset_version)
+            held = (
+                row.person_id,
+                enabled,
+                row.container,
+                row.attributes,
+                row.rule,
+                row.ruleset_version,
+                bool(row.protected),
+            )
             self.accounts[row.anchor] = Holding(account_key(row.person_id), *held)
             self.names[Kind.ACCOUNT].update(decode(row.attributes))
         for row in rows(tables.known_groups):
             of_group[row.key] = row.anchor
-            held_group = (row.key, None, row.container, row.attributes, row.rule, row.ruleset_version)
+            held_group = (
+                row.key,
+                None,
+                row.container,
+                row.attributes,
+                row.rule,
+                row.ruleset_version,
+                bool(row.protected),
+            )
             self.groups[row.anchor] = Holding(group_key(row.key), *held_group)
             self.names[Kind.GROUP].update(decode(row.attributes))
         memberships, nestings, licences = self.links.values()

@@ -36,10 +36,12 @@ from eadm_sync.app.stuck import standing, supersede
 from eadm_sync.app.target_reading import Reading, keep_tokens, last_tokens
 from eadm_sync.app.wishes import Wishes
 from eadm_sync.model import Sealed
+from eadm_sync.plan.audited import BY_HAND
 from eadm_sync.state import drift, tables
 from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.database import Database
 from eadm_sync.state.drift import MISSING, LeftRow, Value
+from eadm_sync.state.protection import audited, note_protected
 from eadm_sync.state.sealing import check_key
 
 log = structlog.get_logger()
@@ -97,6 +99,7 @@ class TargetDrift(msgspec.Struct, frozen=True):
         left: How many things are left alone until somebody decides, former ones among them.
         incremental: Whether only what has changed since the last reading was read.
         superseded: Queued changes that were stuck, and dropped since they stood on what is not so.
+        protected: Objects of ours that were found to be protected by the target itself: no plan changes them any more.
     """
 
     target: str
@@ -108,6 +111,7 @@ class TargetDrift(msgspec.Struct, frozen=True):
     left: int = 0
     incremental: bool = False
     superseded: int = 0
+    protected: int = 0
 
     @property
     def total(self) -> int:
@@ -258,6 +262,7 @@ class _Work:
     early: Collection[str]
     ended: Mapping[Kind, str]
     superseded: int = 0
+    protected: int = 0
 
     def conclude(self, database: Database) -> TargetDrift:
         """Judges, writes down, tells."""
@@ -288,6 +293,7 @@ class _Work:
             left=left,
             incremental=bool(self.comparison.partial),
             superseded=self.superseded,
+            protected=self.protected,
         )
 
     def _busy(self, connection: Connection) -> set[str]:
@@ -333,7 +339,7 @@ class _Work:
         taken = [*by_outcome.get("overwrite", ()), *by_outcome.get("accepted", ())]
         # An account that is missing stays known, so that it is known again if somebody brings it back.
         taken += [one for one in reported if one.what != MISSING or one.kind is not Kind.ACCOUNT]
-        again = self._supersede(connection, [*taken, *reported])
+        again = self._supersede(connection, [*taken, *reported]) | self._note_protected(connection, busy)
         mirror = Mirror(self.context, connection, self.target, self.terms.run_id)
         mirror.take(taken, by_outcome.get("own", ()), again)
         rows = {row.place: row for row in drift.rows(connection, target=self.target)}
@@ -352,6 +358,21 @@ class _Work:
         stuck = standing(connection, self.context.queue, self.target).stuck
         self.superseded, again = supersede(connection, self.context.queue, stuck, subjects=subjects, gone=gone)
         return again
+
+    def _note_protected(self, connection: Connection, busy: Collection[str]) -> set[str]:
+        """Notes what the target itself protects by now, or no more; returns whom the next plan is to look at for it."""
+        there = [(kind, one, flag) for kind, one, flag in self.comparison.protected if one.key not in busy]
+        at = self.context.clock.now().isoformat()
+        entries: list[AuditEntry] = []
+        for flag in (True, False):
+            found = [(kind, one.name) for kind, one, is_protected in there if is_protected is flag]
+            note_protected(connection, self.target, found, protected=flag)
+            entries += audited(
+                found, protected=flag, target=self.target, at=at, actor=BY_HAND, run_id=self.terms.run_id
+            )
+        append_audit(connection, self.context.vault, entries)
+        self.protected = sum(flag for _, _, flag in there)
+        return {one.name if kind is Kind.ACCOUNT else one.key for kind, one, _ in there}
 
     def _row(self, one: Found, before: LeftRow | None) -> LeftRow:
         return LeftRow(

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind, Operation, Outcome, Password, Target
-from connectors.errors import AlreadyExists, ConnectorError, NotFound, Rejected, Stale
+from connectors.errors import AlreadyExists, ConnectorError, NotFound, Protected, Rejected, Stale
 from eadm_sync.clock import Clock, today
 from eadm_sync.delivery.aftermath import Delivered, Known, confirmations, deleted, outcome_of
 from eadm_sync.delivery.guards import deletion_is_due, not_stopped, still_disabled, still_empty
@@ -35,6 +35,8 @@ from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database
 from eadm_sync.state.known import KnownAccount, KnownGroup, load_accounts, load_groups, load_recycled
 from eadm_sync.state.outcomes import confirm, count_confirmed, forget_recycled, mark_confirmed
+from eadm_sync.state.protection import audited as audited_protection
+from eadm_sync.state.protection import note_protected
 from eadm_sync.state.scripts import OUTPUT
 from exportqueue import Item, Result, State
 
@@ -66,6 +68,21 @@ class Gone(NotFound):
         super().__init__(missing.kind, missing.anchor)
         self.target = target
         self.args = (f"{missing}, though it is known to be there: 'eadm-sync reconcile {target}' finds out",)
+
+
+@dataclass(frozen=True)
+class FoundProtected:
+    """What the queue carries to `record` for a change that was refused since the target itself protects its object.
+
+    Attributes:
+        kind: Account or group.
+        name: Id of the person, or key of the group.
+        subject: Of the item.
+    """
+
+    kind: Kind
+    name: str
+    subject: str
 
 
 _PERMANENT = (NotFound, AlreadyExists, Rejected)
@@ -117,7 +134,11 @@ class Deliverer:
         refused |= without
         operations: list[Operation] = []
         by_id = {item.id: item for item in items}
-        programs = {item_id: change for item_id, change in changes.items() if change.kind is Kind.SCRIPT}
+        programs = {
+            item_id: change
+            for item_id, change in changes.items()
+            if change.kind is Kind.SCRIPT and item_id not in refused
+        }
         for item_id, change in changes.items():
             if item_id in programs:
                 continue
@@ -127,7 +148,7 @@ class Deliverer:
                 adopts = change.action is Action.ADOPT  # nothing is asked of the target: it was looked at
                 asked = None if adopts else operation(change, _operation_id(by_id[item_id]), confirmed, self.vault.open)
             except (ConnectorError, StateError) as error:
-                yield Result(item_id, error, by_id[item_id].subject)
+                yield Result(item_id, error, _about(error, change, by_id[item_id].subject))
                 continue
             if asked is None:
                 yield Result(item_id, None, self._delivered(by_id[item_id], change, confirmed, None))
@@ -160,7 +181,8 @@ class Deliverer:
         gone_for_good = [each.value for each in results if isinstance(each.value, NotRestored)]
         forget_recycled(connection, self.name, (each.person for each in gone_for_good))
         outdated = (each.value.person for each in results if isinstance(each.value, Outdated))
-        again = chain(_overtaken(results), (each.person for each in gone_for_good), outdated)
+        protected = self._note_protected(connection, results)
+        again = chain(_overtaken(results), (each.person for each in gone_for_good), outdated, protected)
         look_again(connection, again, on=self._retained_until(known))
         self._note_passwords(connection, delivered, results)
         note_scripts(connection, self.vault, self.name, delivered, results)
@@ -179,6 +201,16 @@ class Deliverer:
         entries = chain((self._audit_entry(*one, now) for one in known), warnings, map(self._audit_of_run, has_run))
         append_audit(connection, self.vault, entries)
         mark_confirmed(connection, self.name)
+
+    def _note_protected(self, connection: Connection, results: Sequence[Result]) -> set[str]:
+        """Notes what the target will not have changed; returns who is to be looked at again for it."""
+        found = [each.value for each in results if isinstance(each.value, FoundProtected)]
+        things = [(one.kind, one.name) for one in found]
+        note_protected(connection, self.name, things)
+        now = self.clock.now().isoformat()
+        entries = audited_protection(things, protected=True, target=self.name, at=now, actor="eadm-sync", run_id=None)
+        append_audit(connection, self.vault, entries)
+        return {one.subject for one in found}
 
     def _given_passwords(
         self, items: Sequence[Item], changes: dict[int, Change], refused: Container[int]
@@ -270,7 +302,7 @@ class Deliverer:
             lost = changes[item_id].action is Action.RESTORE and isinstance(outcome.error, _PERMANENT)
             subject = by_id[item_id].subject
             error = _explained(outcome.error, changes[item_id], self.name)
-            return Result(item_id, error, NotRestored(subject) if lost else subject)
+            return Result(item_id, error, NotRestored(subject) if lost else _about(error, changes[item_id], subject))
         if outcome.warning is not None:
             log.warning("target.warned", target=self.name, item=item_id)  # its words can hold values: see the audit
         done = self._delivered(by_id[item_id], changes[item_id], confirmed, outcome.anchor)
@@ -348,6 +380,19 @@ def _explained(error: ConnectorError, change: Change, target: str) -> ConnectorE
     """The error; of something that is gone, one that says what to do."""
     makes = change.action in {Action.CREATE, Action.RESTORE} and change.kind in {Kind.ACCOUNT, Kind.GROUP}
     return Gone(error, target) if isinstance(error, NotFound) and not makes else error
+
+
+def _about(error: BaseException, change: Change, subject: str) -> FoundProtected | str:
+    """What `record` needs of a change that failed.
+
+    A refused change to who is in a group, or to a group's place in another one, is about that group: to an account that
+    is protected itself, it is allowed by every target that is known.
+    """
+    if not isinstance(error, Protected):
+        return subject
+    if change.group is not None:
+        return FoundProtected(Kind.GROUP, change.group, subject)
+    return FoundProtected(Kind.ACCOUNT, change.person or "", subject)
 
 
 def _deactivated_before(one: Delivered) -> date | None:

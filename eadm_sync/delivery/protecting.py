@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind, RemoteObject, Target
 from connectors.contract import Value as PlainValue
-from connectors.errors import Rejected, Stale
+from connectors.errors import Protected, Rejected, Stale
 from eadm_sync.correlation import Protection, is_within
 from eadm_sync.correlation.protection import BY_TARGET
 from eadm_sync.delivery.operations import Confirmed, Open
@@ -73,7 +73,9 @@ class Guarding:
             except (Stale, Rejected) as error:
                 refused[item_id] = error
                 continue
-            if why is not None:
+            if why == BY_TARGET:
+                refused[item_id] = Protected(f"it is protected: {why}")
+            elif why is not None:
                 refused[item_id] = Stale(f"it is protected: {why}")
         return refused
 

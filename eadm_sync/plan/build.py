@@ -41,6 +41,7 @@ from eadm_sync.ruleset.rules import Rule
 from eadm_sync.state import tables
 from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.outcomes import Lost, Renamed
+from eadm_sync.state.protection import protected_groups
 from eadm_sync.state.releases import Releases
 from eadm_sync.state.scripts import load_scripts
 
@@ -222,7 +223,7 @@ class Maker:
         self.today = inputs.basis.today
         self.settings = inputs.ruleset.lifecycle
         self._adopting = Adopting(inputs.existing, inputs.words, self.seal, inputs.vault.seal)
-        self._protecting = Protecting(inputs.protections, inputs.words)
+        self._protecting = Protecting(inputs.protections, inputs.words, protected_groups(connection))
         self._known = Known()  # of the person who is being looked at
         self.identifiers = Identifiers(
             connection, inputs.vault.digest, inputs.ruleset.identifiers, self.today, self._adopting.strangers

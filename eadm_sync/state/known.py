@@ -37,6 +37,7 @@ class KnownAccount(msgspec.Struct, frozen=True):
         rule: Rule that gave it.
         deactivated_on: The day it was disabled because nothing gave it any more; None while something does.
         altered: What of the attributes the target stored otherwise than asked. To ask for it again would be in vain.
+        protected: Whether the target itself says that it is, as far as it was asked.
     """
 
     target: str
@@ -47,6 +48,7 @@ class KnownAccount(msgspec.Struct, frozen=True):
     rule: str
     deactivated_on: date | None
     altered: Altered = {}
+    protected: bool = False
 
     def limited_to(self, names: Collection[str]) -> KnownAccount:
         """The account with none but these attributes."""
@@ -323,10 +325,11 @@ def _accounts(
         columns.rule,
         columns.deactivated_on,
         columns.altered,
+        columns.protected,
     ).where(columns.person_id.in_(person_ids))
     if target is not None:
         query = query.where(columns.target == target)
-    for person_id, name, anchor, container, enabled, attributes, rule, deactivated_on, altered in connection.execute(
+    for person_id, name, anchor, container, enabled, attributes, rule, day, altered, protected in connection.execute(
         query
     ):
         yield (
@@ -338,7 +341,8 @@ def _accounts(
                 bool(enabled),
                 _decode(attributes),
                 rule,
-                date.fromisoformat(deactivated_on) if deactivated_on else None,
+                date.fromisoformat(day) if day else None,
                 _decode_altered(altered) if altered else {},
+                bool(protected),
             ),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, TextClause, text
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text, TextClause, false, text
 
 metadata = MetaData()
 
@@ -153,6 +153,7 @@ known_accounts = Table(
     Column("deactivated_on", Text),  # the day it was disabled because nothing gives it any more; starts retention
     Column("lost_on", Text),  # the day a plan first found that nothing gives it any more; starts the overlap
     Column("altered", LargeBinary),  # msgpack: attribute → (asked, stored), of what was stored otherwise; NULL: nothing
+    Column("protected", Boolean, nullable=False, server_default=false()),  # by the target's own word
     Index("known_accounts_anchor", "target", "anchor", unique=True),
     Index("known_accounts_enabled", "target", "enabled"),  # counted without reading attributes
 )
@@ -221,6 +222,7 @@ known_groups = Table(
     Column("rule", Text, nullable=False),
     Column("ruleset_version", Text, nullable=False),
     Column("altered", LargeBinary),  # as for accounts
+    Column("protected", Boolean, nullable=False, server_default=false()),  # by the target's own word
     sqlite_with_rowid=False,
 )
 

@@ -12,20 +12,24 @@ import pytest
 from sqlalchemy import select
 
 from connectors.contract import Action, Capabilities, Kind, Operation, Outcome, RemoteObject
-from connectors.errors import ConnectorError, Rejected, Stale, Transient, Unavailable
+from connectors.errors import ConnectorError, NotFound, Protected, Rejected, Stale, Transient, Unavailable
 from eadm_sync.app.context import complete_metadata
 from eadm_sync.clock import FixedClock
 from eadm_sync.config.keys import Key
+from eadm_sync.config.settings import ProtectedSettings
+from eadm_sync.correlation import Protection
 from eadm_sync.delivery.deliverer import Deliverer
 from eadm_sync.delivery.payload import FORMAT, pack
+from eadm_sync.delivery.protecting import Guarding
 from eadm_sync.model import Sealed
-from eadm_sync.plan.change import Change
+from eadm_sync.plan.change import Change, Script
 from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading
 from eadm_sync.state.known import KnownAccount, load_accounts, load_groups, load_known
 from eadm_sync.state.orders import Order, OrderKind, give_order
 from eadm_sync.state.outcomes import known_marks, known_versions
+from eadm_sync.state.protection import protected_groups
 from exportqueue import Item, Result, State
 
 VAULT = Vault([Key("one", bytes(32))])
@@ -83,12 +87,14 @@ class Rig:
     target: ScriptedTarget
     clock: FixedClock
     made: int = 0
+    guarding: Guarding = field(default_factory=Guarding)
 
     @property
     def deliverer(self) -> Deliverer:
         """A new one, as each process has."""
         target: Any = self.target
-        return Deliverer(self.database, "ad", target, VAULT, Lifecycle(), self.clock, ZoneInfo("Europe/Oslo"))
+        zone, guarding = ZoneInfo("Europe/Oslo"), self.guarding
+        return Deliverer(self.database, "ad", target, VAULT, Lifecycle(), self.clock, zone, guarding=guarding)
 
     def item(self, change: Change, **more: Any) -> Item:
         """A change as the queue holds it."""
@@ -148,7 +154,7 @@ class Rig:
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     """A person who has nothing yet."""
-    with open_for_reading("sqlite:///nothing.db", tmp_path, complete_metadata()) as database:
+    with open_for_reading("sqlite:///nothing.db", tmp_path, complete_metadata) as database:
         with database.write() as connection:
             row = {"id": PERSON, "name": "Kari", "data": b"", "due": None, "pending": False}
             connection.execute(tables.people.insert(), row)
@@ -494,3 +500,48 @@ def test_known_state_says_which_ruleset_gave_it(rig: Rig):
 
     with rig.database.read() as connection:
         assert connection.scalar(select(tables.known_accounts.c.ruleset_version)) == "version-7"
+
+
+def test_a_program_that_follows_a_protected_account_is_not_run(rig: Rig):
+    """Whatever was planned before it was protected."""
+    rig.deliver(CREATE)
+    rig.guarding = Guarding(Protection.of(ProtectedSettings(accounts=("kari",))))
+    script = Script("home", "home", "create", ("kari",))
+
+    (result,) = rig.deliver(Change("ad", Kind.SCRIPT, Action.CREATE, person=PERSON, rule="staff", script=script))
+
+    assert str(result.error) == "it is protected: the name kari is protected"
+
+
+def test_what_a_target_will_not_have_changed_is_known_from_then_on(rig: Rig):
+    """Of the account, or of the group that somebody was to get into; the person is looked at again."""
+    rig.deliver(CREATE, CREATE_GROUP)
+    for what in ("update account", "create membership"):
+        rig.target.errors[what] = Protected("is protected and never changed")
+
+    rig.deliver(account(Action.UPDATE, attributes={"title": ("x", "y")}), JOIN)
+
+    held = rig.account()
+    assert held
+    assert held.protected
+    assert rig.person().pending
+    with rig.database.read() as connection:
+        assert protected_groups(connection) == {("ad", "all")}
+    assert [(row.kind, row.action, row.object) for row in rig.audit()[-2:]] == [
+        ("protection", "found", f"account:{PERSON}"),
+        ("protection", "found", "group:all"),
+    ]
+
+
+def test_an_account_that_is_gone_says_what_to_run(rig: Rig):
+    """Nothing is believed by one answer: the right to see it may be gone in its place."""
+    rig.deliver(CREATE)
+    rig.target.errors["update account"] = NotFound("account", "a-1")
+
+    (result,) = rig.deliver(account(Action.UPDATE, attributes={"title": ("x", "y")}))
+
+    assert isinstance(result.error, NotFound)
+    assert str(result.error) == (
+        "no account with anchor a-1, though it is known to be there: 'eadm-sync reconcile ad' finds out"
+    )
+    assert rig.account() is not None

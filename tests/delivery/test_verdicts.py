@@ -20,6 +20,7 @@ from exportqueue import Verdict, VerdictKind
         # repeating cannot help
         (errors.Rejected("too long"), Verdict(VerdictKind.DEAD)),
         (errors.AlreadyExists("taken"), Verdict(VerdictKind.DEAD)),
+        (errors.Protected("an administrator's"), Verdict(VerdictKind.DEAD)),
         (errors.NotFound("account", "a-1"), Verdict(VerdictKind.DEAD)),
         (errors.Stale("moved on"), Verdict(VerdictKind.DEAD)),
         # a state that fails is no fault of what was to be delivered
@@ -39,5 +40,5 @@ def test_every_error_that_a_target_may_raise_has_a_verdict_of_its_own():
 
     assert {error.__name__ for error in known} == {
         *("Throttled", "Unavailable", "AuthenticationFailed", "Transient", "Rejected", "AlreadyExists"),
-        *("NotFound", "Stale", "Unreadable"),
+        *("Protected", "NotFound", "Stale", "Unreadable"),
     }

@@ -120,6 +120,8 @@ def _show_target(found: TargetDrift, *, dry_run: bool) -> None:
         line("what is to be overwritten is put back by the next run: see 'eadm-sync plan'")
     if found.superseded:
         line(f"{many(found.superseded, 'queued change')} that stood on what is not so dropped; the next run plans anew")
+    if found.protected:
+        line(f"{many(found.protected, 'object')} protected by the target itself: left out of plans from now on")
     if found.left:
         line(f"{many(found.left, 'difference')} left alone until somebody decides: see 'eadm-sync drift list'")
 

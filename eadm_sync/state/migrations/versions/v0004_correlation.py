@@ -1,4 +1,4 @@
-"""What somebody said about whose an account is that was in a target before, and drift that is left alone."""
+"""Accounts that were in a target before, drift that is left alone, passwords, scripts, and what targets protect."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -37,6 +37,8 @@ def upgrade() -> None:
     )
     _create_drift()
     _create_scripts()
+    for table in ("known_accounts", "known_groups"):
+        op.add_column(table, sa.Column("protected", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def _create_scripts() -> None:
