@@ -89,6 +89,14 @@ class MemoryQueue:
             if item.state in UNFINISHED and (subjects is None or item.subject in subjects):
                 yield Unfinished(item.subject, item.target, item.object_key, item.state)
 
+    def tried(self, conn: Any, subjects: Collection[str] | None = None) -> Sequence[Item]:
+        """As `Queue.tried`."""
+        return [
+            item
+            for item in self._items.values()
+            if item.state in UNSTARTED and item.fence and (subjects is None or item.subject in subjects)
+        ]
+
     # ---------------------------------------------------------------- delivering
 
     def claim(self, conn: Any, target: str, *, limit: int, lease_seconds: float, worker: str) -> Sequence[Item]:

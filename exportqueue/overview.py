@@ -25,6 +25,8 @@ from exportqueue.outlook import open_circuits
 from exportqueue.rows import to_item
 from exportqueue.tables import IS_DEAD, IS_FINISHED, IS_UNFINISHED, QueueTables
 
+IS_NOT_RUNNING = sa.text("state <> 'running'")
+
 LATELY = timedelta(minutes=5)
 """What a rate is taken from: long enough for a target that takes seconds for each batch."""
 
@@ -44,6 +46,18 @@ def unfinished(conn: sa.Connection, tables: QueueTables, subjects: Collection[st
     states = {str(state): state for state in State}
     for subject, target, object_key, state in conn.execute(query, parameters):
         yield Unfinished(subject, target, object_key, states[state])
+
+
+def tried(conn: sa.Connection, tables: QueueTables, subjects: Collection[str] | None) -> list[Item]:
+    """Unfinished items, or those of some subjects, that were claimed before and are not now, in order of id."""
+    items = tables.items.c
+    query = sa.select(tables.items).where(IS_UNFINISHED, items.fence > 0, IS_NOT_RUNNING).order_by(items.id)
+    parameters: dict[str, Any] = {}
+    if subjects is not None:
+        database = database_of(conn)
+        query = query.where(database.among(items.subject, "subjects"))
+        parameters["subjects"] = database.pack(sorted(subjects))
+    return [to_item(row) for row in conn.execute(query, parameters)]
 
 
 def find(

@@ -25,6 +25,7 @@ from eadm_sync.app.runs import Run, recorded
 from eadm_sync.app.syncing import sync_people
 from eadm_sync.app.versions import version_in_force
 from eadm_sync.clock import today
+from eadm_sync.delivery.doubting import note_tried
 from eadm_sync.delivery.enqueueing import items
 from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.errors import ConfigError, StateBusy
@@ -33,10 +34,12 @@ from eadm_sync.model import Person
 from eadm_sync.plan.brakes import Slice
 from eadm_sync.plan.change import PersonFrame, account_key
 from eadm_sync.plan.diff import stop_person
+from eadm_sync.plan.doubting import perhaps_enabled
 from eadm_sync.plan.plan import Basis, Plan, count
 from eadm_sync.plan.spool import Spool
 from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.database import Database
+from eadm_sync.state.doubts import load_doubts
 from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.orders import Order, OrderKind, give_order, load_orders, standing_orders, take_back
 from eadm_sync.state.outcomes import known_versions
@@ -183,6 +186,7 @@ def _stop_once(context: Context, database: Database, person_id: str, run_id: str
     """Writes a stop down and queues it, in one transaction; without a reason it stands already. Returns the changes."""
     with database.write() as connection:
         context.queue.hold_up(connection)
+        note_tried(connection, context.queue, context.vault, [person_id])
         context.queue.supersede(connection, [person_id])
         if reason is not None:
             now = context.clock.now().isoformat()
@@ -194,7 +198,8 @@ def _stop_once(context: Context, database: Database, person_id: str, run_id: str
 
 def _enqueue_stop(context: Context, connection: Connection, person_id: str, run_id: str) -> int:
     known = load_known(connection, [person_id]).get(person_id) or Known()
-    changes = stop_person(person_id, known)
+    doubts = load_doubts(connection, [person_id]).get(person_id, ())
+    changes = stop_person(person_id, perhaps_enabled(known, doubts))
     if changes:
         enqueue_urgent(context, connection, PersonFrame(person_id, "", Stage.STOPPED, (), changes), run_id)
     return len(changes)

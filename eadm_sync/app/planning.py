@@ -18,6 +18,7 @@ from eadm_sync.app.correlating import Directory, directories, protections
 from eadm_sync.app.naming import known_name
 from eadm_sync.app.releasing import for_run
 from eadm_sync.clock import today
+from eadm_sync.delivery.doubting import all_doubts
 from eadm_sync.errors import SourceError
 from eadm_sync.importing import Hold as ImportHold
 from eadm_sync.importing import Imported, read_import
@@ -220,6 +221,7 @@ def _inputs(
         protections=protections(context),
         only=only,
         given=given,
+        doubts=all_doubts(connection, context.queue, context.vault),
         progress=lambda done, total: progress("evaluating people", done, total),
     )
 

@@ -274,6 +274,7 @@ _OF_PERSONS = (
     tables.drift,
     tables.correlations,
     tables.known_scripts,
+    tables.doubts,
 )
 
 

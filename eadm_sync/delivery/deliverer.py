@@ -17,6 +17,7 @@ from connectors.contract import Action, Kind, Operation, Outcome, Password, Targ
 from connectors.errors import AlreadyExists, ConnectorError, NotFound, Protected, Rejected, Stale
 from eadm_sync.clock import Clock, today
 from eadm_sync.delivery.aftermath import Delivered, Known, confirmations, deleted, outcome_of
+from eadm_sync.delivery.doubting import end_answered
 from eadm_sync.delivery.guards import deletion_is_due, not_stopped, still_disabled, still_empty
 from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.operations import Confirmed, operation
@@ -184,6 +185,7 @@ class Deliverer:
         protected = self._note_protected(connection, results)
         again = chain(_overtaken(results), (each.person for each in gone_for_good), outdated, protected)
         look_again(connection, again, on=self._retained_until(known))
+        end_answered(connection, (one.change for one in delivered))
         self._note_passwords(connection, delivered, results)
         note_scripts(connection, self.vault, self.name, delivered, results)
         if not delivered and not has_run:

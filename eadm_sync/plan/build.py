@@ -25,6 +25,7 @@ from eadm_sync.plan.brakes import Cell, Limit, Slice, cell_of, judge
 from eadm_sync.plan.change import NOWHERE, Change, GroupFrame, PersonFrame, Place, Value
 from eadm_sync.plan.deactivated import Deactivated, all_deactivated
 from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days, stop_person
+from eadm_sync.plan.doubting import doubted, perhaps_enabled
 from eadm_sync.plan.groups import Busy, Groups
 from eadm_sync.plan.hand_made import without_hand_made
 from eadm_sync.plan.overlap import Terms, overlapped
@@ -39,6 +40,8 @@ from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset import IdentifierRule, Organisation, Ruleset, TargetWords, fits
 from eadm_sync.ruleset.rules import Rule
 from eadm_sync.state import tables
+from eadm_sync.state.doubts import Doubt
+from eadm_sync.state.drift import ENABLED
 from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.outcomes import Lost, Renamed
 from eadm_sync.state.protection import protected_groups
@@ -120,6 +123,7 @@ class Inputs:
         protections: What is never changed, by target.
         only: Ids of the people to look at; None: everybody for whom something can be different.
         given: Changes in place of those that the rules ask for; None: the rules are asked.
+        doubts: What the targets may hold otherwise than known, by person.
         progress: Called with (people done, people in all).
     """
 
@@ -145,6 +149,7 @@ class Inputs:
     protections: Mapping[str, Protection] = field(default_factory=dict)
     only: Collection[str] | None = None
     given: Given | None = None
+    doubts: Mapping[str, Collection[Doubt]] = field(default_factory=dict)
     progress: Callable[[int, int], None] = field(default=lambda _done, _all: None)
 
 
@@ -334,7 +339,8 @@ class Maker:
             return
         urgent: tuple[Change, ...] = ()
         if orders.stopped:
-            urgent, known = stop_person(person.id, known), known.disabled()
+            doubts = self.inputs.doubts.get(person.id, ())
+            urgent, known = stop_person(person.id, perhaps_enabled(known, doubts)), known.disabled()
         allocated_before = len(self.identifiers.allocated)
         try:
             desired = self._desired(person, stand)
@@ -385,10 +391,11 @@ class Maker:
         self.due[person.id] = due if is_served else self.today
         for target, reason in sorted(matched.waiting.items()):
             self.report(person.id, f"{target}: {reason}")
+        wanted, held = doubted(desired, overlap.known, overlap.kept, self._doubts(person.id), enabled=stand.enabled)
         changes = diff_person(
             person.id,
-            desired,
-            overlap.known.limited_to(self._attributes),
+            wanted,
+            held.limited_to(self._attributes),
             stand,
             seal=self.seal,
             settings=self.settings,
@@ -399,6 +406,13 @@ class Maker:
         rules = {account.rule for account in desired.accounts}
         policy = policy_of(rules, self._passwords, self.inputs.ruleset.passwords)
         return (*matched.changes, *with_passwords(changes, self._passwords, policy))
+
+    def _doubts(self, person_id: str) -> Collection[Doubt]:
+        """What is in doubt of a person, but for what a stop has asked for already."""
+        doubts = self.inputs.doubts.get(person_id, ())
+        if doubts and self.inputs.orders.get(person_id, NO_ORDERS).stopped:
+            return [doubt for doubt in doubts if doubt.aspect != ENABLED]
+        return doubts
 
     def _with_scripts(
         self, person: Person, stand: Standing, changes: tuple[Change, ...], desired: Desired, known: Known

@@ -286,6 +286,17 @@ drift = Table(
     Index("drift_person", "person_id"),
 )
 
+doubts = Table(
+    "doubts",
+    metadata,
+    Column("person_id", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),  # group key or product; "" for an account
+    Column("aspect", Text, primary_key=True),  # enabled, container, attributes.title; of a membership the role
+    sqlite_with_rowid=False,
+)
+
 known_scripts = Table(
     "known_scripts",
     metadata,

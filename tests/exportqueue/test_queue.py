@@ -387,6 +387,25 @@ def test_unfinished_lists_subjects(store: Any):
     assert nobody == []
 
 
+def test_tried_items_are_those_that_may_have_had_an_effect(store: Any):
+    """Claimed once and unfinished, but not at work: given back, failed, dead; for all subjects or some."""
+    fill(store, *(new(key, subject=f"p{number}") for number, key in enumerate("abcde")))
+    given_back, failed, dead, done = claim(store, 4)
+    with store.begin() as conn:
+        assert list(store.queue.tried(conn)) == []
+    with store.begin() as conn:
+        store.queue.give_back(conn, [given_back])
+        store.queue.retry(conn, failed, TimeoutError(), store.clock())
+        store.queue.bury(conn, dead, TimeoutError())
+        store.queue.finish(conn, [done])
+
+    with store.begin() as conn:
+        assert [item.object_key for item in store.queue.tried(conn)] == ["a", "b", "c"]
+        assert [item.object_key for item in store.queue.tried(conn, ["p1", "p4"])] == ["b"]
+        store.queue.supersede(conn, ["p0", "p1", "p2"])
+        assert list(store.queue.tried(conn)) == []
+
+
 # ---------------------------------------------------------------- operating
 
 

@@ -39,6 +39,7 @@ def upgrade() -> None:
     _create_scripts()
     for table in ("known_accounts", "known_groups"):
         op.add_column(table, sa.Column("protected", sa.Boolean(), nullable=False, server_default=sa.false()))
+    _create_doubts()
 
 
 def _create_scripts() -> None:
@@ -56,6 +57,16 @@ def _create_scripts() -> None:
         sa.Column("output", sa.LargeBinary(), nullable=True),
         sa.Column("ran_at", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("person_id", "target", "name"),
+    )
+
+
+def _create_doubts() -> None:
+    """Adds what a target may or may not have done, since no answer came."""
+    op.create_table(
+        "doubts",
+        *(sa.Column(name, sa.Text(), nullable=False) for name in ("person_id", "target", "kind", "name", "aspect")),
+        sa.PrimaryKeyConstraint("person_id", "target", "kind", "name", "aspect"),
+        sqlite_with_rowid=False,
     )
 
 

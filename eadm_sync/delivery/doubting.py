@@ -1,0 +1,49 @@
+"""Which queued changes may have been carried out though no answer came, and what ends such a doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from itertools import chain
+
+from sqlalchemy import Connection
+
+from eadm_sync.delivery.payload import unpack
+from eadm_sync.plan.change import Change
+from eadm_sync.plan.doubting import answered, doubts_of
+from eadm_sync.state.crypto import Vault
+from eadm_sync.state.doubts import Doubt, Doubts, end_doubts, load_doubts, note_doubts
+from exportqueue import Queue
+
+
+def all_doubts(connection: Connection, queue: Queue, vault: Vault) -> Doubts:
+    """What is in doubt of everybody: as written down, and of changes that were tried and are still to be delivered."""
+    found = load_doubts(connection)
+    for person, doubts in _tried(connection, queue, vault, None).items():
+        found[person] = found.get(person, frozenset()) | doubts
+    return found
+
+
+def note_tried(connection: Connection, queue: Queue, vault: Vault, subjects: Collection[str]) -> None:
+    """Writes down what is in doubt, before queued changes of some subjects are dropped."""
+    note_doubts(connection, _tried(connection, queue, vault, subjects))
+
+
+def end_answered(connection: Connection, changes: Iterable[Change]) -> None:
+    """Ends what is in doubt of the things that were just confirmed."""
+    confirmed = [change for change in changes if change.person is not None]
+    noted = load_doubts(connection, sorted({change.person or "" for change in confirmed})) if confirmed else {}
+    over = {
+        person: frozenset(chain.from_iterable(answered(one, doubts) for one in confirmed if one.person == person))
+        for person, doubts in noted.items()
+    }
+    if over:
+        end_doubts(connection, over)
+
+
+def _tried(connection: Connection, queue: Queue, vault: Vault, subjects: Collection[str] | None) -> Doubts:
+    found: dict[str, set[Doubt]] = {}
+    for item in queue.tried(connection, subjects):
+        change = unpack(item.payload, item.format, vault)
+        if change.person is not None:
+            found.setdefault(change.person, set()).update(doubts_of(change))
+    return {person: frozenset(doubts) for person, doubts in found.items() if doubts}

@@ -1,0 +1,64 @@
+"""What a target may or may not hold: it was asked, no answer came, and a newer plan took the change's place.
+
+Known state holds what was confirmed last. Where it is in doubt, the next plan asks again for what is wanted, whatever
+is known; a doubt ends with the target's answer about the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from connectors.contract import Kind
+from eadm_sync.state import bulk, tables
+
+_COLUMNS = ("person_id", "target", "kind", "name", "aspect")
+
+
+class Doubt(msgspec.Struct, frozen=True, order=True):
+    """One thing of a person that may be otherwise than known.
+
+    Attributes:
+        target: Name of the target.
+        kind: Account, membership or licence.
+        name: Key of the group, or product; "" for an account.
+        aspect: In what respect: of an account "enabled", "container" or "attributes.title" (`drift.aspect`); of a
+            membership the role that was asked for; "" of a licence.
+    """
+
+    target: str
+    kind: Kind
+    name: str
+    aspect: str
+
+
+Doubts = dict[str, frozenset[Doubt]]
+"""Id of a person → what is in doubt of theirs."""
+
+
+def load_doubts(connection: Connection, person_ids: Collection[str] | None = None) -> Doubts:
+    """What is in doubt of everybody, or of some people (at most some thousands at a time); there is seldom any."""
+    columns = tables.doubts.c
+    query = select(columns.person_id, columns.target, columns.kind, columns.name, columns.aspect)
+    if person_ids is not None:
+        query = query.where(columns.person_id.in_(person_ids))
+    found: dict[str, set[Doubt]] = {}
+    for person_id, target, kind, name, aspect in connection.execute(query):
+        found.setdefault(person_id, set()).add(Doubt(target, Kind(kind), name, aspect))
+    return {person_id: frozenset(doubts) for person_id, doubts in found.items()}
+
+
+def note_doubts(connection: Connection, doubts: Doubts) -> None:
+    """Writes down what is in doubt from now on, beside what was before."""
+    bulk.upsert(connection, tables.doubts, _COLUMNS, _rows(doubts.items()))
+
+
+def end_doubts(connection: Connection, doubts: Doubts) -> None:
+    """Strikes out what the targets have answered for."""
+    bulk.delete(connection, tables.doubts, _COLUMNS, _rows(doubts.items()))
+
+
+def _rows(doubts: Iterable[tuple[str, frozenset[Doubt]]]) -> list[tuple[str, ...]]:
+    return [(person, one.target, one.kind.value, one.name, one.aspect) for person, found in doubts for one in found]
