@@ -33,8 +33,10 @@ TYPES = {
 
 
 def documented() -> list[str]:
-    """The permissions of the page's `dsacls` lines, each as its flag of inheritance and the words behind the user."""
-    lines = re.findall(r"^dsacls \$ou /I:(\w) /G (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    """The permissions that the page gives in a unit, each as its flag of inheritance and the words behind the user."""
+    _, unit, rest = PAGE.read_text(encoding="utf-8").partition('\n$ou = "')
+    assert unit
+    lines = re.findall(r"^dsacls \$ou /I:(\w) /G (.+)$", rest.partition("\n```")[0], re.MULTILINE)
     return [f"{flag}:{words}" for flag, grants in lines for words in re.findall(r'"\$\{svc\}:([^"]+)"', grants)]
 
 
