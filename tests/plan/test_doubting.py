@@ -37,7 +37,13 @@ def asked(
     doubts = [doubt for one in lost for doubt in doubts_of(one)]
     wanted, held = doubted(desired, known, kept, doubts, enabled=stand.enabled)
     changes = diff_person(
-        "hr:1", wanted, held, stand, seal=lambda _target, attributes: attributes, settings=LifecycleSettings(), today=TODAY
+        "hr:1",
+        wanted,
+        held,
+        stand,
+        seal=lambda _target, attributes: attributes,
+        settings=LifecycleSettings(),
+        today=TODAY,
     )
     return [(one.kind, one.action) for one in changes]
 
