@@ -25,6 +25,7 @@ class Request:
         url: Relative, with its query: "/users/{id}".
         body: JSON, or None.
         depends_on: Ids of requests without whose success this one must not be tried.
+        headers: Beside the content type of a body.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Request:
     url: str
     body: Mapping[str, Any] | None = None
     depends_on: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,11 @@ def written(requests: Sequence[Request]) -> dict[str, Any]:
 
 def _written(request: Request) -> dict[str, Any]:
     told: dict[str, Any] = {"id": request.id, "method": request.method, "url": request.url}
+    headers = {**request.headers, **({"Content-Type": "application/json"} if request.body is not None else {})}
+    if headers:
+        told["headers"] = headers
     if request.body is not None:
-        told |= {"headers": {"Content-Type": "application/json"}, "body": request.body}
+        told["body"] = request.body
     if request.depends_on:
         told["dependsOn"] = list(request.depends_on)
     return told

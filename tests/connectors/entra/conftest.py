@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -11,10 +12,12 @@ from azure.identity.aio import ClientSecretCredential
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from kiota_http.httpx_request_adapter import HttpxRequestAdapter
 
+from connectors.entra.options import EntraOptions
 from connectors.entra.transport import Transport
 from tests.services.graph.control import GraphService
 
 Connect = Callable[..., AbstractAsyncContextManager[Transport]]
+Settings = Callable[..., EntraOptions]
 SCOPE = "https://graph.microsoft.com/.default"
 
 
@@ -31,6 +34,31 @@ def graph(graph_process: GraphService) -> Iterator[GraphService]:
     graph_process.empty()
     yield graph_process
     assert "mistakes" not in graph_process.counters()
+
+
+@pytest.fixture
+def settings(graph: GraphService) -> Settings:
+    """Makes settings that lead to the tenant, with those given on top."""
+
+    def made(**given: Any) -> EntraOptions:
+        words = {
+            "tenant": graph.config.tenant_id,
+            "authentication": "secret",
+            "client_id": graph.config.client_id,
+            "client_secret": graph.config.secret,
+            "authority": graph.authority,
+            "graph_url": graph.url,
+            "ca_file": graph.ca_file,
+        }
+        return EntraOptions.model_validate({**words, **given})
+
+    return made
+
+
+@pytest.fixture
+def options(settings: Settings) -> EntraOptions:
+    """Those settings."""
+    return settings()
 
 
 @pytest.fixture

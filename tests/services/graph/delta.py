@@ -61,7 +61,12 @@ def changes(service: Service, call: Call) -> Answer:
     kind: Kind = "user" if call.route.startswith("users") else "group"
     this = _round(service, call, kind)
     if this is None:
-        return _answer(call, [], "$deltatoken", Round(kind, since=service.directory.version).token(service))
+        return _answer(
+            call,
+            [],
+            "$deltatoken",
+            Round(kind, since=service.directory.version, select=call.options.select).token(service),
+        )
     if not this.until:
         this = Round(this.kind, this.since, _last_visible(service), this.after, this.select, this.issued)
     faults, chance = service.config.faults, service.random.random

@@ -1,0 +1,150 @@
+"""Changes as chains of requests, and many chains side by side in as few HTTP requests as possible."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar
+
+from connectors.entra.batching import Request, Response
+from connectors.entra.connection import Connection
+from connectors.errors import ConnectorError, NotFound, Throttled
+
+T = TypeVar("T")
+Chain = Generator[Sequence["Ask"], Sequence[Response], T]
+"""A chain yields what it asks, is sent the answers in the same order, and ends with its result."""
+
+NEARLY_ALL = 0.95
+"""Share of the quota from which on nothing more is sent: Graph counts also what it refuses."""
+PAUSE_SECONDS = 2.0
+"""Until asking again then: the quota's window of ten seconds moves on."""
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Ask(NamedTuple):
+    """One request of a chain.
+
+    Attributes:
+        method: "GET", "POST", ...
+        url: Relative.
+        body: JSON, or None.
+        headers: Beside the content type.
+        after: Position of another one in the same yield without whose success this one must not be tried, or None.
+    """
+
+    method: str
+    url: str
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = {}
+    after: int | None = None
+
+
+def object_id(kind: str, anchor: str | None) -> str:
+    """The anchor, if it is one: what is put into an address must not lead anywhere else.
+
+    Raises:
+        NotFound: It cannot be an object's id.
+    """
+    if anchor is None or not _GUID.fullmatch(anchor):
+        raise NotFound(kind, anchor or "")
+    return anchor
+
+
+@dataclass
+class Memory:
+    """What this process made not long ago, and Graph may therefore not find yet.
+
+    Attributes:
+        settling_seconds: For how long.
+        clock: Monotonic, in seconds.
+    """
+
+    settling_seconds: float
+    clock: Callable[[], float] = time.monotonic
+    _made: dict[str, tuple[float, str]] = field(default_factory=dict)
+    _by_mark: dict[str, str] = field(default_factory=dict)
+
+    def note(self, anchor: str, mark: str) -> None:
+        """An object was made, with that mark."""
+        self._forget_settled()
+        self._made[anchor] = (self.clock(), mark)
+        self._by_mark[mark] = anchor
+
+    def forget(self, anchor: str) -> None:
+        """An object was deleted."""
+        _, mark = self._made.pop(anchor, (0.0, ""))
+        if self._by_mark.get(mark) == anchor:
+            del self._by_mark[mark]
+
+    def is_settling(self, anchor: str | None) -> bool:
+        """Whether an object that is not found may be there all the same."""
+        self._forget_settled()
+        return anchor in self._made
+
+    def made_for(self, mark: str) -> str | None:
+        """The object that was made with a mark, or None."""
+        self._forget_settled()
+        return self._by_mark.get(mark)
+
+    def _forget_settled(self) -> None:
+        limit = self.clock() - self.settling_seconds
+        while self._made:
+            anchor, (made, _) = next(iter(self._made.items()))
+            if made > limit:
+                break
+            self.forget(anchor)
+
+
+@dataclass
+class _Running:
+    chain: Chain[Any]
+    asks: Sequence[Ask]
+    first: int = 0
+
+
+def run(connection: Connection, chains: Iterable[Chain[T]]) -> Iterator[T]:
+    """Results of chains as they end. All of them take a step, then all the next.
+
+    Raises:
+        ConnectorError: Something as a whole was refused or got lost, or the quota is nearly used up; results of chains
+            that had all their answers were yielded before.
+    """
+    running: list[_Running] = []
+    for chain in chains:
+        try:
+            running.append(_Running(chain, next(chain)))
+        except StopIteration as end:
+            yield end.value
+    while running:
+        told, failure = connection.send(_numbered(running))
+        waiting: list[_Running] = []
+        for one in running:
+            names = [str(one.first + at) for at in range(len(one.asks))]
+            if any(name not in told for name in names):
+                continue
+            try:
+                waiting.append(replace(one, asks=one.chain.send([told[name] for name in names])))
+            except StopIteration as end:
+                yield end.value
+        failure = failure or (_too_much(told.values()) if waiting else None)
+        if failure is not None:
+            raise failure
+        running = waiting
+
+
+def _numbered(running: Sequence[_Running]) -> list[Request]:
+    requests: list[Request] = []
+    for one in running:
+        one.first = len(requests)
+        for at, ask in enumerate(one.asks):
+            after = () if ask.after is None else (str(one.first + ask.after),)
+            requests.append(Request(str(one.first + at), ask.method, ask.url, ask.body, after, ask.headers))
+    return requests
+
+
+def _too_much(told: Iterable[Response]) -> ConnectorError | None:
+    load = max((one.load or 0.0 for one in told), default=0.0)
+    return Throttled(f"{load:.0%} of the quota is used", PAUSE_SECONDS) if load >= NEARLY_ALL else None

@@ -1,0 +1,78 @@
+"""Whether the application may do all that it will be asked to; changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from connectors.entra.connection import Connection
+from connectors.entra.options import EntraOptions
+from connectors.entra.reading import Reader
+from connectors.errors import AuthenticationFailed, Rejected
+
+GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
+"""Microsoft Graph's own application id, the same in every tenant."""
+_ALL = "Directory.ReadWrite.All"
+
+
+class Need(NamedTuple):
+    """Something that the application has to be allowed to do.
+
+    Attributes:
+        permission: The least that allows it.
+        purpose: What it is for.
+        others: Others that allow it too, and more.
+    """
+
+    permission: str
+    purpose: str
+    others: tuple[str, ...] = (_ALL,)
+
+
+NEEDS = (
+    Need("User.ReadWrite.All", "to create, change, delete and restore accounts"),
+    Need("User.EnableDisableAccount.All", "to enable and disable accounts", ("User.ReadWrite.All", _ALL)),
+    Need("Group.ReadWrite.All", "to create, change and delete groups, and to set owners"),
+    Need("GroupMember.ReadWrite.All", "to add and remove members", ("Group.ReadWrite.All", _ALL)),
+    Need("LicenseAssignment.ReadWrite.All", "to give and take licences", ("User.ReadWrite.All", _ALL)),
+    Need("Directory.Read.All", "to read accounts, groups, seats and these permissions"),
+)
+"""Application permissions: the tables on each operation's page, https://learn.microsoft.com/graph/api/overview"""
+
+
+def check(connection: Connection, reader: Reader, options: EntraOptions) -> None:
+    """Signs in, and looks whether every permission is granted and every product of the settings is there.
+
+    Raises:
+        AuthenticationFailed: Names each permission that is missing, and what it is for.
+        Rejected: The settings name a product or a service plan that the tenant does not have.
+        ConnectorError: As `Connection.get`.
+    """
+    connection.get("/organization?$select=id")
+    if options.client_id is not None:
+        _check_permissions(_granted(connection, options.client_id))
+    products = reader.products()
+    for part_number, plans in options.disabled_plans.items():
+        product = products.get(part_number.casefold())
+        if product is None:
+            raise Rejected(f"disabled_plans: the tenant has no product '{part_number}'")
+        if missing := [name for name in plans if name.casefold() not in product.plans]:
+            raise Rejected(f"disabled_plans: {part_number} has no service plan {' and no '.join(missing)}")
+
+
+def _check_permissions(granted: set[str]) -> None:
+    missing = [one for one in NEEDS if not granted.intersection({one.permission, *one.others})]
+    if missing:
+        named = "; ".join(f"{one.permission} ({one.purpose})" for one in missing)
+        raise AuthenticationFailed(f"the application lacks permissions of Microsoft Graph: {named}")
+
+
+def _granted(connection: Connection, client_id: str) -> set[str]:
+    """Names of the permissions of Graph that the application has."""
+    try:
+        graph: Any = connection.get(f"/servicePrincipals(appId='{GRAPH_APP_ID}')?$select=id,appRoles")
+        names = {str(one["id"]): str(one["value"]) for one in graph["appRoles"]}
+        pages = connection.pages(f"/servicePrincipals(appId='{client_id}')/appRoleAssignments?$top=999")
+        return {names[one["appRoleId"]] for page in pages for one in page["value"] if one["appRoleId"] in names}
+    except AuthenticationFailed as error:
+        need = NEEDS[-1]
+        raise AuthenticationFailed(f"{error.reason}; is {need.permission} missing ({need.purpose})?") from error

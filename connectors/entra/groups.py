@@ -1,0 +1,147 @@
+"""Groups: security groups are created, changed and deleted; which of the others are left alone, and why."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from connectors.contract import Action, Kind, Operation, Outcome
+from connectors.entra import refusals
+from connectors.entra.batching import Response
+from connectors.entra.chains import Ask, Chain, Memory, object_id
+from connectors.entra.schema import GROUP_NAME, GROUP_TABLE
+from connectors.entra.searching import address, any_of, chunks
+from connectors.errors import AlreadyExists, ConnectorError, Rejected
+
+WHY = "groupTypes,mailEnabled,onPremisesSyncEnabled"
+"""What `reason_of` looks at."""
+
+
+def mark_of(operation: Operation) -> str:
+    """The mail nickname of a new security group, which has no mail: says whose it is, or which operation made it."""
+    return f"eadm-{hashlib.sha256((operation.owner or operation.id).encode()).hexdigest()[:40]}"
+
+
+def reason_of(group: Mapping[str, Any]) -> str | None:
+    """Why a group's members, or the group, cannot be changed here; None where they can."""
+    types = group.get("groupTypes") or ()
+    if group.get("onPremisesSyncEnabled"):
+        return f"the group {refusals.SYNCHRONISED}"
+    if "DynamicMembership" in types:
+        return "the group is dynamic: its rule says who is in it"
+    if group.get("mailEnabled") and "Unified" not in types:
+        return "the group is a distribution list or mail-enabled: Exchange changes it, Graph does not"
+    return None
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Makes the chains of changes to groups.
+
+    Attributes:
+        memory: What was made not long ago.
+        named: Groups by their folded names, each as id and mail nickname, as a search for names found them.
+        claimed: Folded names that operations of this batch take.
+    """
+
+    memory: Memory
+    named: Mapping[str, Sequence[tuple[str, str]]]
+    claimed: set[str] = field(default_factory=set)
+
+    def chain(self, operation: Operation) -> Chain[Outcome]:
+        """Carries one operation out; what goes wrong with it is its outcome."""
+        try:
+            return (yield from self._chain(operation))
+        except ConnectorError as error:
+            return Outcome(operation.id, error)
+
+    def _chain(self, operation: Operation) -> Chain[Outcome]:
+        match operation.action:
+            case Action.CREATE:
+                return (yield from self._create(operation))
+            case Action.UPDATE:
+                return (yield from self._update(operation, object_id(Kind.GROUP, operation.anchor)))
+            case Action.DELETE:
+                return (yield from self._delete(operation))
+        raise Rejected(f"a group cannot be subject to {operation.action} here")
+
+    def _create(self, operation: Operation) -> Chain[Outcome]:
+        GROUP_TABLE.check(operation.attributes, whole=True)
+        mark, name = mark_of(operation), str(operation.attributes[GROUP_NAME])
+        known = next((key for key, nickname in self.named.get(name.casefold(), ()) if nickname == mark), None)
+        known = known or self.memory.made_for(mark)
+        if known is not None:
+            return Outcome(operation.id, None, known)
+        self._claim(name, None)
+        given = {key: value for key, value in operation.attributes.items() if value not in (None, "", [])}
+        body = {**GROUP_TABLE.body(given), "mailNickname": mark, "mailEnabled": False, "securityEnabled": True}
+        (response,) = yield [Ask("POST", "/groups", body)]
+        if not response.ok:
+            raise refusals.refusal(response, Kind.GROUP, None)
+        anchor = str(response.body["id"])
+        self.memory.note(anchor, mark)
+        return Outcome(operation.id, None, anchor)
+
+    def _claim(self, name: str, anchor: str | None) -> None:
+        """Graph takes several groups of one name; rulesets could not tell them apart."""
+        folded = name.casefold()
+        if folded in self.claimed or any(key != anchor for key, _ in self.named.get(folded, ())):
+            raise AlreadyExists("another group has this name", GROUP_NAME)
+        self.claimed.add(folded)
+
+    def _update(self, operation: Operation, anchor: str) -> Chain[Outcome]:
+        GROUP_TABLE.check(operation.attributes, whole=False)
+        if name := operation.attributes.get(GROUP_NAME):
+            self._claim(str(name), anchor)
+        body = GROUP_TABLE.body(operation.attributes)
+        ask = Ask("PATCH", f"/groups/{anchor}", body) if body else Ask("GET", f"/groups/{anchor}?$select=id")
+        (response,) = yield [ask]
+        if not response.ok:
+            raise (yield from explained(response, anchor, self.memory))
+        return Outcome(operation.id, None, anchor)
+
+    def _delete(self, operation: Operation) -> Chain[Outcome]:
+        try:
+            anchor = object_id(Kind.GROUP, operation.anchor)
+        except ConnectorError:
+            return Outcome(operation.id, None, operation.anchor)
+        (response,) = yield [Ask("DELETE", f"/groups/{anchor}")]
+        gone = response.status == HTTPStatus.NOT_FOUND and not self.memory.is_settling(anchor)
+        if not response.ok and not gone:
+            raise (yield from explained(response, anchor, self.memory))
+        self.memory.forget(anchor)
+        return Outcome(operation.id, None, anchor)
+
+
+def explained(response: Response, group: str, memory: Memory) -> Chain[ConnectorError]:
+    """Why a change to a group was refused; asks what kind of group it is, where that could be why."""
+    error = refusals.refusal(response, Kind.GROUP, group, settling=memory.is_settling(group))
+    if isinstance(error, Rejected) and not isinstance(error, AlreadyExists):
+        (told,) = yield [Ask("GET", f"/groups/{group}?$select={WHY}")]
+        if told.ok and (reason := reason_of(told.body)):
+            return Rejected(reason)
+    return error
+
+
+def find_named(names: Iterable[str]) -> Chain[dict[str, list[tuple[str, str]]]]:
+    """Groups with these names, by folded name, each as id and mail nickname.
+
+    Raises:
+        ConnectorError: It cannot be found out.
+    """
+    asks = [
+        Ask("GET", address("/groups", any_of(GROUP_NAME, some), f"id,{GROUP_NAME},mailNickname") + "&$top=999")
+        for some in chunks(list(names))
+    ]
+    responses: Sequence[Response] = (yield asks) if asks else ()
+    found: dict[str, list[tuple[str, str]]] = {}
+    for response in responses:
+        if not response.ok:
+            raise refusals.refusal(response, Kind.GROUP, None)
+        for one in response.body["value"]:
+            named = found.setdefault(str(one[GROUP_NAME]).casefold(), [])
+            named.append((str(one["id"]), str(one.get("mailNickname"))))
+    return found
