@@ -11,6 +11,7 @@ from connectors.contract import Kind, RemoteObject
 from eadm_sync.app.holdings import Holding, Holdings, Link, Pair, decode
 from eadm_sync.model import Sealed
 from eadm_sync.plan.change import group_key, licence_key, membership_key, nesting_key
+from eadm_sync.plan.differences import moves
 from eadm_sync.state.drift import ATTRIBUTES, CONTAINER, DISABLED, ENABLED, IN_BIN, MISSING, ROLE, UNEXPECTED, Value
 
 _UNSET: tuple[object, ...] = (None, "", [])
@@ -137,7 +138,7 @@ class Comparison:
         if one.protected != known.protected:
             self.protected.append((one.kind, known, one.protected))
         self.found += self._attributes(one, known)
-        if known.container is not None and one.container != known.container:
+        if moves(one.container, known.container):
             self._note(one.kind, known, CONTAINER, former=known.container, present=one.container)
         if one.kind is Kind.ACCOUNT and one.enabled is not None and one.enabled != known.enabled:
             self._note(one.kind, known, ENABLED if one.enabled else DISABLED, former=known.enabled, present=one.enabled)

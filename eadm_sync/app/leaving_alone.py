@@ -8,6 +8,7 @@ from typing import Literal
 from connectors.contract import Kind
 from eadm_sync.app.differing import Found
 from eadm_sync.app.wishes import Wishes
+from eadm_sync.correlation import is_same_container
 from eadm_sync.model import Sealed
 from eadm_sync.ruleset import Ruleset
 from eadm_sync.ruleset.rules import INITIAL_ONLY, MEMBERS, OVERWRITE, REPORT, AccountRule, GroupRule
@@ -92,13 +93,18 @@ def is_over(row: LeftRow, now: Wishes, met: Collection[str]) -> bool:
     present, wanted = _present(row, now), now.value(row.target, row)
     if row.what == UNEXPECTED:
         return present is not True or wanted is True
-    return _alike(present, wanted) or (row.what != MISSING and _alike(present, row.former))
+    alike = _in_one_place if row.what == CONTAINER else _alike
+    return alike(present, wanted) or (row.what != MISSING and alike(present, row.former))
 
 
 def _alike(one: Value, other: Value) -> bool:
     if isinstance(one, Sealed) and isinstance(other, Sealed):
         return one.digest == other.digest
     return one == other
+
+
+def _in_one_place(one: Value, other: Value) -> bool:
+    return one == other or (isinstance(one, str) and isinstance(other, str) and is_same_container(one, other))
 
 
 def _is_there(row: LeftRow, now: Wishes) -> bool:

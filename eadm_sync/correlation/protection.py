@@ -75,6 +75,11 @@ def is_within(container: str | None, outer: str) -> bool:
     return inner == whole or inner.endswith(f",{whole}") or inner.startswith(f"{whole}/") or whole == ""
 
 
+def is_same_container(one: str | None, other: str | None) -> bool:
+    """Whether two containers are one: targets spell them in their own way, "ou=staff, dc=a" for "OU=Staff,DC=a"."""
+    return one == other or (one is not None and other is not None and _normal(one) == _normal(other))
+
+
 def _normal(container: str) -> str:
     """As directories compare them: without case, blanks beside commas, or a slash at the end."""
     return ",".join(part.strip() for part in container.casefold().split(",")).rstrip("/")

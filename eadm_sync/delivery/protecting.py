@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from connectors.contract import Action, Kind, RemoteObject, Target
 from connectors.contract import Value as PlainValue
 from connectors.errors import Protected, Rejected, Stale
-from eadm_sync.correlation import Protection, is_within
+from eadm_sync.correlation import Protection, is_same_container, is_within
 from eadm_sync.correlation.protection import BY_TARGET
 from eadm_sync.delivery.operations import Confirmed, Open
 from eadm_sync.model import Sealed
@@ -261,7 +261,7 @@ class StillFree:
         switched = change.kind is Kind.ACCOUNT and (remote.enabled is not False) is not change.enabled
         return (
             not switched
-            and remote.container == container
+            and is_same_container(remote.container, container)
             and all(
                 self._is_same(name, new, remote.attributes.get(name)) for name, (_, new) in change.attributes.items()
             )

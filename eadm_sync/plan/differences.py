@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Mapping
 
+from eadm_sync.correlation import is_same_container
 from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Value
 from eadm_sync.ruleset.rules import CONTAINER, INITIAL_ONLY
@@ -62,5 +63,8 @@ def _same(old: Value, new: Value) -> bool:
 
 
 def moves(old: str | None, new: str | None) -> bool:
-    """Whether an object has to be put elsewhere; None as the new place: it may be anywhere."""
-    return new is not None and old != new
+    """Whether an object has to be put elsewhere; None as the new place: it may be anywhere.
+
+    The same place in another spelling is no other place, whether a rule spells it so or the target.
+    """
+    return new is not None and not is_same_container(old, new)

@@ -229,6 +229,23 @@ def test_an_unknown_target_is_named(place: Any):
 # ---------------------------------------------------------------- what becomes of it
 
 
+def test_a_container_in_another_spelling_is_the_same_one(place: Any):
+    """Neither is it told of, nor is anything moved; a place below it is another."""
+    account, other = enabled(place)[:2]
+    spelled = account.container.lower().replace(",", ", ")
+    assert spelled != account.container
+    in_ad(
+        place,
+        Operation("1", ACCOUNT, Action.UPDATE, anchor=account.anchor, container=spelled),
+        Operation("2", ACCOUNT, Action.UPDATE, anchor=other.anchor, container=f"OU=Below,{other.container}"),
+    )
+
+    assert brief(compared(place)) == {(f"account:{other.person_id}", "container", "", "overwrite")}
+    place.sync(deliver=True)
+    assert held(place, account.anchor).container == spelled
+    assert held(place, other.anchor).container == other.container
+
+
 def test_what_is_overwritten_is_put_back_by_the_next_run(place: Any):
     """Known state holds what the target holds; plan, brakes and queue do the rest."""
     policy(place, "disabled: overwrite")

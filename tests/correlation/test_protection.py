@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eadm_sync.config.settings import ProtectedSettings
-from eadm_sync.correlation import Protection, is_within
+from eadm_sync.correlation import Protection, is_same_container, is_within
 
 PROTECTION = Protection.of(
     ProtectedSettings(accounts=("adm-*", "svc?"), containers=("OU=Admin,DC=a",), groups=("Domain Admins", "role-*"))
@@ -80,3 +80,23 @@ def test_nothing_is_protected_by_nothing() -> None:
 def test_a_container_is_within_itself_and_what_is_above(inner: str | None, outer: str, is_it: bool) -> None:
     """Whole steps only: a name that ends alike is another container."""
     assert is_within(inner, outer) is is_it
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("OU=Ansatte,DC=a", "OU=Ansatte,DC=a", True),
+        # as a server tells what was asked of it
+        ("OU=Ansatte,DC=a", "ou=ansatte, dc=A", True),
+        ("/Ansatte", "/ansatte/", True),
+        ("OU=Ansatte,DC=a", "OU=Skole,OU=Ansatte,DC=a", False),
+        # nowhere is a place of its own
+        (None, None, True),
+        (None, "", False),
+        ("OU=Ansatte", None, False),
+    ],
+)
+def test_a_container_is_the_same_in_any_spelling(one: str | None, other: str | None, is_same: bool) -> None:
+    """Whichever of the two is told by the target."""
+    assert is_same_container(one, other) is is_same
+    assert is_same_container(other, one) is is_same
