@@ -3,8 +3,8 @@
 A slice is (target, kind, action). Its limit has a number for the whole and may have some for its parts: each unit with
 everything below it, each kind of affiliation, each rule. A part that passes its own limit is held by itself, is not
 counted in what is wider, and the rest goes on: an emptied school does not keep leavers elsewhere from being disabled.
-Where so many parts pass theirs that it is no local matter, or the rest passes the limit of the whole, all of it is held
-under one name.
+Where so many parts pass theirs that it is no local matter, or the whole passes its limit and so does the rest, measured
+by what is outside of those parts, all of it is held under one name.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ class _Judging:
         allowed = allowed_changes(self._limit, population)
         count = sum(self._counted.values())
         whole = Use(self._name, count, allowed, population, "free")
-        too_many = sum(self._rest.values()) > allowed or count > max(allowed, population - 1)
+        too_many = count > allowed and (count >= population or self._passes_outside(beyond))
         if not (too_many or held):
             self._releases.used.update(use.name for use in beyond)
             return Verdict((), (whole, *parts))
@@ -212,6 +212,15 @@ class _Judging:
             return Verdict((self._hold(whole, reason),), (whole, *_none_held(parts)))
         self._releases.used.update(use.name for use in beyond if use.state == "released")
         return Verdict(tuple(map(self._hold, held)), (whole, *parts))
+
+    def _passes_outside(self, beyond: Iterable[Use]) -> bool:
+        """Whether the rest is too much for what is outside of parts that pass their own limits, or for the whole.
+
+        Of a source that was cut in half, one part may be just below its limit, and another just above.
+        """
+        outside = max(self._population - sum(use.population for use in beyond), 0)
+        allowed = min(allowed_changes(self._limit, self._population), allowed_changes(self._limit, outside))
+        return sum(self._rest.values()) > allowed
 
     def _hold(self, use: Use, reason: str = "") -> Hold:
         by, _, value = use.name.removeprefix(self._name)[1:-1].partition(" ")

@@ -152,6 +152,9 @@ def test_a_release_lets_no_more_through_than_was_shown(granted: int, held: bool)
         ({at(f"u{n}"): 3 for n in range(70)}, ["ad.account.disable[affiliation pupil]"]),
         # nothing much
         ({at("1", "32"): 20, at("1", "33"): 20}, []),
+        # half of a source: one school is just above its limit, another just below, and so much is no local matter
+        ({at("1", "32"): 60, at("1", "33"): 46}, ["ad.account.disable"]),
+        ({at("1", "32"): 60, at("1", "33"): 45}, ["ad.account.disable[unit 32]"]),
     ],
 )
 def test_a_part_beyond_its_limit_is_held_by_itself(counts: Mapping[Cell, int], held: list[str]):
