@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,6 +25,8 @@ from uuid import uuid4
 import ldap3
 from pydantic import SecretStr
 
+from benchmarks.comparing import Comparison, cost_here, finish
+from benchmarks.measuring import Cost
 from connectors.active_directory import open_target
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.contract import Action, Kind, Operation, Outcome, Target
@@ -44,18 +46,16 @@ class Contender:
     Attributes:
         name: For the table.
         works: The three pieces of work, each upon so many objects of a new prefix.
-        seconds: That each piece took, round by round.
+        costs: What each piece cost, round by round.
     """
 
     name: str
     works: dict[str, Callable[[str, int], None]]
-    seconds: dict[str, list[float]] = field(default_factory=lambda: {work: [] for work in WORKS})
+    costs: dict[str, list[Cost]] = field(default_factory=lambda: {work: [] for work in WORKS})
 
     def run(self, work: str, prefix: str, count: int) -> None:
         """Does a piece of work and takes its time."""
-        started = time.perf_counter()
-        self.works[work](prefix, count)
-        self.seconds[work].append(time.perf_counter() - started)
+        self.costs[work].append(cost_here(partial(self.works[work], prefix, count)))
 
 
 class Bare:
@@ -177,8 +177,7 @@ def main() -> None:
                 _round(contenders, number, options.count)
     finally:
         controller.remove()
-    kept = [_told(work, contenders, options.count) for work in WORKS]
-    sys.exit(0 if all(kept) else 1)
+    finish([*_comparisons(contenders, options.count)], as_json=options.json)
 
 
 def _round(contenders: Sequence[Contender], number: int, count: int) -> None:
@@ -191,15 +190,11 @@ def _round(contenders: Sequence[Contender], number: int, count: int) -> None:
             one.run(work, prefixes[one.name], count)
 
 
-def _told(work: str, contenders: Sequence[Contender], objects: int) -> bool:
-    """Prints one line, of the best that each reached; whether both floors were kept."""
-    synchronous, asynchronous, ours = (objects / min(one.seconds[work]) for one in contenders)
-    kept = ours >= ASYNCHRONOUS_FLOOR * asynchronous and ours >= SYNCHRONOUS_FLOOR * synchronous
-    print(
-        f"{work:8}{ours:7.0f}/s   ldap3 SYNC {synchronous:5.0f}/s ({ours / synchronous:5.2f}×)"
-        f"   ldap3 ASYNC {asynchronous:5.0f}/s ({ours / asynchronous:5.2f}×)   {'kept' if kept else 'BELOW ITS FLOOR'}"
-    )
-    return kept
+def _comparisons(contenders: Sequence[Contender], count: int) -> Iterator[Comparison]:
+    *others, ours = contenders
+    for work in WORKS:
+        for other, least in zip(others, (SYNCHRONOUS_FLOOR, ASYNCHRONOUS_FLOOR), strict=True):
+            yield Comparison(work, other.name, count, least, ours.costs[work], other.costs[work])
 
 
 @contextmanager
@@ -216,8 +211,8 @@ def _contenders(controller: DomainController) -> Iterator[list[Contender]]:
     synchronous, asynchronous = (_bare(controller, strategy) for strategy in (ldap3.SYNC, ldap3.ASYNC))
     with open_target(options, Path()) as target:
         yield [
-            _contender("SYNC", Bare(synchronous, containers[0])),
-            _contender("ASYNC", BareAsynchronous(asynchronous, containers[1])),
+            _contender("ldap3 SYNC", Bare(synchronous, containers[0])),
+            _contender("ldap3 ASYNC", BareAsynchronous(asynchronous, containers[1])),
             _contender("ours", Ours(target, containers[2])),
         ]
     for connection in (synchronous, asynchronous):
@@ -262,6 +257,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--count", type=int, default=300, help="objects of each contender in a round")
     parser.add_argument("--rounds", type=int, default=5, help="of which everybody's best counts")
+    parser.add_argument("--json", action="store_true", help="figures for `python -m benchmarks`")
     return parser.parse_args()
 
 

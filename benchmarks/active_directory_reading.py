@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
+from benchmarks.comparing import Comparison, cost_here, finish
+from benchmarks.measuring import Cost
 from connectors.active_directory import open_target
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.contract import Kind, Target
@@ -51,8 +53,12 @@ def main() -> None:
             members = _measure(options, lambda: _bare_members(bare, container), lambda: _read(target, Kind.MEMBERSHIP))
     finally:
         controller.remove()
-    kept = [_told("accounts", accounts, options.count), _told("members", members, options.count)]
-    sys.exit(0 if all(kept) else 1)
+    works = {"accounts": accounts, "members": members}
+    comparisons = [
+        Comparison(f"read {work}", "ldap3, paged", options.count, FLOOR, ours, bare)
+        for work, (bare, ours) in works.items()
+    ]
+    finish(comparisons, as_json=options.json)
 
 
 def _group(bare: Any, container: str) -> None:
@@ -78,26 +84,17 @@ def _read(target: Target, kind: Kind) -> int:
     return sum(1 for _ in target.read(kind, None, _IN_USE)) - 1  # the last is a token
 
 
-def _measure(options: argparse.Namespace, bare: Callable[[], int], ours: Callable[[], int]) -> tuple[float, float]:
-    """The best that each took, in seconds."""
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(options.rounds):
-        for who, taken in zip((bare, ours), seconds, strict=True):
-            started = time.perf_counter()
-            found = who()
-            taken.append(time.perf_counter() - started)
-            if found != options.count:
-                raise RuntimeError(f"{found} of {options.count} were read")
-    return min(seconds[0]), min(seconds[1])
+def _measure(
+    options: argparse.Namespace, bare: Callable[[], int], ours: Callable[[], int]
+) -> tuple[list[Cost], list[Cost]]:
+    """What each run cost, of either."""
 
+    def whole(who: Callable[[], int]) -> None:
+        if (found := who()) != options.count:
+            raise RuntimeError(f"{found} of {options.count} were read")
 
-def _told(what: str, seconds: tuple[float, float], count: int) -> bool:
-    """Prints one line; whether the floor was kept."""
-    bare, ours = (count / one for one in seconds)
-    kept = ours >= FLOOR * bare
-    verdict = "kept" if kept else "BELOW ITS FLOOR"
-    print(f"{what:9}{ours:7.0f}/s   ldap3, paged {bare:7.0f}/s ({ours / bare:5.2f}×)   {verdict}")
-    return kept
+    rounds = [[cost_here(partial(whole, who)) for who in (bare, ours)] for _ in range(options.rounds)]
+    return [one for one, _ in rounds], [one for _, one in rounds]
 
 
 def _target(controller: DomainController, container: str) -> Target:
@@ -120,6 +117,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--count", type=int, default=10_000, help="users, all in one group")
     parser.add_argument("--rounds", type=int, default=3, help="of which everybody's best counts")
+    parser.add_argument("--json", action="store_true", help="figures for `python -m benchmarks`")
     return parser.parse_args()
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks.installation import DATABASES, Installations, run, shell
+from benchmarks.comparing import parse
+from benchmarks.installation import DATABASES, Installations, output, run, shell
 from benchmarks.measuring import Cost, cost, interleaved, middle
 
 ITEMS = 100_000
@@ -188,6 +189,14 @@ def queue(bench: Bench) -> Iterator[Row]:
         )
 
 
+def domain(bench: Bench) -> Iterator[Row]:
+    """P8: the contenders take turns on one domain controller, which each of two processes starts itself."""
+    for module in ("benchmarks.active_directory", "benchmarks.active_directory_reading"):
+        for each in parse(output(module, "--json", "--rounds", str(bench.repeats))):
+            aim = Aim(ratio=round(1 / each.least, 2))
+            yield _row("P8", f"Active Directory: {each.what}, {each.count:,}", each.floor, aim, each.floors, each.ours)
+
+
 def starts(bench: Bench) -> Iterator[Row]:
     """P10."""
     synced = bench.installations.synced
@@ -211,6 +220,7 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "P3": edited,
     "P5": changed,
     "P7": queue,
+    "P8": domain,
     "P10": starts,
 }
 """In the order in which they are taken: what one leaves, the next uses."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from functools import cache, cached_property
 from pathlib import Path
@@ -90,6 +91,18 @@ class Installations:
 def run(module: str, *arguments: str) -> Cost:
     """Runs one of our modules."""
     return cost((sys.executable, "-m", module, *arguments))
+
+
+def output(module: str, *arguments: str) -> str:
+    """The last line that one of our modules prints.
+
+    Raises:
+        RuntimeError: It failed; holds the end of what it wrote.
+    """
+    done = subprocess.run((sys.executable, "-m", module, *arguments), check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{module} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+    return done.stdout.strip().rpartition("\n")[2]
 
 
 def shell(*arguments: str, folder: Path | None = None, accepted: frozenset[int] = frozenset({0})) -> Cost:
