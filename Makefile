@@ -76,3 +76,7 @@ docs: $(VENV)/.installed ## Write the generated parts of docs/ anew
 .PHONY: graph
 graph: $(VENV)/.tools ## Play Microsoft Graph on this machine, to rehearse with (OPTIONS="--users 2000 --delay 0.05"; OPTIONS=--help)
 	@$(BIN)/python -m tests.services.graph $(OPTIONS)
+
+.PHONY: google
+google: $(VENV)/.tools ## Play Google Workspace on this machine, to rehearse with (OPTIONS="--users 2000 --quotas"; OPTIONS=--help)
+	@$(BIN)/python -m tests.services.google $(OPTIONS)

@@ -1,0 +1,72 @@
+"""Which method of the discovery documents is carried out by what. What is not named here is answered 501."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from . import account, addresses, groups, licences, members, schemas, settings, transfers, units, users
+from .service import Answer, Call, Service
+
+Handler = Callable[[Service, Call], Answer]
+
+HANDLERS: Mapping[str, Handler] = {
+    "directory.users.insert": users.insert,
+    "directory.users.get": users.get,
+    "directory.users.list": users.list_users,
+    "directory.users.update": users.update,
+    "directory.users.patch": users.patch,
+    "directory.users.delete": users.delete,
+    "directory.users.undelete": users.undelete,
+    "directory.users.signOut": users.sign_out,
+    "directory.users.makeAdmin": users.make_admin,
+    "directory.users.aliases.insert": addresses.insert,
+    "directory.users.aliases.list": addresses.list_aliases,
+    "directory.users.aliases.delete": addresses.delete,
+    "directory.orgunits.insert": units.insert,
+    "directory.orgunits.get": units.get,
+    "directory.orgunits.list": units.list_units,
+    "directory.orgunits.update": units.change,
+    "directory.orgunits.patch": units.change,
+    "directory.orgunits.delete": units.delete,
+    "directory.schemas.insert": schemas.insert,
+    "directory.schemas.get": schemas.get,
+    "directory.schemas.list": schemas.list_schemas,
+    "directory.schemas.update": schemas.change,
+    "directory.schemas.patch": schemas.change,
+    "directory.schemas.delete": schemas.delete,
+    "directory.groups.insert": groups.insert,
+    "directory.groups.get": groups.get,
+    "directory.groups.list": groups.list_groups,
+    "directory.groups.update": groups.change,
+    "directory.groups.patch": groups.change,
+    "directory.groups.delete": groups.delete,
+    "directory.groups.aliases.insert": addresses.insert,
+    "directory.groups.aliases.list": addresses.list_aliases,
+    "directory.groups.aliases.delete": addresses.delete,
+    "directory.members.insert": members.insert,
+    "directory.members.get": members.get,
+    "directory.members.list": members.list_members,
+    "directory.members.update": members.change,
+    "directory.members.patch": members.change,
+    "directory.members.delete": members.delete,
+    "directory.members.hasMember": members.has_member,
+    "directory.customers.get": account.get_customer,
+    "directory.domains.list": account.list_domains,
+    "directory.roles.list": account.list_roles,
+    "directory.roleAssignments.list": account.list_assignments,
+    "licensing.licenseAssignments.insert": licences.insert,
+    "licensing.licenseAssignments.get": licences.get,
+    "licensing.licenseAssignments.update": licences.change,
+    "licensing.licenseAssignments.patch": licences.change,
+    "licensing.licenseAssignments.delete": licences.delete,
+    "licensing.licenseAssignments.listForProduct": licences.list_assignments,
+    "licensing.licenseAssignments.listForProductAndSku": licences.list_assignments,
+    "groupsSettings.groups.get": settings.get,
+    "groupsSettings.groups.patch": settings.change,
+    "groupsSettings.groups.update": settings.change,
+    "datatransfer.applications.list": transfers.list_applications,
+    "datatransfer.applications.get": transfers.get_application,
+    "datatransfer.transfers.insert": transfers.insert,
+    "datatransfer.transfers.get": transfers.get,
+    "datatransfer.transfers.list": transfers.list_transfers,
+}
