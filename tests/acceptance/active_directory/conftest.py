@@ -92,6 +92,12 @@ class Domain:
         assert content["memberships"] == known["memberships"]
         assert content["nestings"] == known["nestings"]
 
+    @staticmethod
+    def anchor(admin: Any, dn: str) -> str:
+        """The anchor of an object."""
+        assert admin.search(dn, "(objectClass=*)", "BASE", attributes=["objectGUID"]), admin.result
+        return anchor_of(admin.response[0]["raw_attributes"]["objectGUID"][0])
+
     def entry(self, account: RemoteObject | str, *attributes: str) -> tuple[str, dict[str, Any]]:
         """(DN, attributes as text) of an object as the domain has it, wherever it is, by its anchor."""
         anchor = account if isinstance(account, str) else account.anchor
