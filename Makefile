@@ -53,6 +53,7 @@ fuzz: $(VENV)/.tools ## Bend rulesets and expressions at random, 5 000 inputs a 
 crash: $(VENV)/.tools ## Kill workers and the database while 10 000 items are delivered (minutes)
 	CRASH_ITEMS=10000 $(BIN)/python -m pytest -q tests/exportqueue/test_crash.py
 
+.PHONY: crash-domain
 crash-domain: $(VENV)/.tools ## Kill a domain controller ten times while 5 000 changes are delivered to it (minutes)
 	DOMAIN_CRASH_CHANGES=5000 $(BIN)/python -m pytest -q tests/acceptance/active_directory/test_crash.py
 
