@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from connectors.active_directory import names, objects
 from connectors.active_directory.ber import SHOW_DELETED, Change, Delete, Entry, How, Modify, Search, equals
+from connectors.active_directory.containers import check
 from connectors.active_directory.errors import Code
 from connectors.active_directory.look import Seen
 from connectors.active_directory.namesakes import free_cn
@@ -158,6 +159,7 @@ class Accounts:
         container = operation.container or _text(buried, "lastKnownParent")
         if "\\0ADEL:" in container or not container:
             raise Rejected("the container that it was in is deleted too", "container")
+        check(container, self.situation.rules, self.situation.base_dn)
         asked = _text(buried, "msDS-LastKnownRDN") or _text(buried, "cn").partition("\n")[0]
         cn = self.situation.claims.claim(container, asked)
         for _ in range(3):
@@ -181,11 +183,23 @@ class Accounts:
             raise self.situation.failed(answer, operation, ["userAccountControl"], "disable a restored account")
 
     def _buried(self, operation: Operation) -> Chain[Entry | None]:
-        """The deleted object with the operation's anchor."""
+        """The deleted object with the operation's anchor.
+
+        Raises:
+            Protected: It was an administrator's, and would come back as one: the recycle bin keeps memberships.
+        """
         anchor = guid(operation.anchor)
         if anchor is None:
             return None
-        wanted = ["cn", "isDeleted", "isRecycled", "lastKnownParent", "msDS-LastKnownRDN", "userAccountControl"]
+        wanted = [
+            "adminCount",
+            "cn",
+            "isDeleted",
+            "isRecycled",
+            "lastKnownParent",
+            "msDS-LastKnownRDN",
+            "userAccountControl",
+        ]
         answer = yield Search(
             self.situation.base_dn,
             equals("objectGUID", anchor.bytes_le),
@@ -193,6 +207,8 @@ class Accounts:
             controls=(SHOW_DELETED,),
         )
         found = [entry for entry in answer.entries if entry.attributes.get("isDeleted") == [b"TRUE"]]
+        if found and found[0].attributes.get("adminCount") == [b"1"]:
+            raise Protected("is protected and never changed: it was an administrator's (adminCount is 1)")
         return found[0] if found else None
 
     def _check_password(self, operation: Operation, name: str, display_name: str) -> None:

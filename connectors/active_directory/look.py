@@ -151,6 +151,8 @@ class Survey:
             else:
                 self._want(ACCOUNT_NAME, value)
                 self._want("userPrincipalName", value)
+        if name == "userPrincipalName" and isinstance(value, str):
+            self._want(ACCOUNT_NAME, value.partition("@")[0])
         if name in self._searched(rules):
             for one in value if isinstance(value, list) else [value]:
                 self._want(name, one)

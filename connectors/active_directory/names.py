@@ -82,6 +82,11 @@ def written(dn: str) -> str:
     return ",".join(f"{attribute}={escape(value)}" for attribute, value in parts(dn))
 
 
+def dns_name(base_dn: str) -> str:
+    """The name of a domain in DNS, case-folded: "eksempel.no" of DC=eksempel,DC=no."""
+    return ".".join(value.casefold() for _, value in parts(base_dn))
+
+
 def is_within(dn: str, container: str) -> bool:
     """Whether an object is a container, or anywhere below it."""
     inner, outer = canonical(dn), canonical(container)

@@ -178,6 +178,8 @@ def _check_value(attribute: Attribute, value: Value, rules: Rules) -> None:
 def _check_principal(value: str) -> None:
     if not value.isprintable() or " " in value:
         raise Rejected("holds a space or a control character", "userPrincipalName")
+    if value and not all(value.rpartition("@")):  # a bare name signs in as whoever has it for sAMAccountName
+        raise Rejected("has to be a name, @ and a domain", "userPrincipalName")
 
 
 def wanted(operation: Operation, rules: Rules, look: Look) -> Wanted:
@@ -227,7 +229,17 @@ def conflict(
 
 
 def taken_value(situation: Situation, operation: Operation, own: str | None) -> AlreadyExists | None:
-    """An attribute that the settings call unique, the domain does not, and another object has."""
+    """A value that the domain would take though another object has it.
+
+    The settings call the attribute unique and the domain does not; or it is the name by which an administrator signs in
+    without it standing anywhere: every account has its sAMAccountName at the domain's name as a second principal name.
+    """
+    principal = operation.attributes.get("userPrincipalName")
+    name, _, suffix = str(principal or "").casefold().partition("@")
+    there = situation.look.names.get(name)
+    domain = names.dns_name(situation.base_dn)
+    if there and there.protected and there.anchor != own and suffix in (domain, domain.partition(".")[0]):
+        return AlreadyExists("an administrator signs in by this name", "userPrincipalName")
     for name in situation.rules.unique:
         if name in (ACCOUNT_NAME, "userPrincipalName"):
             continue

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from connectors.active_directory import ActiveDirectoryTarget
-from connectors.contract import Action, Kind, Operation, Password
+from connectors.contract import Action, Kind, Operation, Password, Value
 from connectors.errors import ConnectorError, Rejected
 from tests.samba import BASE_DN
 
@@ -65,8 +65,16 @@ class Attacker:
         attributes = self.home.admin.response[0]["raw_attributes"]
         return {key: each for key, each in attributes.items() if key not in ("uSNChanged", "whenChanged")}
 
-    def _create(self, owner: str | None) -> Operation:
-        attributes = {"sAMAccountName": uuid4().hex[:16]}
+    def creating(self, **attributes: Value) -> Operation:
+        """A new account with these attributes."""
+        return self._create(None, **attributes)
+
+    def renaming(self, **attributes: Value) -> Operation:
+        """These attributes for an account that may be changed."""
+        return Operation(uuid4().hex, Kind.ACCOUNT, Action.UPDATE, anchor=self.friend, attributes=attributes)
+
+    def _create(self, owner: str | None, **more: Value) -> Operation:
+        attributes: dict[str, Value] = {"sAMAccountName": uuid4().hex[:16], **more}
         return Operation(
             uuid4().hex,
             Kind.ACCOUNT,
@@ -105,6 +113,17 @@ def test_the_domains_own_accounts_are_never_changed(attacker: Attacker, name: st
     before = attacker.state(dn)
     assert refused(attacker.on_account(dn))
     assert attacker.state(dn) == before
+
+
+@pytest.mark.parametrize("name", ["Administrator@eadm.test", "ADMINISTRATOR@EADM.TEST", "krbtgt@EADM", "administrator"])
+def test_nobody_gets_the_name_that_an_administrator_signs_in_by(attacker: Attacker, name: str) -> None:
+    """Though it stands in no attribute: a domain would take it, and let the wrong one in."""
+    create, update = attacker.creating(userPrincipalName=name), attacker.renaming(userPrincipalName=name)
+    for outcome in attacker.target.apply([create, update]):
+        assert isinstance(outcome.error, Rejected)
+        assert outcome.error.attribute == "userPrincipalName"
+    other = attacker.renaming(userPrincipalName=f"administrator@{uuid4().hex}.no")
+    assert [outcome.error for outcome in attacker.target.apply([other])] == [None]  # nobody's
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from connectors.active_directory.objects import Situation
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.settings import password_rules_of, rules_of
 from connectors.contract import Action, Kind, Operation, Outcome
-from connectors.errors import AlreadyExists, ConnectorError, NotFound, Unavailable
+from connectors.errors import AlreadyExists, ConnectorError, NotFound, Protected, Rejected, Unavailable
 
 BASE, HOME = "DC=eadm,DC=test", "OU=Home,DC=eadm,DC=test"
 ANCHOR = UUID("00112233-4455-6677-8899-aabbccddeeff")
@@ -36,6 +36,8 @@ class Bin:
         owner_has_another: Whether a search by the account's mark finds somebody else.
         taken: Whether the account's name is taken where it was.
         code: Of what changes anything.
+        admin: Whether it was an administrator's.
+        parent: Where it was.
         asked: The requests, in their order.
     """
 
@@ -43,6 +45,8 @@ class Bin:
     owner_has_another: bool = False
     taken: bool = False
     code: int = 0
+    admin: bool = False
+    parent: str = HOME
     asked: list[Request] = field(default_factory=list)
 
     def answer(self, request: Request) -> Answer:
@@ -70,7 +74,8 @@ class Bin:
     def _attributes(self) -> Mapping[str, list[bytes]]:
         kept = {"msDS-cloudExtensionAttribute1": [b"owner"]} if self.state == "deleted" else {"isRecycled": [b"TRUE"]}
         name = {"cn": [f"Kari\nDEL:{ANCHOR}".encode()], "msDS-LastKnownRDN": [b"Kari"]}
-        return {"isDeleted": [b"TRUE"], "lastKnownParent": [HOME.encode()], **name, **kept}
+        admin = {"adminCount": [b"1"]} if self.admin else {}
+        return {"isDeleted": [b"TRUE"], "lastKnownParent": [self.parent.encode()], **name, **kept, **admin}
 
     @staticmethod
     def _place(request: Request) -> bytes:
@@ -152,6 +157,26 @@ def test_nobody_gets_a_second_account_out_of_the_bin() -> None:
     """Its owner was given another meanwhile."""
     bin_ = Bin("deleted", owner_has_another=True)
     assert isinstance(do(bin_, Action.RESTORE), AlreadyExists)
+    assert bin_.state == "deleted"
+
+
+@pytest.mark.parametrize(
+    ("action", "fields"), [(Action.RESTORE, {}), (Action.DELETE, {"permanent": True})], ids=["restore", "purge"]
+)
+def test_an_administrators_account_stays_in_the_bin(action: Action, fields: dict[str, object]) -> None:
+    """It would come back with all its memberships."""
+    bin_ = Bin("deleted", admin=True)
+    assert isinstance(do(bin_, action, **fields), Protected)
+    assert bin_.state == "deleted"
+
+
+@pytest.mark.parametrize("parent", [f"CN=System,{BASE}", f"OU=Domain Controllers,{BASE}", BASE, "OU=X,DC=other"])
+def test_nothing_is_restored_to_where_nothing_is_put(parent: str) -> None:
+    """Somebody moved it there before it was deleted."""
+    bin_ = Bin("deleted", parent=parent)
+    error = do(bin_, Action.RESTORE)
+    assert isinstance(error, Rejected)
+    assert error.attribute == "container"
     assert bin_.state == "deleted"
 
 
