@@ -194,7 +194,8 @@ def domain(bench: Bench) -> Iterator[Row]:
     for module in ("benchmarks.active_directory", "benchmarks.active_directory_reading"):
         for each in parse(output(module, "--json", "--rounds", str(bench.repeats))):
             aim = Aim(ratio=round(1 / each.least, 2))
-            yield _row("P8", f"Active Directory: {each.what}, {each.count:,}", each.floor, aim, each.floors, each.ours)
+            what = f"Active Directory: {each.what}, {each.count:,}, against {each.floor}"
+            yield _row("P8", what, each.floor, aim, each.floors, each.ours)
 
 
 def starts(bench: Bench) -> Iterator[Row]:
