@@ -1,13 +1,14 @@
 """A calendar of days to come: who starts, leaves, is deleted and forgotten, and how many licences. Writes nothing.
 
 It goes from people as the last accepted import left them, with the rules as they are. Only people with a day in the
-time looked at are evaluated, each from day to day, as if every plan were delivered at once.
+time looked at are evaluated, each from day to day, as if every plan were delivered at once. Targets are not read: where
+an account may be found that is there already, it is told of as created or adopted.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, timedelta
 
 import msgspec
@@ -113,6 +114,7 @@ def forecast(context: Context, days: int, *, progress: Progress = silent) -> For
     events: list[Event] = []
     counts: Counter[tuple[date, str, str]] = Counter()
     deltas: Counter[tuple[str, str, date]] = Counter()
+    searched = {name for name, one in context.loaded.settings.targets.items() if one.correlation is not None}
     seen: set[str] = set()
     emptied: dict[str, date] = {}
     with context.reading() as database, database.read() as connection:
@@ -133,7 +135,7 @@ def forecast(context: Context, days: int, *, progress: Progress = silent) -> For
                     if _is_emptied(turn, having):
                         emptied[person.id] = turn.day
                     seen.add(person.id)
-                    for event in _events(turn, person.id, name):
+                    for event in _events(turn, person.id, name, searched):
                         counts[event.day, event.event, event.target] += 1
                         if not event.event.startswith(_COUNTED_ONLY):
                             events.append(event)
@@ -166,20 +168,23 @@ def _dues(connection: Connection, last: date | None) -> dict[str, date | None]:
 # ---------------------------------------------------------------- events
 
 
-def _events(turn: Turn, person: str, name: str) -> Iterator[Event]:
+def _events(turn: Turn, person: str, name: str, searched: Collection[str]) -> Iterator[Event]:
     if turn.before is not turn.stage:
         yield Event(turn.day, f"becomes {turn.stage}", "", "", person, name, f"was {turn.before}")
     for change in turn.changes:
-        yield Event(turn.day, _event(change), change.target, change.sku or "", person, name, change.reason)
+        yield Event(turn.day, _event(change, searched), change.target, change.sku or "", person, name, change.reason)
 
 
-def _event(change: Change) -> str:
+def _event(change: Change, searched: Collection[str]) -> str:
+    """What a change is called; `searched` are the targets in which accounts are adopted."""
     if change.kind is Kind.SCRIPT:
         return "script run"
     if change.kind is not Kind.ACCOUNT:
         return f"{change.kind} {'taken away' if change.action is Action.DELETE else 'given'}"
     if change.action is Action.DISABLE and change.deactivates:
         return "account deactivated"
+    if change.action is Action.CREATE and change.target in searched:
+        return "account created or adopted"
     return f"account {_DONE[change.action]}"
 
 

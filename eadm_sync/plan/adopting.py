@@ -246,4 +246,5 @@ def _is_held(remote: RemoteObject, name: str, untouched: frozenset[str]) -> bool
 def described(verdict: Verdict) -> str:
     """Why somebody waits for an account, in words for people."""
     names = ", ".join(seen.name for seen in verdict.accounts)
-    return f"has an account there, perhaps ({names}): {verdict.reason}; see 'eadm-sync correlate'"
+    decide = "decide with 'eadm-sync correlate accept', 'reject' or 'leave'"
+    return f"has an account there, perhaps ({names}): {verdict.reason}; see 'eadm-sync correlate', {decide}"

@@ -152,3 +152,16 @@ def test_looking_ahead_writes_nothing(settled: Town):
     look(settled, 60)
 
     assert settled.fingerprint() == before
+
+
+def test_an_account_that_may_be_there_already_is_not_told_of_as_new(settled_small: Town):
+    """Targets are not read for it; where there is no correlation, nobody can have one."""
+    person = settled_small.hire("9001", "Kari", "Nordmann", start=FIRST_DAY + timedelta(days=40))
+    settled_small.sync()
+    rules = [{"match": "employeeID", "to": "{{ person.employee_number }}"}]
+    settled_small.configure(lambda settings: settings["targets"]["ad"].update(correlation={"rules": rules}))
+
+    created = {(target, event) for _, event, target in of(look(settled_small, 60), person) if "created" in event}
+
+    assert ("ad", "account created or adopted") in created
+    assert {event for target, event in created if target != "ad"} == {"account created"}

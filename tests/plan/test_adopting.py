@@ -128,7 +128,10 @@ def test_whoever_is_not_certain_waits(kind: VerdictKind) -> None:
 
     assert (matched.changes, matched.left) == ([], set())
     assert matched.waiting == {
-        "ad": "has an account there, perhaps (kari): because; see 'eadm-sync correlate'",
+        "ad": (
+            "has an account there, perhaps (kari): because; see 'eadm-sync correlate', "
+            "decide with 'eadm-sync correlate accept', 'reject' or 'leave'"
+        ),
     }
 
 

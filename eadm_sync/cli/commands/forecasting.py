@@ -38,6 +38,7 @@ def forecast(
     """Show what the next days bring: starts, ends, deactivations, deletions, and whether the licences will do.
 
     It goes from the last accepted import and the rules as they are; nothing is read from the sources, nothing written.
+    What stands in a target already is not looked for: where there is correlation, an account is created or adopted.
 
     \b
     eadm-sync forecast --days 60
