@@ -139,7 +139,13 @@ def _left(context: Context) -> tuple[LeftSource, ...]:
 
 def _complain(left: LeftSource) -> str:
     believed = f"not configured any more, and {_many(left.people, 'record')} of it still believed"
-    raise StateError(f"{believed}: they end with 'eadm-sync sources forget {left.name}'")
+    again = "configure it again under this name"
+    if left.near:
+        again = f"if it is what '{left.near[0]}' reads now, give that its former name again"
+    raise StateError(
+        f"{believed}: {again}, or, where the system is gone for good, end them with "
+        f"'eadm-sync sources forget {left.name}'"
+    )
 
 
 def _look_at_match_rules(context: Context, name: str) -> str:

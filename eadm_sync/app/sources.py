@@ -12,7 +12,7 @@ import difflib
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, exists, func, select, update
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.runs import recorded
@@ -37,10 +37,14 @@ class LeftSource(msgspec.Struct, frozen=True):
     Attributes:
         name: As it was called.
         people: How many people it is still believed to have.
+        alone: How many of them are in no other source, so that they end with it.
+        near: Names of configured sources that are almost the same: perhaps it was only written otherwise.
     """
 
     name: str
     people: int
+    alone: int = 0
+    near: tuple[str, ...] = ()
 
 
 def left_sources(context: Context) -> tuple[LeftSource, ...]:
@@ -88,18 +92,25 @@ def forget_source(context: Context, name: str, reason: str) -> LeftSource:
             entry = AuditEntry(now, run.id, context.actor, None, "source", "forget", f"source:{name}", None, detail)
             append_audit(connection, context.vault, [entry])
         run.report["forgotten"] = {"source": name, "people": len(people)}
-    return LeftSource(name, len(people))
+    return msgspec.structs.replace(found[name], people=len(people))
 
 
 def _left(context: Context, connection: Connection) -> tuple[LeftSource, ...]:
-    record = tables.source_records.c
+    record, other = tables.source_records.c, tables.source_records.alias().c
+    elsewhere = exists().where(
+        other.person_id == record.person_id, other.source != record.source, other.absent_since.is_(None)
+    )
+    names = list(context.loaded.settings.sources)
     query = (
-        select(record.source, func.count())
-        .where(record.absent_since.is_(None), record.source.not_in(list(context.loaded.settings.sources)))
+        select(record.source, func.count(), func.sum(case((elsewhere, 0), else_=1)))
+        .where(record.absent_since.is_(None), record.source.not_in(names))
         .group_by(record.source)
         .order_by(record.source)
     )
-    return tuple(LeftSource(name, people) for name, people in connection.execute(query))
+    return tuple(
+        LeftSource(name, people, int(alone), tuple(difflib.get_close_matches(name, names)))
+        for name, people, alone in connection.execute(query)
+    )
 
 
 def _store_anew(context: Context, connection: Connection, people: Collection[str]) -> None:

@@ -48,11 +48,28 @@ def test_a_source_that_is_taken_out_ends_nothing_but_is_told_of(left: Town):
     assert enabled(left) == before
     (found,) = left_sources(left.context)
     (fault,) = [part.fault for part in report.parts if (part.kind, part.name) == ("source", "hr")]
-    assert found.people > 0
+    assert (found.people > found.alone, found.alone) == (True, len(OLD_ONLY))
     assert fault == (
-        f"not configured any more, and {found.people} records of it still believed: "
-        "they end with 'eadm-sync sources forget hr'"
+        f"not configured any more, and {found.people} records of it still believed: configure it again under this "
+        "name, or, where the system is gone for good, end them with 'eadm-sync sources forget hr'"
     )
+
+
+def test_a_source_whose_name_was_misspelt_is_not_to_be_forgotten(settled_small: Town):
+    """`check` tells first which one it may be."""
+
+    def misspell(settings: Any) -> None:
+        settings["sources"] = {"hrr" if name == "hr" else name: one for name, one in settings["sources"].items()}
+
+    settled_small.configure(misspell)
+
+    (found,) = left_sources(settled_small.context)
+    report = check(settled_small.folder / "config.yaml", settled_small.clock, offline=True)
+
+    assert found.near == ("hrr",)
+    (fault,) = [part.fault for part in report.parts if (part.kind, part.name) == ("source", "hr")]
+    assert fault is not None
+    assert "still believed: if it is what 'hrr' reads now, give that its former name again, or" in fault
 
 
 def test_what_follows_from_a_forgotten_source_is_planned_and_braked(left: Town):

@@ -47,5 +47,6 @@ def test_a_source_without_configuration_is_listed_and_forgotten_once(shell: Shel
     assert (unexplained.code, unconfirmed.code, forgotten.code) == (1, 1, 0)
     assert "--reason" in unexplained.err
     assert "--yes" in unconfirmed.err
-    assert f"{before['people']} people of {before['name']} end with the next run" in forgotten.out
+    assert f"{before['people']} people of {before['name']} are missing from it since today" in forgotten.out
+    assert f"{before['alone']} of them are in no other source, and end with the next run" in forgotten.out
     assert shell("sources", "list", "--format", "json").json == []

@@ -34,8 +34,8 @@ def list_(config: Config = CONFIG, as_: As = Format.TABLE) -> int:
     if as_ is Format.JSON:
         json_list(found)
     else:
-        rows = [(clean(one.name), str(one.people)) for one in found]
-        section("Sources without configuration", ("source", "people"), rows, empty="none")
+        rows = [(clean(one.name), str(one.people), str(one.alone)) for one in found]
+        section("Sources without configuration", ("source", "people", "in no other"), rows, empty="none")
     return DONE
 
 
@@ -64,14 +64,20 @@ def forget(
         note("error: say why, with --reason; it is kept in the audit. Nothing was done.")
         return FAILED
     context = installation(config)
-    people = next((one.people for one in left_sources(context) if one.name == name), 0)
-    if people and not yes:
+    left = next((one for one in left_sources(context) if one.name == name), None)
+    if left is not None and not yes:
+        if left.near:
+            note(f"{clean(left.near[0])} is configured, and called almost the same: is it not that one, misspelt?")
         require_terminal("say --yes")
-        if not ask(f"End what {clean(name)} has told of {many(people, 'person', 'people')}? [y/N] "):
+        told = many(left.people, "person", "people")
+        if not ask(f"End what {clean(name)} has told of {told}, {left.alone} of them in no other source? [y/N] "):
             return DECLINED
     found = forget_source(context, name, reason)
     if as_ is Format.JSON:
         json_document(found)
     else:
-        line(f"{many(found.people, 'person', 'people')} of {clean(name)} end with the next run: see 'eadm-sync plan'")
+        line(
+            f"{many(found.people, 'person', 'people')} of {clean(name)} are missing from it since today. "
+            f"{found.alone} of them are in no other source, and end with the next run: see 'eadm-sync plan'"
+        )
     return DONE
