@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,11 +43,20 @@ def load(type_: str) -> Connector:
         UnknownConnector: Nobody offers it.
         ConnectorNotInstalled: Its driver is not installed.
     """
-    points = entry_points(group=GROUP, name=type_)
-    if not points:
+    point = _own(type_) or next(iter(entry_points(group=GROUP, name=type_)), None)
+    if point is None:
         raise UnknownConnector(type_, known_types())
     try:
-        connector: Connector = next(iter(points)).load()
+        connector: Connector = point.load()
     except ModuleNotFoundError as error:
         raise ConnectorNotInstalled(type_, error.name or "?") from error
     return connector
+
+
+def _own(type_: str) -> EntryPoint | None:
+    """One that comes with the program: to find it, the list of no other package is read."""
+    try:
+        own = distribution("eadm-sync").entry_points
+    except PackageNotFoundError:
+        return None
+    return next(iter(own.select(group=GROUP, name=type_)), None)

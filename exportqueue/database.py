@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 
 GATE_KEY = 0x6578706F727471  # "exportq": any number will do that nothing else in the database locks
 
@@ -119,10 +118,10 @@ class _Postgresql:
 
     def among(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
         # Not IN (SELECT unnest(…)): before its first ANALYZE a table would be read from end to end.
-        return column == sa.any_(sa.bindparam(name, type_=ARRAY(column.type)))
+        return column == sa.any_(sa.bindparam(name, type_=sa.ARRAY(column.type)))
 
     def matching(self, wanted: sa.Column[Any], column: sa.Column[Any], name: str) -> sa.Select[Any]:
-        array = sa.func.unnest(sa.bindparam(name, type_=ARRAY(column.type)))
+        array = sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(column.type)))
         values = array.table_valued(sa.column("value", column.type)).render_derived("wanted")
         found = _one_by_one(sa.select(wanted).where(column == values.c.value), "found")
         return sa.select(found.c[wanted.name]).select_from(values.join(found, sa.true()))
@@ -138,11 +137,11 @@ class _Postgresql:
         return column == sa.any_(sa.func.array(few.scalar_subquery()))
 
     def words(self, name: str) -> sa.FromClause:
-        array = sa.bindparam(name, type_=ARRAY(sa.Text))
+        array = sa.bindparam(name, type_=sa.ARRAY(sa.Text))
         return sa.func.unnest(array).table_valued(sa.column("value", sa.Text)).render_derived("words")
 
     def pairs(self, first: str, second: str) -> sa.FromClause:
-        arrays = [sa.bindparam(name, type_=ARRAY(sa.BigInteger)) for name in ("firsts", "seconds")]
+        arrays = [sa.bindparam(name, type_=sa.ARRAY(sa.BigInteger)) for name in ("firsts", "seconds")]
         return sa.func.unnest(*arrays).table_valued(first, second).render_derived("pairs")
 
     def pack(self, values: Sequence[int] | Sequence[str]) -> object:

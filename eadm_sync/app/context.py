@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import MetaData
@@ -20,16 +21,17 @@ from eadm_sync.clock import Clock
 from eadm_sync.config.keys import read_keys
 from eadm_sync.config.loading import Loaded, load_settings
 from eadm_sync.config.mapping import MapSettings
-from eadm_sync.expression import Origin, constants_of
-from eadm_sync.ruleset import Ruleset, TargetWords, Vocabulary, load_ruleset
-from eadm_sync.ruleset.entries import origin_of
-from eadm_sync.ruleset.sending import HASH, Sending
 from eadm_sync.state import tables
 from eadm_sync.state.auditing import cover_unchained, has_unchained
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading, open_for_writing
 from eadm_sync.state.sending import encrypted, keyed_hash
 from exportqueue import Queue, define
+
+if TYPE_CHECKING:  # what reads rules takes a fifth of a second to load; `status` and lists need none of it
+    from eadm_sync.expression import Origin
+    from eadm_sync.ruleset import Ruleset, TargetWords, Vocabulary
+    from eadm_sync.ruleset.sending import Sending
 
 
 @cache
@@ -67,6 +69,8 @@ class Context:
     @cached_property
     def ruleset(self) -> Ruleset:
         """The rules, checked against the configuration."""
+        from eadm_sync.ruleset import load_ruleset  # noqa: PLC0415 - reads rules
+
         return self.sending(load_ruleset(self.ruleset_paths, self.vocabulary))
 
     def sending(self, ruleset: Ruleset) -> Ruleset:
@@ -74,6 +78,8 @@ class Context:
         return replace(ruleset, send=self._sent)
 
     def _sent(self, sending: Sending, value: str) -> str:
+        from eadm_sync.ruleset.sending import HASH  # noqa: PLC0415 - reads rules
+
         if sending.mode == HASH:
             return keyed_hash(self.vault, value, sending.longest)
         return encrypted(self.vault, value)
@@ -86,6 +92,8 @@ class Context:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """What rulesets can name in this installation."""
+        from eadm_sync.ruleset import Vocabulary  # noqa: PLC0415 - reads rules
+
         settings = self.loaded.settings
         maps = [source.map for source in settings.sources.values()]
         return Vocabulary(
@@ -110,6 +118,8 @@ class Context:
         return min(self.loaded.settings.targets[target].concurrency, self.capabilities(target).concurrency)
 
     def _target_words(self, name: str) -> TargetWords:
+        from eadm_sync.ruleset import TargetWords  # noqa: PLC0415 - reads rules
+
         able = self.capabilities(name)
         return TargetWords(
             variables=self.loaded.settings.targets[name].variables,
@@ -145,6 +155,8 @@ class Context:
 
     def origin(self, path: tuple[str | int, ...]) -> Origin:
         """Where a text of the configuration is written; lines that seem to hold a secret are not shown."""
+        from eadm_sync.ruleset.entries import origin_of  # noqa: PLC0415 - reads rules
+
         document = self.loaded.document
         return replace(origin_of(document, path), line_text=document.excerpt)
 
@@ -157,7 +169,7 @@ class Context:
     def reading(self) -> Iterator[Database]:
         """The state, for reading only."""
         state = self.loaded.settings.state
-        with open_for_reading(state.url, self.loaded.base_dir, complete_metadata()) as database:
+        with open_for_reading(state.url, self.loaded.base_dir, complete_metadata) as database:
             yield database
 
     @contextlib.contextmanager
@@ -185,6 +197,8 @@ class Context:
 
 def _kinds(maps: Sequence[MapSettings]) -> frozenset[str]:
     """Every kind an affiliation can have, where all mappings choose between constants; empty where one does not."""
+    from eadm_sync.expression import constants_of  # noqa: PLC0415 - reads rules
+
     found = [constants_of(entry.kind) for one in maps for entry in one.affiliations]
     return frozenset().union(*(kinds or () for kinds in found)) if all(found) else frozenset()
 

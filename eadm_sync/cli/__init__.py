@@ -9,12 +9,14 @@ from __future__ import annotations
 
 def main() -> None:
     """The program `eadm-sync`."""
+    import gc
     import io
     import sys
 
     from eadm_sync.cli.failing import run
     from eadm_sync.cli.program import program
 
+    gc.set_threshold(50_000, 20, 20)  # what is loaded at the start stays: to look through it again costs a tenth of it
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a Polish name on a Latin-1 terminal is no reason to stop

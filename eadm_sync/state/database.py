@@ -7,7 +7,7 @@ import getpass
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -128,8 +128,10 @@ _RUN = "run"
 """Name of the lock of planning runs: one at a time per database."""
 
 
-def open_for_reading(url: str, base_dir: Path, metadata: MetaData) -> Database:
-    """The state as it is, or an empty one in memory where there is none yet. Writes nothing.
+def open_for_reading(url: str, base_dir: Path, metadata: Callable[[], MetaData]) -> Database:
+    """The state as it is, or an empty one in memory, of the tables that `metadata` makes, where there is none yet.
+
+    Writes nothing.
 
     Raises:
         StateError: It cannot be opened, or a newer or older version of the program made it.
@@ -137,14 +139,14 @@ def open_for_reading(url: str, base_dir: Path, metadata: MetaData) -> Database:
     parsed = _resolve(url, base_dir)
     if _is_sqlite(parsed) and _is_empty(Path(str(parsed.database))):
         database = Database(_sqlite_engine(make_url("sqlite://")), exists=False)
-        metadata.create_all(database.engine)
+        metadata().create_all(database.engine)
         return database
     database = Database(_engine(parsed))
     revision = _revision(database.engine)
     if revision is None and not _is_sqlite(parsed):
         database.close()
         database = Database(_sqlite_engine(make_url("sqlite://")), exists=False)
-        metadata.create_all(database.engine)
+        metadata().create_all(database.engine)
         return database
     if revision != REVISION:
         database.close()

@@ -23,7 +23,7 @@ CONTEXT: Any = SimpleNamespace(clock=FixedClock(datetime(2026, 8, 17, 4, tzinfo=
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """An empty state."""
-    with open_for_reading("sqlite:///nothing.db", tmp_path, complete_metadata()) as opened:
+    with open_for_reading("sqlite:///nothing.db", tmp_path, complete_metadata) as opened:
         yield opened
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 SCRIPT = """
 import io, json, sys, contextlib
@@ -43,6 +44,27 @@ def test_every_command_explains_itself_without_loading_anything_heavy() -> None:
         if words:
             assert page.count(f"eadm-sync {words}") > 1, words  # beyond the line that says how it is used
             assert "exit code" in page.lower(), words
+
+
+LOOK = """
+import json, sys
+from eadm_sync.cli.failing import run
+from eadm_sync.cli.program import program
+sys.argv = ["eadm-sync", "status"]
+run(program)
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def test_status_loads_nothing_that_reads_rules_or_draws(tmp_path: Path) -> None:
+    """On an installation as it is made: no rules, templates, migrations, drivers of other databases, nor Rich."""
+    subprocess.run([sys.executable, "-m", "eadm_sync", "init", "."], cwd=tmp_path, capture_output=True, check=True)
+
+    made = subprocess.run([sys.executable, "-c", LOOK], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    loaded = json.loads(made.stdout.splitlines()[-1])
+    assert "eadm_sync.app.status" in loaded
+    assert not {"eadm_sync.ruleset", "jinja2", "alembic", "psycopg", "rich", "httpx", "ldap3"} & set(loaded)
 
 
 def test_the_version_is_told() -> None:

@@ -148,7 +148,7 @@ class Rig:
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     """A state that knows Kari."""
-    with open_for_reading("sqlite:///nothing.db", tmp_path, complete_metadata()) as database:
+    with open_for_reading("sqlite:///nothing.db", tmp_path, complete_metadata) as database:
         with database.write() as connection:
             person = msgspec.msgpack.encode(Person(KARI, "Kari", "Nordmann"))
             bulk.insert(connection, tables.people, ("id", "name", "data", "pending"), [(KARI, "Kari", person, False)])

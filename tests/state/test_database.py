@@ -44,7 +44,7 @@ def test_migrations_make_exactly_the_tables_that_the_code_uses(tmp_path: Path):
 
 def test_reading_where_nothing_is_yet_makes_no_file(tmp_path: Path):
     """A dry run before the first run works, and leaves nothing behind."""
-    with open_for_reading(URL, tmp_path, complete()) as database, database.read() as connection:
+    with open_for_reading(URL, tmp_path, complete) as database, database.read() as connection:
         people = connection.execute(tables.people.select()).all()
 
     assert people == []
@@ -73,7 +73,7 @@ def test_a_reader_cannot_write(tmp_path: Path):
     open_for_writing(URL, tmp_path).close()
 
     with (
-        open_for_reading(URL, tmp_path, complete()) as database,
+        open_for_reading(URL, tmp_path, complete) as database,
         pytest.raises(StateError, match="readonly"),
         database.read() as connection,
     ):
@@ -87,7 +87,7 @@ def test_a_reader_leaves_every_byte_as_it_was(tmp_path: Path):
     file = tmp_path / "state" / "eadm.db"
     before = file.read_bytes()
 
-    with open_for_reading(URL, tmp_path, complete()) as database, database.read() as connection:
+    with open_for_reading(URL, tmp_path, complete) as database, database.read() as connection:
         connection.execute(tables.meta.select()).all()
 
     assert file.read_bytes() == before
@@ -99,7 +99,7 @@ def test_another_version_is_refused_and_says_what_to_do(tmp_path: Path):
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0000'")
 
     with pytest.raises(StateError, match="eadm-sync migrate"):
-        open_for_reading(URL, tmp_path, complete())
+        open_for_reading(URL, tmp_path, complete)
 
 
 def test_what_is_no_database_is_said_to_be_none(tmp_path: Path):
@@ -108,7 +108,7 @@ def test_what_is_no_database_is_said_to_be_none(tmp_path: Path):
     (tmp_path / "state" / "eadm.db").write_text("this is a text file, and a long enough one at that" * 50)
 
     with pytest.raises(StateError, match="not a database"):
-        open_for_reading(URL, tmp_path, complete())
+        open_for_reading(URL, tmp_path, complete)
 
 
 def _hold(folder: Path, ready: Event, done: Event) -> None:
@@ -172,7 +172,7 @@ def test_an_interrupted_statement_lets_go_of_the_database(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "opened", [lambda folder: open_for_reading(URL, folder, complete()), lambda folder: open_for_writing(URL, folder)]
+    "opened", [lambda folder: open_for_reading(URL, folder, complete), lambda folder: open_for_writing(URL, folder)]
 )
 def test_a_state_of_a_newer_program_asks_for_that_program(tmp_path: Path, opened: Callable[[Path], Database]):
     """`migrate` could not help, so it is not advised."""
@@ -187,7 +187,7 @@ def test_a_file_that_was_cut_off_before_anything_was_written_is_no_state(tmp_pat
     """A full disk at the very first start leaves no bytes: there is nothing to migrate, and the next run begins."""
     (tmp_path / "state.db").touch()
 
-    with open_for_reading("sqlite:///state.db", tmp_path, complete()) as database:
+    with open_for_reading("sqlite:///state.db", tmp_path, complete) as database:
         assert not database.exists
     assert (tmp_path / "state.db").stat().st_size == 0
     with open_for_writing("sqlite:///state.db", tmp_path) as database:
@@ -197,7 +197,7 @@ def test_a_file_that_was_cut_off_before_anything_was_written_is_no_state(tmp_pat
 @pytest.mark.parametrize(
     "opened",
     [
-        lambda folder: open_for_reading("sqlite:///state.db", folder, complete()),
+        lambda folder: open_for_reading("sqlite:///state.db", folder, complete),
         lambda folder: open_for_writing("sqlite:///state.db", folder),
     ],
 )
