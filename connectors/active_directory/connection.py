@@ -19,7 +19,7 @@ import ldap3
 from ldap3.core.exceptions import LDAPException, LDAPPackageUnavailableError
 
 from connectors.active_directory.ber import Entry
-from connectors.active_directory.errors import Attempt, Code, PasswordPolicy, error_of, sign_in_failed
+from connectors.active_directory.errors import Attempt, Code, PasswordPolicy, error_of, is_signed_out, sign_in_failed
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.searching import Control, search
 from connectors.errors import AuthenticationFailed, ConnectorError, Unavailable
@@ -198,6 +198,9 @@ class Session:
     ) -> tuple[list[Entry], Mapping[str, Any]]:
         with self.translated():
             found = search(connection, base, filter_, scope, attributes, controls)
+        if is_signed_out(found[1]["message"]):
+            self.close()
+            raise Unavailable("the domain controller has signed our user out")
         self._used_at = self._clock()
         return found
 

@@ -62,6 +62,7 @@ class Win(IntEnum):
     """Windows error codes that tell more than the result code they come with ([MS-ERREF] section 2.2)."""
 
     ACCESS_DENIED = 0x5
+    NOT_AUTHENTICATED = 0x4DC
     USER_EXISTS = 0x524
     NO_SUCH_USER = 0x525
     GROUP_EXISTS = 0x526
@@ -176,6 +177,11 @@ def windows_code(text: str) -> int:
     """The Windows error code at the beginning of an answer's text; 0 if there is none."""
     found = _WINDOWS_CODE.match(text)
     return int(found[1], 16) if found else 0
+
+
+def is_signed_out(text: str) -> bool:
+    """Whether an answer says that the connection is nobody's any more, as after a Kerberos ticket has run out."""
+    return windows_code(text) == Win.NOT_AUTHENTICATED
 
 
 def error_of(code: int, text: str, attempt: Attempt) -> ConnectorError:

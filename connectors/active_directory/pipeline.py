@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
 from connectors.active_directory.ber import Answer, Entry, Request, decode, encode, message_end
+from connectors.active_directory.errors import is_signed_out
 from connectors.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -107,6 +108,8 @@ class Pipeline:
         if isinstance(said, Entry):
             self._entries.setdefault(message_id, []).append(said)
         elif said is not None:
+            if is_signed_out(said.text):  # whatever is asked on it would be refused for ever
+                raise self._broken(None)
             entries = self._entries.pop(message_id, ())
             found.append((message_id, Answer(said.code, said.text, entries)))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.active_directory import ActiveDirectoryOptions
+from connectors.active_directory import ActiveDirectoryOptions, connection
 from connectors.active_directory.connection import Session
 from connectors.errors import AuthenticationFailed, ConnectorError, NotFound, Unavailable
 from tests.samba import BASE_DN, DomainController
@@ -145,6 +145,19 @@ def test_an_answer_that_does_not_come_is_unavailable(session: Sessions, domain_c
         relay.silent = True
         with pytest.raises(Unavailable):
             one.entry(BASE_DN, ["dc"])
+
+
+def test_a_session_that_was_signed_out_signs_in_anew(session: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows says so when a ticket has run out; the connection stands, and would be refused for ever."""
+    one = session()
+    first = one.connection
+    refused = [], {"result": 1, "message": "000004DC: LdapErr: a successful bind must be completed"}
+    with monkeypatch.context() as patch:  # no server at hand can be brought to say it
+        patch.setattr(connection, "search", lambda *_: refused)
+        with pytest.raises(Unavailable, match="signed our user out"):
+            one.entry(BASE_DN, ["dc"])
+    assert one.entry(BASE_DN, ["dc"]).attributes["dc"] == [b"eadm"]
+    assert one.connection is not first
 
 
 def test_a_restarted_domain_controller_is_found_again(lone_domain_controller: DomainController, tmp_path: Path) -> None:

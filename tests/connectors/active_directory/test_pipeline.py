@@ -27,7 +27,7 @@ class Server:
         asked: The requests, in their order.
     """
 
-    def __init__(self, answering: Answering, breaks_after: int | None = None) -> None:
+    def __init__(self, answering: Answering, breaks_after: int | None = None, says: str = "") -> None:
         self.socket, self._far = socket.socketpair()
         self.socket.settimeout(10)
         self.server = self.strategy = self
@@ -36,6 +36,7 @@ class Server:
         self.asked: list[str] = []
         self._answering = answering
         self._left = breaks_after
+        self._says = says
         self._ids = count(1)
         self._thread = Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -66,13 +67,13 @@ class Server:
                     self._far.close()
                     return
                 self._left = None if self._left is None else self._left - 1
-                self._far.sendall(_answer(id_))
+                self._far.sendall(_answer(id_, self._says or str(id_)))
         self._far.close()
 
 
-def _answer(id_: int) -> bytes:
-    """A delResponse: success, its text the id."""
-    text = str(id_).encode()
+def _answer(id_: int, words: str) -> bytes:
+    """A delResponse: success, with a text."""
+    text = words.encode()
     body = bytes.fromhex("0a01000400") + bytes((4, len(text))) + text
     body = bytes((2, 1, id_, 0x6B, len(body))) + body
     return bytes((0x30, len(body))) + body
@@ -196,3 +197,11 @@ def test_a_notice_of_disconnection_is_unavailable(message: bytes) -> None:
     far.close()
     with pytest.raises(Unavailable):
         Pipeline(server).ask(Delete("a"))
+
+
+def test_a_connection_that_was_signed_out_is_given_up(served: Callable[..., Server]) -> None:
+    """As Windows does when a ticket has run out: the next one signs in anew, this one never would."""
+    server = served(says="000004DC: LdapErr: DSID-0C090A5C, comment: a successful bind must be completed")
+    with pytest.raises(Unavailable):
+        Pipeline(server).ask(Delete("a0"))
+    assert server.closed
