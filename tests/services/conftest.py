@@ -1,4 +1,4 @@
-"""The local Graph service: one process for all tests of a worker, a tenant of its own for each test."""
+"""The local services: one process for all tests of a worker, a tenant or customer of its own for each test."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.services.google.client import Google
+from tests.services.google.control import GoogleService
 from tests.services.graph.control import GraphService
 
 PASSWORD = {"password": "Correct-Horse-7", "forceChangePasswordNextSignIn": True}
@@ -94,3 +96,25 @@ def client(graph: GraphService, _signed_in: Client) -> Client:
     """A client that is signed in to that tenant."""
     del graph
     return _signed_in
+
+
+@pytest.fixture(scope="session")
+def google_process() -> Iterator[GoogleService]:
+    """The process."""
+    with GoogleService() as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def _built(google_process: GoogleService) -> Iterator[Google]:
+    client = Google(google_process)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def google(google_process: GoogleService, _built: Google) -> Iterator[Google]:
+    """An empty account that answers at once and never fails; a mistake of the service fails the test."""
+    google_process.empty()
+    yield _built
+    assert "mistakes" not in google_process.counters()
