@@ -89,12 +89,16 @@ class MemoryQueue:
             if item.state in UNFINISHED and (subjects is None or item.subject in subjects):
                 yield Unfinished(item.subject, item.target, item.object_key, item.state)
 
-    def tried(self, conn: Any, subjects: Collection[str] | None = None) -> Sequence[Item]:
+    def tried(
+        self, conn: Any, subjects: Collection[str] | None = None, operations: Collection[str] = ()
+    ) -> Sequence[Item]:
         """As `Queue.tried`."""
         return [
             item
             for item in self._items.values()
-            if item.state in UNSTARTED and item.fence and (subjects is None or item.subject in subjects)
+            if item.state in UNSTARTED
+            and (item.fence or item.operation in operations)
+            and (subjects is None or item.subject in subjects)
         ]
 
     # ---------------------------------------------------------------- delivering

@@ -48,10 +48,16 @@ def unfinished(conn: sa.Connection, tables: QueueTables, subjects: Collection[st
         yield Unfinished(subject, target, object_key, states[state])
 
 
-def tried(conn: sa.Connection, tables: QueueTables, subjects: Collection[str] | None) -> list[Item]:
-    """Unfinished items, or those of some subjects, that were claimed before and are not now, in order of id."""
+def tried(
+    conn: sa.Connection, tables: QueueTables, subjects: Collection[str] | None, operations: Collection[str]
+) -> list[Item]:
+    """Unfinished items at which nobody is at work: those that were claimed before, and those of some operations.
+
+    In order of id.
+    """
     items = tables.items.c
-    query = sa.select(tables.items).where(IS_UNFINISHED, items.fence > 0, IS_NOT_RUNNING).order_by(items.id)
+    query = sa.select(tables.items).where(IS_UNFINISHED, IS_NOT_RUNNING).order_by(items.id)
+    query = query.where(sa.or_(items.fence > 0, items.operation.in_(operations)))
     parameters: dict[str, Any] = {}
     if subjects is not None:
         database = database_of(conn)

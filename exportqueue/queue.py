@@ -112,12 +112,15 @@ class Queue:
         """All unfinished items, or those of some subjects, in no particular order; streaming."""
         return overview.unfinished(conn, self.tables, subjects)
 
-    def tried(self, conn: sa.Connection, subjects: Collection[str] | None = None) -> Sequence[Item]:
+    def tried(
+        self, conn: sa.Connection, subjects: Collection[str] | None = None, operations: Collection[str] = ()
+    ) -> Sequence[Item]:
         """Unfinished items, or those of some subjects, that somebody had claimed and nobody is at work on now.
 
-        Whether they had an effect, nobody may know: an answer can be lost. In order of id.
+        Whether they had an effect, nobody may know: an answer can be lost. Those that do one of some operations are
+        among them, claimed or not. In order of id.
         """
-        return overview.tried(conn, self.tables, subjects)
+        return overview.tried(conn, self.tables, subjects, operations)
 
     # ---------------------------------------------------------------- delivering
 

@@ -9,10 +9,13 @@ from sqlalchemy import Connection
 
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.plan.change import Change
-from eadm_sync.plan.doubting import answered, doubts_of
+from eadm_sync.plan.doubting import answered, doubts_of, gives_again
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.doubts import Doubt, Doubts, end_doubts, load_doubts, note_doubts
 from exportqueue import Queue
+
+_SWITCHING = ("enable account", "disable account")
+"""Operations of the queue that `gives_again` can hold for."""
 
 
 def all_doubts(connection: Connection, queue: Queue, vault: Vault) -> Doubts:
@@ -42,8 +45,8 @@ def end_answered(connection: Connection, changes: Iterable[Change]) -> None:
 
 def _tried(connection: Connection, queue: Queue, vault: Vault, subjects: Collection[str] | None) -> Doubts:
     found: dict[str, set[Doubt]] = {}
-    for item in queue.tried(connection, subjects):
+    for item in queue.tried(connection, subjects, _SWITCHING):
         change = unpack(item.payload, item.format, vault)
-        if change.person is not None:
+        if change.person is not None and (item.fence or gives_again(change)):
             found.setdefault(change.person, set()).update(doubts_of(change))
     return {person: frozenset(doubts) for person, doubts in found.items() if doubts}

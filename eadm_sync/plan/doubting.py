@@ -61,6 +61,16 @@ def _respect(doubt: Doubt) -> str:
     return "" if doubt.kind is Kind.MEMBERSHIP else doubt.aspect
 
 
+def gives_again(change: Change) -> bool:
+    """Whether a change gives an account that may have been deactivated: that it was to be made is told to nobody.
+
+    Where it is superseded, as by a second leaving while the target is down, the account is disabled anew, so that it
+    is kept for all of its retention from that day on.
+    """
+    is_kept = change.action is Action.DISABLE and not change.deactivates and not change.urgent
+    return change.kind is Kind.ACCOUNT and (change.action is Action.ENABLE or is_kept)
+
+
 def perhaps_enabled(known: Known, doubts: Collection[Doubt]) -> Known:
     """What a person may have at worst: accounts of which that is in doubt are enabled."""
     accounts = dict(known.accounts)

@@ -402,6 +402,8 @@ def test_tried_items_are_those_that_may_have_had_an_effect(store: Any):
     with store.begin() as conn:
         assert [item.object_key for item in store.queue.tried(conn)] == ["a", "b", "c"]
         assert [item.object_key for item in store.queue.tried(conn, ["p1", "p4"])] == ["b"]
+        assert [item.object_key for item in store.queue.tried(conn, None, ["update"])] == ["a", "b", "c", "e"]
+        assert list(store.queue.tried(conn, ["p4"], ["delete"])) == []
         store.queue.supersede(conn, ["p0", "p1", "p2"])
         assert list(store.queue.tried(conn)) == []
 

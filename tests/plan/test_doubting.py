@@ -9,7 +9,7 @@ from eadm_sync.desired import Desired, DesiredAccount, DesiredLicence, DesiredMe
 from eadm_sync.lifecycle import Stage, Standing
 from eadm_sync.plan.change import Change
 from eadm_sync.plan.diff import diff_person
-from eadm_sync.plan.doubting import answered, doubted, doubts_of, perhaps_enabled
+from eadm_sync.plan.doubting import answered, doubted, doubts_of, gives_again, perhaps_enabled
 from eadm_sync.plan.overlap import Kept
 from eadm_sync.ruleset.rules import LifecycleSettings
 from eadm_sync.state.doubts import Doubt
@@ -110,6 +110,24 @@ def test_a_stop_reaches_an_account_that_may_be_enabled():
 
     assert perhaps_enabled(Known(accounts={"ad": account}), doubts).accounts["ad"].enabled
     assert not perhaps_enabled(Known(accounts={"ad": account}), ()).accounts["ad"].enabled
+
+
+@pytest.mark.parametrize(
+    ("one", "expected"),
+    [
+        (change(Kind.ACCOUNT, Action.ENABLE), True),
+        # given again, to be enabled later
+        (change(Kind.ACCOUNT, Action.DISABLE), True),
+        # somebody leaves, or is stopped
+        (change(Kind.ACCOUNT, Action.DISABLE, deactivates=True), False),
+        (change(Kind.ACCOUNT, Action.DISABLE, urgent=True), False),
+        (change(Kind.ACCOUNT, Action.UPDATE), False),
+        (change(Kind.LICENCE, Action.ENABLE), False),
+    ],
+)
+def test_what_gives_an_account_again_counts_though_it_was_never_sent(one: Change, expected: bool):
+    """Whoever returns and leaves while the target is down is kept for the whole retention from then on."""
+    assert gives_again(one) is expected
 
 
 @pytest.mark.parametrize(

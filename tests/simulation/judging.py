@@ -116,6 +116,7 @@ class Judge:
     deleted: int = 0
     _memory: dict[str, _Memory] = field(default_factory=lambda: {target: _Memory() for target in TARGETS})
     _lost: dict[tuple[str, str], _Lost] = field(default_factory=dict)
+    _stripped: set[str] = field(default_factory=set)
     _had: set[tuple[str, str]] = field(default_factory=set)
     _was_calm: bool = True
 
@@ -133,8 +134,10 @@ class Judge:
         self._memory[target].accounts[anchor].comment = comment
 
     def was_deleted(self, target: str, anchor: str) -> None:
-        """Forgets an account that somebody deleted by hand; it may come back."""
-        del self._memory[target].accounts[anchor]
+        """Forgets an account that was deleted by hand; it may come back, but not with what was kept for a while."""
+        who = self._memory[target].accounts.pop(anchor).who
+        if target == "ad":
+            self._stripped.add(who)
 
     def turning_days(self) -> Iterator[date]:
         """Days on which time alone changes what there has to be."""
@@ -201,8 +204,7 @@ class Judge:
         having = {account.who for account in memory.accounts.values()}
         for who in having:
             if (who, target) in day.certain:
-                if day.is_calm:  # a return that the target never heard of ends nothing
-                    memory.unwanted_since.pop(who, None)
+                memory.unwanted_since.pop(who, None)
                 memory.gone_by.pop(who, None)
             else:
                 memory.unwanted_since.setdefault(who, day.today)
@@ -291,11 +293,14 @@ class Judge:
             if not (day.is_calm and self._was_calm):  # what is found on such a day, or behind it, is left open
                 lost.since, lost.is_kept = day.today, False
             has_account = (place[0], "ad") in day.wanted.accounts
+            has_account = has_account and place[0] not in self._stripped
             lost.is_kept = lost.is_kept and has_account and model.stays(day.believed, place[0], day.today)
             if place in given or day.today >= lost.since + _OVERLAP:
                 del self._lost[place]
         if not day.is_calm:
             self._had |= given
+        if day.is_calm:
+            self._stripped.clear()
         self._was_calm = day.is_calm
 
 

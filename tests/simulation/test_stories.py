@@ -48,3 +48,17 @@ def test_somebody_is_given_the_account_again_on_the_day_it_would_be_deleted():
     )
 
     tell(story, 163)
+
+
+def test_somebody_returns_and_leaves_again_while_the_target_is_down():
+    """The account is kept for the whole retention from the second leaving on, though the target heard of no return."""
+    story = (
+        Event(0, "join", "h4", "22", word="Rådgiver"),
+        Event(0, "join", "h5", "22", word="Rådgiver"),
+        Event(20, "end", "h4"),
+        Event(58, "fault", "ad", days=22, word="unavailable"),
+        Event(58, "rename", "h5", word="Berg"),
+        Event(60, "join", "h4", "11", days=5, word="Lærer"),
+    )
+
+    tell(story, 150)
