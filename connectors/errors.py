@@ -58,10 +58,13 @@ class Transient(ConnectorError):
 
 
 class Rejected(ConnectorError):
-    """Refused for good. `reason` is for an operator; `attribute` is the one at fault, or None. Never holds a value."""
+    """Refused for good. `reason` is for an operator; `attribute` is the one at fault, or None. Never holds a value.
+
+    Its text names the attribute, if the reason does not.
+    """
 
     def __init__(self, reason: str, attribute: str | None = None) -> None:
-        super().__init__(reason)
+        super().__init__(reason if attribute is None or attribute in reason else f"{attribute}: {reason}")
         self.reason = reason
         self.attribute = attribute
 
