@@ -62,10 +62,10 @@ async def _serve(app: App, port: int, told: Any) -> None:
     runner = web.ServerRunner(web.Server(app.handle, access_log=None))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
-    told(runner.addresses[0][1])
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    told(runner.addresses[0][1])
     await stop.wait()
     await runner.cleanup()
     app.service.store.close()

@@ -29,7 +29,7 @@ class Faults:
     Attributes:
         unavailable: Answered 503, every other time with a Retry-After of one second, and not done.
         dropped: Connection cut, before or after the work is done, one like the other.
-        throttled: Refused for a quota, with each of the four reasons in turn, and not done.
+        throttled: Refused for a quota, with one of the four reasons, and not done.
         item_unavailable: Of operations within a batch: answered 503, and not done.
         item_throttled: Of operations within a batch: refused for a quota, and not done.
         status_4xx: Refuses every operation with this status, as a gateway in between would; 0 for none.

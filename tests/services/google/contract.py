@@ -85,7 +85,7 @@ def _methods(node: Mapping[str, Any], document: Mapping[str, Any], api: str) -> 
     found = []
     for one in node.get("methods", {}).values():
         path = document["servicePath"] + one["path"]
-        shape = re.sub(r"\\\{\\\+(\w+)\\\}", r"(?P<\1>.+)", re.escape(path))
+        shape = re.sub(r"\\\{\\\+(\w+)\\\}", lambda match: _several(match[1], one), re.escape(path))  # noqa: B023 - at once
         shape = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", shape)
         method = Method(
             one["id"],
@@ -101,6 +101,12 @@ def _methods(node: Mapping[str, Any], document: Mapping[str, Any], api: str) -> 
     for inner in node.get("resources", {}).values():
         found += _methods(inner, document, api)
     return found
+
+
+def _several(name: str, method: Mapping[str, Any]) -> str:
+    """A parameter of a path that may have slashes in it; most say what it looks like."""
+    pattern = method["parameters"][name].get("pattern", "^.*$").strip("^$")
+    return f"(?P<{name}>{pattern if pattern != '.*' else '.+'})"
 
 
 def resolve(verb: str, path: str) -> tuple[Method, dict[str, str]]:
