@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -65,6 +66,7 @@ class Status(msgspec.Struct, frozen=True):
         queue: By target; no rate is taken here.
         away: Targets that do not answer.
         orphans: Targets that are not configured any more, with changes in the queue.
+        left_sources: Of sources that are not configured any more, how many records are still believed.
         last: The latest run, or None.
         jobs: The jobs of the configuration, with how each went last.
         daemons: Those that run, and those that died within a day or so.
@@ -81,6 +83,7 @@ class Status(msgspec.Struct, frozen=True):
     queue: tuple[TargetStats, ...]
     away: tuple[OpenCircuit, ...]
     orphans: tuple[str, ...]
+    left_sources: dict[str, int]
     last: LastRun | None
     jobs: tuple[JobRow, ...]
     daemons: tuple[DaemonRow, ...]
@@ -112,6 +115,7 @@ def status_of(context: Context, connection: Connection, *, exists: bool = True) 
         queue=queue,
         away=tuple(one.circuit for one in queue if one.circuit is not None),
         orphans=tuple(one.target for one in queue if one.target not in targets and one.oldest is not None),
+        left_sources=_left_sources(connection, context.loaded.settings.sources),
         last=_last(connection),
         jobs=tuple(listed(context, connection)),
         daemons=daemons(connection, context.clock.now()),
@@ -127,6 +131,15 @@ def _quarantined(connection: Connection) -> dict[str, int]:
     source = tables.quarantine.c.source
     rows = connection.execute(select(source, func.count()).group_by(source).order_by(source))
     return {name: number for name, number in rows}  # noqa: C416 - rows are no pairs to mypy
+
+
+def _left_sources(connection: Connection, configured: Collection[str]) -> dict[str, int]:
+    """Records that are not absent, as the difference of two counts, each of which an index holds."""
+    source = tables.source_records.c.source
+    by_source = select(source, func.count()).group_by(source).order_by(source)
+    absent = {name: number for name, number in connection.execute(by_source.where(tables.IS_ABSENT))}  # noqa: C416 - as above
+    believed = ((name, number - absent.get(name, 0)) for name, number in connection.execute(by_source))
+    return {name: number for name, number in believed if number and name not in configured}
 
 
 def _drift(connection: Connection) -> dict[str, int]:

@@ -8,6 +8,7 @@ import pytest
 
 from eadm_sync.app.checking import check
 from eadm_sync.app.sources import LeftSource, forget_source, left_sources
+from eadm_sync.app.status import status
 from eadm_sync.errors import NotFound
 from eadm_sync.state import tables
 
@@ -123,3 +124,13 @@ def test_a_source_is_named_with_those_that_are_near(left: Town):
 
     assert caught.value.near == ("hr",)
     assert left_sources(left.context) != (LeftSource("hr", 0),)
+
+
+def test_status_names_the_sources_that_are_read_no_more(left: Town):
+    """With how many records are believed; those that are configured are not among them."""
+    (found,) = left_sources(left.context)
+    assert status(left.context).left_sources == {"hr": found.people}
+
+    forget_source(left.context, "hr", "replaced")
+
+    assert status(left.context).left_sources == {}

@@ -111,6 +111,10 @@ def _advice(found: Status) -> Iterator[Advice]:
     for target, number in found.drift.items():
         see = f"'eadm-sync drift list --target {clean(target)}'"
         yield Advice(DONE, f"{many(number, 'difference')} in {clean(target)}, made by hand, to be decided about: {see}")
+    for source, number in found.left_sources.items():
+        name, records = clean(source), many(number, "record")
+        text = f"the source {name} is not configured any more, and {records} of it still believed"
+        yield Advice(DONE, f"{text}: 'eadm-sync check' says what to do")
     if found.quarantined:
         yield Advice(DONE, "some of what the sources hold was left out: 'eadm-sync quarantine list' says what and why")
 
