@@ -17,6 +17,8 @@ from pydantic import (
     model_validator,
 )
 
+from connectors.entra.schema import USER
+
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _NEEDED = {
     "certificate": ("client_id", "certificate_file"),
@@ -122,6 +124,13 @@ class EntraOptions(BaseModel):
     in_flight: PositiveInt = Field(4, le=16, description="Batches of twenty requests at the same time.")
     answer_timeout_seconds: PositiveFloat = Field(60, description="How long an answer is waited for.")
     batch_size: PositiveInt = Field(400, description="Most changes that are sent at once.")
+
+    @model_validator(mode="after")
+    def _names_attributes(self) -> EntraOptions:
+        for name in (*self.unique, *self.required):
+            if name not in USER or name == self.owner_attribute:
+                raise ValueError(f"`{name}` is no attribute that rulesets can set here")
+        return self
 
     @model_validator(mode="after")
     def _has_credentials(self) -> EntraOptions:

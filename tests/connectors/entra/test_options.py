@@ -1,0 +1,91 @@
+"""Settings, and signing in by them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from connectors.entra import EntraOptions, open_target
+from connectors.errors import AuthenticationFailed
+from tests.connectors.entra.conftest import Settings
+from tests.services.graph.control import GraphService
+
+LEAST: dict[str, Any] = {"tenant": "kommune.example", "client_id": "an-id", "certificate_file": "entra.pem"}
+
+
+def test_the_least_is_a_certificate():
+    """Global cloud, and the attribute that nothing else uses."""
+    options = EntraOptions.model_validate(LEAST)
+
+    assert (options.authentication, options.owner_attribute) == ("certificate", "extensionAttribute15")
+    assert options.graph_url == "https://graph.microsoft.com/v1.0"
+
+
+# Rows: what is set beside the least, and what the message says.
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"authentication": "secret", "certificate_file": None}, "needs `client_secret`"),
+        ({"authentication": "managed_identity"}, "knows no `certificate_file`"),
+        ({"client_secret": "x"}, "knows no `client_secret`"),
+        ({"certificate_file": None}, "needs `certificate_file`"),
+        ({"graph_url": "http://graph.example/v1.0"}, "must begin with https://"),  # our token would be seen
+        ({"authority": "login.example"}, "must begin with https://"),
+        ({"owner_attribute": "employeeId"}, "extensionAttribute1"),
+        ({"unique": ["mial"]}, "mial"),
+        ({"required": ["extensionAttribute15"]}, "extensionAttribute15"),  # the mark is ours
+    ],
+)
+def test_settings_that_cannot_work_are_refused(given: dict[str, Any], message: str):
+    """With what would be right."""
+    with pytest.raises(ValidationError, match=message):
+        EntraOptions.model_validate({**LEAST, **given})
+
+
+def test_secrets_are_not_shown():
+    """Whoever prints settings prints no secret."""
+    options = EntraOptions.model_validate({**LEAST, "certificate_password": "very-secret"})
+
+    assert "very-secret" not in repr(options)
+
+
+def test_a_certificate_signs_in(settings: Settings, graph: GraphService):
+    """A relative file is relative to the configuration."""
+    file = graph.files.client
+    options = settings(authentication="certificate", client_secret=None, certificate_file=file.name)
+
+    with open_target(options, file.parent) as target:
+        target.check()
+
+
+def test_a_workload_identity_signs_in(settings: Settings, graph: GraphService, tmp_path: Path):
+    """By the token of the cluster."""
+    (tmp_path / "token").write_text(graph.federated_token(), encoding="utf-8")
+    options = settings(authentication="workload_identity", client_secret=None, token_file="token")
+
+    with open_target(options, tmp_path) as target:
+        target.check()
+
+
+def test_a_managed_identity_signs_in(settings: Settings, graph: GraphService, monkeypatch: pytest.MonkeyPatch):
+    """By the service that the machine has for it."""
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{graph.port}/msi/token")
+    monkeypatch.setenv("IDENTITY_HEADER", "anything")
+    options = settings(authentication="managed_identity", client_id=None, client_secret=None)
+
+    with open_target(options, Path()) as target:
+        target.check()
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_certificate_that_is_none_is_a_matter_of_signing_in(settings: Settings, tmp_path: Path, content: str | None):
+    """Missing or broken."""
+    if content is not None:
+        (tmp_path / "entra.pem").write_text(content, encoding="utf-8")
+    options = settings(authentication="certificate", client_secret=None, certificate_file="entra.pem")
+
+    with open_target(options, tmp_path) as target, pytest.raises(AuthenticationFailed, match="not possible"):
+        target.check()
