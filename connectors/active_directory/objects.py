@@ -178,8 +178,6 @@ def _check_value(attribute: Attribute, value: Value, rules: Rules) -> None:
 def _check_principal(value: str) -> None:
     if not value.isprintable() or " " in value:
         raise Rejected("holds a space or a control character", "userPrincipalName")
-    if value and not all(value.rpartition("@")):  # a bare name signs in as whoever has it for sAMAccountName
-        raise Rejected("has to be a name, @ and a domain", "userPrincipalName")
 
 
 def wanted(operation: Operation, rules: Rules, look: Look) -> Wanted:
@@ -238,7 +236,8 @@ def taken_value(situation: Situation, operation: Operation, own: str | None) -> 
     name, _, suffix = str(principal or "").casefold().partition("@")
     there = situation.look.names.get(name)
     domain = names.dns_name(situation.base_dn)
-    if there and there.protected and there.anchor != own and suffix in (domain, domain.partition(".")[0]):
+    theirs = (domain, domain.partition(".")[0], "")  # a bare name is taken for that of the domain
+    if there and there.protected and there.anchor != own and suffix in theirs:
         return AlreadyExists("an administrator signs in by this name", "userPrincipalName")
     for name in situation.rules.unique:
         if name in (ACCOUNT_NAME, "userPrincipalName"):
