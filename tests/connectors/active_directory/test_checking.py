@@ -36,7 +36,7 @@ def test_an_administrator_lacks_nothing(target: Targets, home: Home) -> None:
     home.group("alle")
     home.admin.search("", "(objectClass=*)", "BASE", attributes=["highestCommittedUSN"])
     before = home.admin.entries[0].highestCommittedUSN.value
-    target().check()
+    assert target().check() is None
     home.admin.search("", "(objectClass=*)", "BASE", attributes=["highestCommittedUSN"])
     assert home.admin.entries[0].highestCommittedUSN.value == before
 
@@ -56,8 +56,11 @@ def test_every_right_that_is_missing_is_named_at_once(target: Targets, home: Hom
 def test_without_containers_of_its_own_a_target_is_proved_readable_only(
     target: Targets, service: dict[str, str]
 ) -> None:
-    """Rights may have been given anywhere below the domain."""
-    target(account_containers=[], group_containers=[], **service).check()
+    """Rights may have been given anywhere below the domain; that they are not proved is said."""
+    said = target(account_containers=[], group_containers=[], **service).check()
+    assert said is not None
+    for setting in ("account_containers", "group_containers"):
+        assert f"`{setting}` names none, so that only reading" in said
 
 
 def test_a_container_that_is_not_there_is_named(target: Targets, home: Home) -> None:
