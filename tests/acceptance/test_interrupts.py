@@ -21,12 +21,20 @@ from .conftest import ROOT, Town, make_town
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of a terminal are POSIX's")
 
+_IN_A_TERMINAL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from eadm_sync.cli import main
+main()
+"""
+"""The program as a terminal starts it: what a shell starts in the background ignores SIGINT, these tests as well."""
+
 
 @pytest.fixture
 def slow_town(tmp_path: Path) -> Town:
-    """A municipality of 30 people before its first run, with a target that takes a second for each batch."""
-    town = make_town(tmp_path / "town", 30)
-    town.configure(lambda settings: settings["targets"]["ad"].update(faults={"latency_ms": 1000}, batch_size=5))
+    """A municipality of 15 people before its first run, with a target that takes a second for each batch."""
+    town = make_town(tmp_path / "town", 15)
+    town.configure(lambda settings: settings["targets"]["ad"].update(faults={"latency_ms": 1000}, batch_size=3))
     return town
 
 
@@ -40,7 +48,7 @@ def is_delivering(town: Town) -> bool:
 def start(town: Town) -> subprocess.Popen[str]:
     """The main job, as an operator starts it, when its first changes are on their way to the slow target."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "eadm_sync", "sync", "--yes", "--config", str(town.folder / "config.yaml")],
+        [sys.executable, "-c", _IN_A_TERMINAL, "sync", "--yes", "--config", str(town.folder / "config.yaml")],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -84,5 +92,5 @@ def test_a_second_interruption_ends_at_once(slow_town: Town):
     slow_town.configure(lambda settings: settings["targets"]["ad"].pop("faults"))
     assert slow_town.sync().is_complete
     slow_town.assert_settled()
-    told = [(row.target, row.object) for row in slow_town.told()]
+    told = [(row.target, row.object, row.action) for row in slow_town.told()]
     assert len(told) == len(set(told))

@@ -14,7 +14,7 @@ from eadm_sync.state import tables
 
 from .conftest import FIRST_DAY, Town, make_town
 
-DAYS, PEOPLE = 16, 100
+DAYS, PEOPLE = 12, 60
 
 
 @pytest.fixture
