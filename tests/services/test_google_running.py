@@ -69,7 +69,9 @@ def test_what_is_no_batch_is_refused(google: Google, content_type: str, content:
     """As a whole."""
     headers = {"Content-Type": content_type}
 
-    assert httpx.post(google.service.batch_url, content=content, headers=headers).status_code == status
+    answer, _ = google.http.request(google.service.batch_url, "POST", body=content, headers=headers)
+
+    assert answer.status == status
 
 
 def test_a_batch_can_be_too_large(google: Google):
