@@ -50,12 +50,12 @@ guards: $(VENV)/.tools ## Take one guard after another away, in a copy, and see 
 fuzz: $(VENV)/.tools ## Bend rulesets and expressions at random, 5 000 inputs a test (minutes; FUZZ_EXAMPLES=n)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-5000} $(BIN)/python -m pytest -q -n $(WORKERS) --timeout=0 tests/fuzz
 
-crash: $(VENV)/.tools ## Kill workers and the database while 10 000 items are delivered (minutes)
-	CRASH_ITEMS=10000 $(BIN)/python -m pytest -q tests/exportqueue/test_crash.py
+crash: $(VENV)/.tools ## Kill workers and the database while 10 000 items are delivered, and runs 40 times (minutes)
+	CRASH_ITEMS=10000 CRASH_KILLS=40 $(BIN)/python -m pytest -q --timeout=0 tests/exportqueue/test_crash.py tests/acceptance/test_crashes.py
 
 .PHONY: crash-domain
 crash-domain: $(VENV)/.tools ## Kill a domain controller ten times while 5 000 changes are delivered to it (minutes)
-	DOMAIN_CRASH_CHANGES=5000 $(BIN)/python -m pytest -q tests/acceptance/active_directory/test_crash.py
+	DOMAIN_CRASH_CHANGES=5000 $(BIN)/python -m pytest -q --timeout=0 tests/acceptance/active_directory/test_crash.py
 
 check: $(VENV)/.tools ## Run every gate but the tests
 	$(BIN)/ruff check .

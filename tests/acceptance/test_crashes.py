@@ -1,4 +1,7 @@
-"""The main job as a real process that is killed at any moment: run again, it ends as if nothing had happened."""
+"""The main job as a real process that is killed at any moment: run again, it ends as if nothing had happened.
+
+CRASH_KILLS=40 makes a long run of it (`make crash`).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ from exportqueue import State
 
 from .conftest import SMALL_TOWN, Processes, Town, make_town
 
-KILLS = 20
+KILLS = int(os.environ.get("CRASH_KILLS", "8"))
+PORTIONS = 2
 MORE_THAN_ATTEMPTS = 13  # exportqueue.RetryPolicy gives an item twelve
 
 Undisturbed = tuple[dict[str, dict[str, Any]], float]
@@ -35,7 +39,7 @@ def undisturbed(processes: Processes, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def _moments(seed: int, seconds: float) -> list[float]:
-    """Moments spread over a run: one at random in each twentieth of it."""
+    """Moments spread over a run: one at random in each of its parts."""
     chance = random.Random(seed)
     return [(number + chance.random()) * seconds / KILLS for number in range(KILLS)]
 
@@ -45,17 +49,18 @@ def _assert_once(town: Town) -> None:
     told = Counter((row.target, row.object, row.action) for row in town.told())
     assert set(told.values()) == {1}
     held = sum(len(kind) for content in town.contents().values() for kind in content.values())
-    assert len(told) == held  # everything was created, and nothing else was done
+    created = [one for one in told if one[2] != "send"]
+    assert len(created) == held  # and nothing else was done, but for passwords that were sent to their owners
 
 
-@pytest.mark.parametrize("portion", range(4))
+@pytest.mark.parametrize("portion", range(PORTIONS))
 def test_a_killed_run_is_completed_by_the_next(
     portion: int, processes: Processes, undisturbed: Undisturbed, tmp_path: Path
 ):
-    """Killed at twenty moments of its course, each time on a new installation, and run again to the end."""
+    """Killed at moments from all of its course, each time on a new installation, and run again to the end."""
     contents, seconds = undisturbed
     killed = 0
-    for number, moment in enumerate(_moments(1, seconds)[portion::4]):
+    for number, moment in enumerate(_moments(1, seconds)[portion::PORTIONS]):
         town = make_town(tmp_path / str(number), SMALL_TOWN)
 
         killed += processes.run(town, moment)[0] == "killed"
@@ -65,10 +70,10 @@ def test_a_killed_run_is_completed_by_the_next(
         assert town.contents() == contents
         town.assert_settled()
         _assert_once(town)
-    assert killed >= KILLS / 4 - 2  # the last moments may be behind the end of a run that was quicker
+    assert killed >= KILLS / PORTIONS - 2  # the last moments may be behind the end of a run that was quicker
 
 
-def test_an_installation_killed_twenty_times_in_a_row_is_completed(
+def test_an_installation_killed_many_times_in_a_row_is_completed(
     processes: Processes, undisturbed: Undisturbed, tmp_path: Path
 ):
     """Each start goes on where the last was killed, and no change runs out of attempts for it."""
@@ -110,9 +115,13 @@ def _use_files(town: Town) -> None:
 
     def change(settings: dict[str, Any]) -> None:
         google = settings["targets"]["google"]
+        google.pop("passwords", None)
         google |= {"type": "file", "path": "var/files", "format": "jsonl", "render_delay_seconds": 3600}
 
     town.configure(change)
+    for path in (town.folder / "rulesets").glob("*.yaml"):  # files take no passwords
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"(target: google\n) *password: \w+\n", r"\1", text), encoding="utf-8")
 
 
 def _files(town: Town) -> dict[str, list[str]]:
@@ -162,7 +171,7 @@ def test_files_of_runs_killed_at_any_moment_are_whole_in_the_end(processes: Proc
     _use_files(whole)
     _, seconds = processes.run(whole)
     chance = random.Random(4)
-    for number in range(5):
+    for number in range(KILLS // 4):
         town = make_town(tmp_path / str(number), SMALL_TOWN)
         _use_files(town)
 
