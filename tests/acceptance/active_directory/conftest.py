@@ -19,6 +19,12 @@ from tests.samba import DomainController
 
 MANAGERS = "extensionAttribute1: leder", "msDS-cloudExtensionAttribute2: leder"
 UNITS = "extensionAttribute2:", "msDS-cloudExtensionAttribute3:"
+LEAVERS = """
+  deactivation:
+    ad:
+      container: "OU=Sluttet,{{ target.base_dn }}"
+      attributes: {title: "", description: "Sluttet {{ deactivated_on }}"}
+"""
 MUST_CHANGE, WRONG, IS_DISABLED = "data 773", "data 52e", "data 533"
 
 
@@ -38,9 +44,11 @@ class Domain:
         secret = self.town.folder / "ad.password"
         secret.write_text(controller.admin_password, encoding="utf-8")
         secret.chmod(0o600)
-        rules = self.town.folder / "rulesets" / "employees.yaml"  # what Exchange brings, a plain domain has not
-        text = rules.read_text(encoding="utf-8")
-        rules.write_text(text.replace(*MANAGERS).replace(*UNITS), encoding="utf-8")
+        rules = self.town.folder / "rulesets"
+        with (rules / "common.yaml").open("a", encoding="utf-8") as common:  # its last part is `lifecycle`
+            common.write(LEAVERS)
+        employees = (rules / "employees.yaml").read_text(encoding="utf-8")  # a domain without Exchange has no others
+        (rules / "employees.yaml").write_text(employees.replace(*MANAGERS).replace(*UNITS), encoding="utf-8")
         self.set(**settings)
 
     def set(self, **settings: Any) -> None:

@@ -169,7 +169,7 @@ def test_a_mover_is_renamed_and_moved(domain: Domain) -> None:
 
 
 def test_a_leaver_is_disabled_and_deleted_and_comes_back_as_somebody_new(domain: Domain) -> None:
-    """At once without groups; after retention gone; hired again, with a new account of the old name."""
+    """At once elsewhere, emptied, without groups; after retention gone; hired again, a new account of the old name."""
     person, account = joined(domain, "Lars", "Slutter")
     name, town = account.attributes["sAMAccountName"], domain.town
     password = show(town.context, person, "at the desk").secret.value
@@ -179,7 +179,10 @@ def test_a_leaver_is_disabled_and_deleted_and_comes_back_as_somebody_new(domain:
 
     left = town.account(person)
     assert left is not None
-    assert left.enabled is False
+    assert (left.anchor, left.enabled) == (account.anchor, False)
+    assert left.container == f"OU=Sluttet,{domain.base}"
+    assert str(left.attributes["description"]).startswith("Sluttet ")
+    assert "title" not in left.attributes
     assert domain.sign_in(str(name), password) == IS_DISABLED
     assert groups_of(town, person) == set()
 
@@ -201,7 +204,7 @@ def test_a_leaver_is_disabled_and_deleted_and_comes_back_as_somebody_new(domain:
 
 
 def test_a_leaver_who_comes_back_in_time_has_the_same_account(domain: Domain) -> None:
-    """Enabled again, in the same groups."""
+    """Enabled again, where it was and as it was, in the same groups."""
     person, account = joined(domain, "Gro", "Gjenkommen")
     groups, town = groups_of(domain.town, person), domain.town
     town.end_positions([number(person)], town.clock.now().date() - timedelta(days=1))
@@ -212,7 +215,7 @@ def test_a_leaver_who_comes_back_in_time_has_the_same_account(domain: Domain) ->
 
     back = town.account(person)
     assert back is not None
-    assert (back.anchor, back.enabled) == (account.anchor, True)
+    assert back == account
     assert groups_of(town, person) == groups
 
 
