@@ -73,7 +73,10 @@ class Groups:
         mark, name = mark_of(operation), str(operation.attributes[GROUP_NAME])
         known = next((key for key, nickname in self.named.get(name.casefold(), ()) if nickname == mark), None)
         known = known or self.memory.made_for(mark)
-        if known is not None:
+        if known is not None:  # what an earlier plan asked for may have been something else
+            (response,) = yield [Ask("PATCH", f"/groups/{known}", GROUP_TABLE.body(operation.attributes))]
+            if not response.ok:
+                raise (yield from explained(response, known, self.memory))
             return Outcome(operation.id, None, known)
         self._claim(name, None)
         given = {key: value for key, value in operation.attributes.items() if value not in (None, "", [])}
