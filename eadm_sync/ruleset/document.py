@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -140,6 +140,10 @@ RuleDrift = Annotated[
 ]
 
 
+_Event = Literal["create", "restore", "enable", "disable", "rename", "delete"]
+_ONE_EVENT = {"type": "string", "enum": list(get_args(_Event))}
+
+
 class AfterEntry(_Entry):
     """A program that is run after changes to the accounts that the rule gives, as items of the export queue.
 
@@ -151,9 +155,10 @@ class AfterEntry(_Entry):
         None, description="What it is called here, unique in the rule; the name of the program where left out."
     )
     on: Annotated[
-        list[Literal["create", "restore", "enable", "disable", "rename", "delete"]],
+        list[_Event],
         BeforeValidator(_listed),
         Field(min_length=1),
+        WithJsonSchema({"anyOf": [_ONE_EVENT, {"type": "array", "items": _ONE_EVENT, "minItems": 1}]}),
     ] = Field(
         description="The changes that it follows: an account was made, taken out of a recycle bin, enabled, disabled, "
         "called otherwise, or deleted. An account that is enabled when it is made is made only."
