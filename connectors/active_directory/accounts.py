@@ -156,11 +156,11 @@ class Accounts:
 
     def _dig_up(self, operation: Operation, buried: Entry) -> Chain[None]:
         """[MS-ADTS] 3.1.1.5.3.7: a deleted object comes back by a modify that ends its deletion and names its place."""
-        container = operation.container or _text(buried, "lastKnownParent")
+        container = operation.container or buried.text("lastKnownParent")
         if "\\0ADEL:" in container or not container:
             raise Rejected("the container that it was in is deleted too", "container")
         check(container, self.situation.rules, self.situation.base_dn)
-        asked = _text(buried, "msDS-LastKnownRDN") or _text(buried, "cn").partition("\n")[0]
+        asked = buried.text("msDS-LastKnownRDN") or buried.text("cn").partition("\n")[0]
         cn = self.situation.claims.claim(container, asked)
         for _ in range(3):
             place = Change(How.REPLACE, "distinguishedName", [names.join("CN", cn, container).encode()])
@@ -174,7 +174,7 @@ class Accounts:
 
     def _make_harmless(self, operation: Operation, buried: Entry) -> Chain[None]:
         """A tombstone keeps userAccountControl and loses the password: enabled, it would let anybody in."""
-        control = int(_text(buried, "userAccountControl") or NORMAL_ACCOUNT) | DISABLED
+        control = int(buried.text("userAccountControl") or NORMAL_ACCOUNT) | DISABLED
         changes = [Change(How.REPLACE, "userAccountControl", [b"%d" % control])]
         if operation.owner:
             changes.append(Change(How.REPLACE, self.situation.rules.mark, [operation.owner.encode()]))
@@ -251,11 +251,6 @@ def _unprotected(seen: Seen) -> Seen:
     if seen.protected:
         raise Protected(f"is protected and never changed: {seen.protected}")
     return seen
-
-
-def _text(entry: Entry, name: str) -> str:
-    values = entry.attributes.get(name)
-    return values[0].decode() if values else ""
 
 
 # ruff: noqa: SLF001 - the table below is part of the class, which must exist first

@@ -115,6 +115,14 @@ class Entry:
     dn: str
     attributes: Mapping[str, Sequence[bytes]]
 
+    def first(self, name: str) -> bytes:
+        """An attribute's value, or the first of several; nothing where it has none."""
+        return next(iter(self.attributes.get(name, ())), b"")
+
+    def text(self, name: str) -> str:
+        """Likewise, as text."""
+        return self.first(name).decode(errors="replace")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

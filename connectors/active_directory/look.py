@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from connectors.active_directory import protection
-from connectors.active_directory.ber import Answer, Entry, Request, Search, any_of, equals
-from connectors.active_directory.errors import Attempt, Code, general_error
-from connectors.active_directory.pipeline import Chain, Pipeline
+from connectors.active_directory import names, protection
+from connectors.active_directory.ber import Entry, Search, any_of, equals
+from connectors.active_directory.pipeline import Pipeline
 from connectors.active_directory.protection import Guard
 from connectors.active_directory.schema import ACCOUNT_NAME, Syntax
 from connectors.active_directory.settings import Rules, mark_of
 from connectors.active_directory.values import anchor_of, guid
 from connectors.contract import Action, Kind, Operation, Value
-from connectors.errors import Unavailable
 
 # [MS-SAMR] 2.2.1.9: people, and groups of security and of distribution, global or universal, and domain-local. What
 # is left are machines and trusts.
@@ -100,6 +98,7 @@ class Survey:
     rules: Mapping[Kind, Rules]
     guard: Guard
     _filters: dict[bytes, None] = field(default_factory=dict)
+    _principals: list[str] = field(default_factory=list)
 
     def add(self, operation: Operation) -> None:
         """Notes what has to be known for one operation."""
@@ -121,13 +120,14 @@ class Survey:
         Raises:
             Unavailable, AuthenticationFailed: The domain cannot be read.
         """
+        for principal in self._principals:
+            self._want(ACCOUNT_NAME, names.signs_in_as(principal, base_dn))
         filters = list(self._filters)
-        searches: Iterable[Request] = (
+        searches = (
             Search(base_dn, any_of(filters[start : start + _FILTERS]), self._attributes())
             for start in range(0, len(filters), _FILTERS)
         )
-        answers = pipeline.run(map(_one, searches))  # one is taken in while the server works at the next
-        return self._look(entry for answer in answers for entry in _found(answer))
+        return self._look(pipeline.found(searches, "look at what is to be changed"))
 
     def _anchors(self, operation: Operation) -> Iterator[str | None]:
         """Members are looked at only where something is wrong with them: there are many."""
@@ -152,7 +152,7 @@ class Survey:
                 self._want(ACCOUNT_NAME, value)
                 self._want("userPrincipalName", value)
         if name == "userPrincipalName" and isinstance(value, str):
-            self._want(ACCOUNT_NAME, value.partition("@")[0])
+            self._principals.append(value)
         if name in self._searched(rules):
             for one in value if isinstance(value, list) else [value]:
                 self._want(name, one)
@@ -191,18 +191,18 @@ class Survey:
         return Look(anchors, marks, names, values)
 
     def _seen(self, entry: Entry) -> Seen:
-        kind = _KINDS.get(int(_text(entry, "sAMAccountType") or 0))
+        kind = _KINDS.get(int(entry.text("sAMAccountType") or 0))
         rules = self.rules.get(kind) if kind else None
         return Seen(
             anchor=anchor_of(entry.attributes["objectGUID"][0]),
             dn=entry.dn,
             kind=kind,
-            name=_text(entry, ACCOUNT_NAME) or "",
-            control=int(_text(entry, "userAccountControl") or 0),
-            group_type=int(_text(entry, "groupType") or 0),
-            mark=_text(entry, rules.mark) if rules else None,
-            display_name=_text(entry, "displayName") or "",
-            locked=int(_text(entry, "lockoutTime") or 0) > 0,
+            name=entry.text(ACCOUNT_NAME),
+            control=int(entry.text("userAccountControl") or 0),
+            group_type=int(entry.text("groupType") or 0),
+            mark=(entry.text(rules.mark) or None) if rules else None,
+            display_name=entry.text("displayName"),
+            locked=int(entry.text("lockoutTime") or 0) > 0,
             protected=self.guard.reason(entry) or _hidden(entry, kind),
         )
 
@@ -211,22 +211,6 @@ def _hidden(entry: Entry, kind: Kind | None) -> str | None:
     """Why an account is left alone of which nobody can tell whether it is enabled."""
     hidden = kind is Kind.ACCOUNT and "userAccountControl" not in entry.attributes
     return "we may not read its userAccountControl" if hidden else None
-
-
-def _text(entry: Entry, name: str) -> str | None:
-    values = entry.attributes.get(name)
-    return values[0].decode(errors="replace") if values else None
-
-
-def _found(answer: Answer) -> Sequence[Entry]:
-    if answer.code == Code.SUCCESS:
-        return answer.entries
-    attempt = Attempt("look at what is to be changed")
-    raise general_error(answer.code, answer.text, attempt) or Unavailable(f"could not {attempt.doing}")
-
-
-def _one(request: Request) -> Chain[Answer]:
-    return (yield request)
 
 
 def _is_text(value: str) -> bool:

@@ -82,9 +82,14 @@ def written(dn: str) -> str:
     return ",".join(f"{attribute}={escape(value)}" for attribute, value in parts(dn))
 
 
-def dns_name(base_dn: str) -> str:
-    """The name of a domain in DNS, case-folded: "eksempel.no" of DC=eksempel,DC=no."""
-    return ".".join(value.casefold() for _, value in parts(base_dn))
+def signs_in_as(principal: str, base_dn: str) -> str | None:
+    """Whom a domain takes a principal name for that nobody has: a sAMAccountName, case-folded; None: nobody of its own.
+
+    Every account has its sAMAccountName at the domain's name as a second principal name, which stands in no attribute.
+    """
+    name, _, suffix = principal.casefold().partition("@")
+    labels = [value.casefold() for _, value in parts(base_dn)]
+    return name if suffix in ("", labels[0], ".".join(labels)) else None
 
 
 def is_within(dn: str, container: str) -> bool:

@@ -229,15 +229,12 @@ def conflict(
 def taken_value(situation: Situation, operation: Operation, own: str | None) -> AlreadyExists | None:
     """A value that the domain would take though another object has it.
 
-    The settings call the attribute unique and the domain does not; or it is the name by which an administrator signs in
-    without it standing anywhere: every account has its sAMAccountName at the domain's name as a second principal name.
+    The settings call the attribute unique and the domain does not; or an administrator signs in by it, though it stands
+    in no attribute.
     """
-    principal = operation.attributes.get("userPrincipalName")
-    name, _, suffix = str(principal or "").casefold().partition("@")
-    there = situation.look.names.get(name)
-    domain = names.dns_name(situation.base_dn)
-    theirs = (domain, domain.partition(".")[0], "")  # a bare name is taken for that of the domain
-    if there and there.protected and there.anchor != own and suffix in theirs:
+    principal = str(operation.attributes.get("userPrincipalName") or "")
+    there = situation.look.names.get(names.signs_in_as(principal, situation.base_dn) or "")
+    if there and there.protected and there.anchor != own:
         return AlreadyExists("an administrator signs in by this name", "userPrincipalName")
     for name in situation.rules.unique:
         if name in (ACCOUNT_NAME, "userPrincipalName"):

@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
-from connectors.active_directory.ber import Answer, Entry, Request, decode, encode, message_end
-from connectors.active_directory.errors import is_signed_out
+from connectors.active_directory.ber import Answer, Entry, Request, Search, decode, encode, message_end
+from connectors.active_directory.errors import Attempt, Code, general_error, is_signed_out
 from connectors.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -62,6 +62,22 @@ class Pipeline:
             Unavailable: As `run`.
         """
         return next(self.run([_single(request)]))
+
+    def found(self, searches: Iterable[Search], doing: str) -> Iterator[Entry]:
+        """What several searches found; one answer is taken in while the server works at the next.
+
+        Args:
+            searches: In order.
+            doing: For an operator, where one fails.
+
+        Raises:
+            Unavailable, Throttled, AuthenticationFailed: One of them failed.
+        """
+        for answer in self.run(map(_single, searches)):
+            if answer.code != Code.SUCCESS:
+                error = general_error(answer.code, answer.text, Attempt(doing))
+                raise error or Unavailable(f"could not {doing}")
+            yield from answer.entries
 
     def _advance(
         self, ready: deque[tuple[Chain[Result], Answer | None]], under_way: dict[int, Chain[Result]]

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from connectors.active_directory import names
-from connectors.active_directory.ber import Answer, Entry, Request, Scope, Search, all_of, any_of, equals, present
-from connectors.active_directory.errors import Attempt, Code, general_error
-from connectors.active_directory.pipeline import Chain, Pipeline
+from connectors.active_directory.ber import Entry, Scope, Search, all_of, any_of, equals, present
+from connectors.active_directory.pipeline import Pipeline
 from connectors.errors import Unavailable
 
 ATTRIBUTES = (
@@ -34,6 +33,7 @@ _DOMAIN_ACCOUNTS = frozenset({500, 501, 502, 503})  # Administrator, Guest, krbt
 _BUILTIN = bytes.fromhex("010100000000000520000000")
 _PEOPLE = 0x200  # userAccountControl NORMAL_ACCOUNT: other accounts are machines and trusts
 _FILTERS = 200  # more make one search slower than two
+_DOING = "read who is an administrator"
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,16 @@ class Guard:
 
     def reason(self, entry: Entry) -> str | None:
         """Why an object is protected; None where it is not. The entry has to have ATTRIBUTES."""
-        sid = _first(entry, "objectSid")
+        sid = entry.first("objectSid")
         if sid[:-4] == _sid(self.domain_sid, 0)[:-4] and _rid(sid) in _DOMAIN_ACCOUNTS:
             return "it is one of the domain's own accounts"
-        if _first(entry, "adminCount") == b"1":
+        if entry.first("adminCount") == b"1":
             return "it is or was an administrator's (adminCount is 1)"
-        if _first(entry, "isCriticalSystemObject") == b"TRUE":
+        if entry.first("isCriticalSystemObject") == b"TRUE":
             return "the domain needs it (isCriticalSystemObject)"
-        if int(_first(entry, "primaryGroupID") or 0) in self.primary_groups or self._is_listed(entry):
+        if int(entry.first("primaryGroupID") or 0) in self.primary_groups or self._is_listed(entry):
             return "it is an administrators' group, or in one"
-        control = _first(entry, "userAccountControl")
+        control = entry.first("userAccountControl")
         if control and not int(control) & _PEOPLE:
             return "it is a machine's or a trust's"
         return "it is the account that we use ourselves" if self._is_ourselves(entry) else None
@@ -75,10 +75,10 @@ class Guard:
         user = self.user.casefold()
         if "=" in user:
             return names.canonical(user) == names.canonical(entry.dn)
-        name = _first(entry, "sAMAccountName").decode().casefold()
+        name = entry.text("sAMAccountName").casefold()
         if "\\" in user:
             return user.rpartition("\\")[2] == name
-        return user == _first(entry, "userPrincipalName").decode().casefold() or user.partition("@")[0] == name
+        return user == entry.text("userPrincipalName").casefold() or user.partition("@")[0] == name
 
 
 def read_guard(pipeline: Pipeline, base_dn: str, user: str) -> Guard:
@@ -87,17 +87,18 @@ def read_guard(pipeline: Pipeline, base_dn: str, user: str) -> Guard:
     Raises:
         Unavailable, AuthenticationFailed: The domain cannot be read.
     """
-    (domain,) = _found(pipeline.ask(Search(base_dn, present("objectSid"), ["objectSid"], Scope.BASE))) or (None,)
+    search = Search(base_dn, present("objectSid"), ["objectSid"], Scope.BASE)
+    domain = next(iter([*pipeline.found([search], _DOING)]), None)
     if domain is None:
         raise Unavailable("the domain's own entry cannot be read: without it nobody knows who is an administrator")
-    sid = _first(domain, "objectSid")
+    sid = domain.first("objectSid")
     topmost = [_sid(sid, rid) for rid in _DOMAIN_GROUPS] + [_sid(_BUILTIN, rid) for rid in _BUILTIN_GROUPS]
     groups = _search(pipeline, base_dn, [equals("objectSid", one) for one in topmost])
     listed: set[str] = set()
     rids: set[int] = set()
     while groups:
         listed.update(names.canonical(group.dn) for group in groups)
-        rids.update(_rid(_first(group, "objectSid")) for group in groups)
+        rids.update(_rid(group.first("objectSid")) for group in groups)
         members = {names.canonical(dn): dn for group in groups for dn in _members(group)}
         fresh = {key: dn for key, dn in members.items() if key not in listed}
         listed.update(fresh)
@@ -108,22 +109,11 @@ def read_guard(pipeline: Pipeline, base_dn: str, user: str) -> Guard:
 def _search(pipeline: Pipeline, base_dn: str, filters: Sequence[bytes]) -> list[Entry]:
     """The groups that one of the filters fits."""
     is_group = equals("objectClass", "group")
-    searches: Iterable[Request] = (
+    searches = (
         Search(base_dn, all_of((is_group, any_of(filters[start : start + _FILTERS]))), ["member", "objectSid"])
         for start in range(0, len(filters), _FILTERS)
     )
-    return [entry for answer in pipeline.run(map(_one, searches)) for entry in _found(answer)]
-
-
-def _found(answer: Answer) -> Sequence[Entry]:
-    if answer.code == Code.SUCCESS:
-        return answer.entries
-    attempt = Attempt("read who is an administrator")
-    raise general_error(answer.code, answer.text, attempt) or Unavailable(f"could not {attempt.doing}")
-
-
-def _one(request: Request) -> Chain[Answer]:
-    return (yield request)
+    return list(pipeline.found(searches, _DOING))
 
 
 def _members(group: Entry) -> Iterable[str]:
@@ -131,10 +121,6 @@ def _members(group: Entry) -> Iterable[str]:
     for name, values in group.attributes.items():
         if name.partition(";")[0] == "member":
             yield from (value.decode() for value in values)
-
-
-def _first(entry: Entry, name: str) -> bytes:
-    return next(iter(entry.attributes.get(name, ())), b"")
 
 
 def _sid(domain: bytes, rid: int) -> bytes:

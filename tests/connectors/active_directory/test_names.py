@@ -86,3 +86,19 @@ def test_what_is_no_name_is_refused(text: str) -> None:
 def test_the_topmost_object_is_in_nothing() -> None:
     """There is nothing above it."""
     assert names.parent("DC=no") == ""
+
+
+@pytest.mark.parametrize(
+    ("principal", "name"),
+    [
+        ("Administrator@eadm.test", "administrator"),
+        ("kari@EADM", "kari"),  # the domain's short name
+        ("kari", "kari"),
+        ("kari@x.no", None),
+        ("kari@eadm.test.x.no", None),
+        ("", ""),
+    ],
+)
+def test_a_principal_name_can_be_somebodys_who_has_none(principal: str, name: str | None) -> None:
+    """At the domain's own name it is everybody's sAMAccountName."""
+    assert names.signs_in_as(principal, "DC=Eadm,DC=test") == name
