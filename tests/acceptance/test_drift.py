@@ -20,6 +20,7 @@ from eadm_sync.app.deciding import left_alone
 from eadm_sync.app.reconciling import TargetDrift, reconcile
 from eadm_sync.app.undoing import undone
 from eadm_sync.state import tables
+from eadm_sync.state.drift import LeftRow, rows
 from exportqueue import State
 
 from .conftest import Town
@@ -43,6 +44,12 @@ def reconciled(town: Town, **options: Any) -> dict[str, TargetDrift]:
     """What an hour later is otherwise than it was left, by target."""
     town.later(hours=1)
     return {one.target: one for one in reconcile(town.context, **options)}
+
+
+def drift_of(town: Town) -> list[LeftRow]:
+    """What is left alone."""
+    with town.state() as connection:
+        return rows(connection)
 
 
 def content(town: Town) -> dict[str, Any]:
@@ -214,6 +221,43 @@ def test_what_is_reported_survives_every_run(again: Callable[[str], Town], edits
         town.alter(tables.people.update().where(tables.people.c.id.in_(people)).values(pending=True))
 
     assert content(town) == after
+    assert_told(town)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_hand_edits_are_put_back_or_left_on_both_databases(
+    small_town: Town, engine: str, request: pytest.FixtureRequest
+):
+    """One edit of each sort, a stuck change among them: found, known, overwritten or left, and told by the audit."""
+    town = small_town
+    if engine == "postgresql":
+        url = request.getfixturevalue("postgresql_url")
+        town.configure(lambda settings: settings["state"].update(url=url))
+    rule(town, "drift: {ad: {container: report}}")
+    assert town.sync().is_complete
+    renamed, moved, gone = town.working_in("1")[:3]
+    name = town.account(f"hr:{renamed}").attributes["displayName"]
+    changes: tuple[tuple[str, dict[str, Any]], ...] = (
+        (renamed, {"action": Action.UPDATE, "attributes": {"displayName": "By Hand"}}),
+        (moved, {"action": Action.UPDATE, "container": "OU=Elsewhere"}),
+        (gone, {"action": Action.DELETE}),
+    )
+    for number, fields in changes:
+        anchor = town.account(f"hr:{number}").anchor
+        town.carry_out("ad", Operation(number, Kind.ACCOUNT, anchor=anchor, **fields))
+    town.end_positions([gone], town.clock.moment.date())
+    town.later(days=2).sync()
+
+    found = reconciled(town)["ad"]
+    town.later(hours=1).sync()
+
+    assert found.counts == {"account.attributes": 1, "account.container": 1, "account.missing": 1}
+    assert found.superseded > 0
+    assert town.items() == []
+    assert town.account(f"hr:{renamed}").attributes["displayName"] == name
+    assert [(row.person, row.present) for row in drift_of(town)] == [(f"hr:{moved}", "OU=Elsewhere")]
+    assert town.account(f"hr:{gone}") is None
+    assert reconciled(town)["ad"].total == 0
     assert_told(town)
 
 

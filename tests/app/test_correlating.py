@@ -92,6 +92,13 @@ class Filled:
         path.write_text(yaml.safe_dump(found), encoding="utf-8")
         return self
 
+    def state(self, url: str) -> None:
+        """Has the state kept elsewhere."""
+        path = self.folder / "config.yaml"
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found["state"]["url"] = url
+        path.write_text(yaml.safe_dump(found), encoding="utf-8")
+
     def account(self, name: str, container: str = "OU=Old", enabled: bool = True, **attributes: Value) -> str:
         """Makes an account by hand; returns its anchor."""
         return self._by_hand(
@@ -520,6 +527,34 @@ def test_an_account_that_is_protected_later_is_not_changed_any_more(
     if protected:  # the state tells: nothing was planned
         assert (filled.about("hr:1"), anchor in {one.account for one in memberships}) == ([], True)
         assert "is protected" in filled.problems["hr:1"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_adoption_and_what_somebody_says_are_kept_on_both_databases(
+    filled: Filled, engine: str, request: pytest.FixtureRequest
+):
+    """Who matches is adopted, who is ambiguous after a word, and what the target protects is known."""
+    if engine == "postgresql":
+        filled.state(request.getfixturevalue("postgresql_url"))
+    kari = filled.account("karili", employeeID="1")
+    first, second = filled.account("olaby", employeeID="2"), filled.account("olaby2", employeeID="2")
+    filled.sync()
+    assert filled.known() == {"hr:1": kari}
+
+    filled.decide(Decision.ACCEPT, "hr:2", first)
+    filled.sync()
+    filled.change(kari, adminCount=1)
+    filled.clock.moment += timedelta(hours=1)
+    reconcile(filled.context)
+    filled.people("1;Kari;Li;k@home.no;gone", "2;Ola;By;o@home.no;employee").sync()
+
+    assert filled.known() == {"hr:1": kari, "hr:2": first}
+    assert second in filled.there()
+    assert "the target protects it" in filled.problems["hr:1"]
+    assert filled.about("hr:1") == []
+    assert verify(filled.context).faults == ()
+    with filled.context.reading() as database, database.read() as connection:
+        assert untold(connection) == ()
 
 
 def test_what_the_target_protects_is_known_once_a_change_was_refused(filled: Filled):
