@@ -320,6 +320,26 @@ def test_a_check_names_the_right_that_is_missing(domain: Domain) -> None:
     assert password not in fault
 
 
+def test_a_check_warns_of_national_ids_in_clear(domain: Domain) -> None:
+    """Everybody can read nearly every attribute of a domain."""
+    config = domain.town.folder / "config.yaml"
+    rules = domain.town.folder / "rulesets" / "employees.yaml"
+    text = rules.read_text(encoding="utf-8")
+
+    def told(rule: str) -> str:
+        first = '      employeeID: "{{ person.employee_number }}"\n'
+        rules.write_text(text.replace(first, first + rule, 1), encoding="utf-8")
+        return next(
+            one for one in check(config, domain.town.clock, offline=True).parts if one.kind == "rulesets"
+        ).detail
+
+    try:
+        assert "ad.employeeNumber" in told('      employeeNumber: "{{ person.national_id }}"\n')
+        assert "WARNING" not in told("")
+    finally:
+        rules.write_text(text, encoding="utf-8")
+
+
 def test_no_password_can_be_read_in_any_file_or_line(
     domain: Domain, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
