@@ -163,6 +163,27 @@ GUARDS = (
         "tests/correlation/test_matching.py",
     ),
     Guard(
+        "what a target may have done unheard is not asked for again",
+        "eadm_sync/plan/doubting.py",
+        "if not doubts:",
+        "if True:",
+        "tests/plan/test_doubting.py",
+    ),
+    Guard(
+        "a change that was sent unheard is forgotten with its place in the queue",
+        "eadm_sync/delivery/doubting.py",
+        "note_doubts(connection, _tried(connection, queue, vault, subjects))",
+        "return",
+        "tests/delivery/test_doubting.py",
+    ),
+    Guard(
+        "half a source takes more than the plan's limit along with one part that is held",
+        "eadm_sync/plan/brakes.py",
+        "(count >= population or self._passes_outside(beyond))",
+        "(count >= population or sum(self._rest.values()) > allowed)",
+        "tests/plan/test_brakes.py",
+    ),
+    Guard(
         "an account is adopted that is known to be somebody's",
         "eadm_sync/correlation/matching.py",
         "if holder is not None:",
