@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 from pydantic import TypeAdapter
 
+from connectors.contract import PasswordRules
 from docs.generator.markdown import code, plain, section, table, yaml_block
 from docs.generator.settings import Section, Sections
 from eadm_sync.expression import FILTERS, TESTS, Scope, Type
@@ -52,6 +53,7 @@ VOCABULARY = Vocabulary(
             account_name="primaryEmail",
             group_name="email",
             has_licences=False,
+            passwords=PasswordRules(),
         ),
     },
     person_extra=frozenset({"cost_centre"}),

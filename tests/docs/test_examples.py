@@ -37,6 +37,7 @@ from eadm_sync.ruleset.schema import ruleset_schema
 ROOT = DOCS.parent
 HERE = Origin("example")
 JOBS = "title;field;licence\nRektor;Oppvekst;office\n"
+WORDS = "".join(f"ord{one}{two}\n" for one in "abcdefghijk" for two in "abcdefghijk")
 ENVIRON = {"AD_PASSWORD": "x", "DB_PASSWORD": "x"}
 REST: dict[str, Any] = {
     "organisation": {"name": "Eksempel kommune"},
@@ -113,6 +114,7 @@ def test_ruleset_examples_compile(tmp_path: Path, text: str):
     """Each ruleset that a page shows is one, by the compiler and by the editors' schema."""
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "jobs.csv").write_text(JOBS, encoding="utf-8")
+    (tmp_path / "tables" / "words.txt").write_text(WORDS, encoding="utf-8")
     (tmp_path / "example.yaml").write_text(text, encoding="utf-8")
 
     load_ruleset([tmp_path / "example.yaml"], ruleset.VOCABULARY)
