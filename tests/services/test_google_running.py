@@ -144,6 +144,7 @@ def test_too_many_at_once_are_told_to_wait(google: Google):
     assert 0 < len(refused) < 10
     assert {one.headers["Retry-After"] for one in refused} == {"1"}
     assert {one.json()["error"]["errors"][0]["reason"] for one in refused} == {"rateLimitExceeded"}
+    assert google.service.counters()["throttled"] == len(refused)
 
 
 def test_faults_come_by_chance_and_leave_the_account_whole(google: Google):

@@ -140,7 +140,6 @@ class App:
             answer = self._carry_out(call, body)
         except Refused as refused:
             answer = self._refused(refused)
-            self.wire.counters["throttled"] += refused.domain == USAGE and refused.reason != "accessNotConfigured"
         self.wire.operation(answer.status)
         return answer
 
@@ -166,6 +165,8 @@ class App:
         return Answer(answer.status, masks.apply(mask or {}, answer.body), {**answer.headers, "ETag": tag})
 
     def _refused(self, refused: Refused) -> Answer:
+        if refused.domain == USAGE and refused.reason != "accessNotConfigured":
+            self.wire.counters["throttled"] += 1
         return Answer(refused.status, refused.body, refused.headers)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import google_auth_httplib2
 import httplib2
-from google.auth.transport.requests import Request
 from google.oauth2 import service_account
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
@@ -28,7 +27,7 @@ class Google:
         scopes: Sequence[str] = SUFFICIENT_SCOPES,
     ) -> None:
         self.service = service
-        self.credentials = service_account.Credentials.from_service_account_file(
+        self.credentials = service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
             str(service.key_file), scopes=list(scopes), subject=subject
         )
         self._plain = httplib2.Http(timeout=30)
@@ -128,9 +127,3 @@ def _told(error: HttpError) -> tuple[int, str, str]:
         return error.status_code, "", ""
     body = json.loads(error.content)["error"]
     return error.status_code, body["errors"][0]["reason"], body["message"]
-
-
-def refresh(credentials: service_account.Credentials) -> str:
-    """A new access token."""
-    credentials.refresh(Request())
-    return str(credentials.token)

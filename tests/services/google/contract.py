@@ -203,4 +203,7 @@ def _is(kind: str, form: str | None, value: object) -> bool:
         return isinstance(value, str) or number
     if kind == "integer":
         return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, {"boolean": bool, "object": dict, "array": list, "number": (int, float)}[kind])
+    types: Mapping[str, tuple[type, ...]] = {
+        "boolean": (bool,), "object": (dict,), "array": (list,), "number": (int, float)
+    }  # fmt: skip
+    return isinstance(value, types[kind])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -68,7 +68,9 @@ class Identity:
     def __init__(self, service: Service, folder: Path) -> None:
         self.service = service
         self._private = private_key(folder)
-        self._public = load_pem_private_key(self._private.encode(), None).public_key()
+        key = load_pem_private_key(self._private.encode(), None)
+        assert isinstance(key, RSAPrivateKey)
+        self._public = key.public_key()
 
     # ------------------------------------------------------------ giving out
 

@@ -21,7 +21,8 @@ NO_SEATS = "There aren't enough available licenses for the specified product-SKU
 
 def insert(service: Service, call: Call) -> Answer:
     """POST .../user: one SKU of a product for each user."""
-    product, sku = _product(service, call)
+    product, _ = _product(service, call)
+    sku = call.path["skuId"]
     key = _user(service, call.body.get("userId") or "")
     refuse_unready(service, service.store.rows["user"][key])
     held = service.store.get("licence", f"{product}/{key}")

@@ -90,7 +90,7 @@ def _meant(service: Service, place: str) -> tuple[str, str, str | None]:
         Refused: 404 for an own address or an id that nobody has, 400 for what is no address.
     """
     for kind in ("user", "group"):
-        key = service.find(kind, place)  # type: ignore[arg-type]
+        key = service.find(kind, place)
         if key is not None:
             return kind.upper(), key, None
     if "@" not in place:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from . import licences, units
-from .service import DAY_SECONDS, Service
+from . import licences
+from .service import DAY_SECONDS, ROOT_UNIT, Service
 from .store import CREATED, UNIT, Kind, Row
 
 GIVEN = ("Kari", "Ola", "Ingrid", "Lars", "Astrid", "Nils", "Solveig", "Per", "Aase", "Bjørn", "Siri", "Håkon")
@@ -37,7 +37,7 @@ def put(service: Service, kind: Kind, data: dict[str, Any], key: str | None = No
     data = dict(data)
     if "orgUnitPath" in data:
         data[UNIT] = unit(service, data.pop("orgUnitPath"))
-    new = {CREATED: service.now() - DAY_SECONDS, **({UNIT: units.ROOT_UNIT} if kind == "user" else {})}
+    new = {CREATED: service.now() - DAY_SECONDS, **({UNIT: ROOT_UNIT} if kind == "user" else {})}
     before: Row = service.store.rows[kind].get(key or "") or new
     key = key or (service.new_id() if kind == "user" else service.new_name(kind))
     service.store.put(kind, key, {**before, **data})
@@ -46,7 +46,7 @@ def put(service: Service, kind: Kind, data: dict[str, Any], key: str | None = No
 
 def unit(service: Service, path: str) -> str:
     """The id of the unit with a path; it and those above it are made where they are missing."""
-    key = units.ROOT_UNIT
+    key = ROOT_UNIT
     for name in filter(None, path.split("/")):
         child = service.store.children[key].get(name.lower())
         if child is None:
@@ -67,7 +67,7 @@ def link(service: Service, group: str, keys: list[str], role: str = "MEMBER") ->
 def fill(service: Service, seed: Seed) -> tuple[list[str], list[str]]:
     """Ids of the users and of the groups that were made."""
     domain = service.config.domains[0]
-    places = [unit(service, path) for path in seed.units] or [units.ROOT_UNIT]
+    places = [unit(service, path) for path in seed.units] or [ROOT_UNIT]
     began = len(service.store.rows["user"]) - 1
     groups = [
         put(service, "group", {"email": f"group{at:04}@{domain}", "name": f"Group {at:04}", "description": ""})

@@ -10,7 +10,7 @@ from .contract import USER_LISTS
 from .errors import Refused, duplicate, forbidden, invalid, not_found, precondition, required
 from .paging import page
 from .schemas import merged
-from .service import Answer, Call, Service, resource
+from .service import ROOT_UNIT, Answer, Call, Service, resource
 from .store import ALIASES, CREATED, DELETED, PASSWORD, RENAMED, SIGN_OUTS, UNIT, Row
 from .writing import check_name, check_password, refuse_unready
 
@@ -29,7 +29,7 @@ def insert(service: Service, call: Call) -> Answer:
     check_name(service, body.get("name") or {})
     check_password(body.get("password"), body.get("hashFunction"))
     refuse_taken(service, address)
-    row = {"primaryEmail": address, "name": {}, UNIT: units.ROOT_UNIT, CREATED: service.now()}
+    row = {"primaryEmail": address, "name": {}, UNIT: ROOT_UNIT, CREATED: service.now()}
     key = service.new_id()
     row = service.store.put("user", key, _changed(service, key, row, {**body, "primaryEmail": None}))
     licences.give_automatic(service, key)
@@ -67,7 +67,7 @@ def list_users(service: Service, call: Call) -> Answer:
     projection, mask = _projection(call), query.get("customFieldMask")
     body = page(
         "admin#directory#users", "users", rows, query,
-        lambda item: view(service, *item, projection, mask),
+        lambda item: view(service, item[0], item[1], projection, mask),
         default=100, most=500, descending=query.get("sortOrder") == "DESCENDING",
     )  # fmt: skip
     return Answer(200, body)
@@ -144,7 +144,7 @@ def undelete(service: Service, call: Call) -> Answer:
     if call.body.get("orgUnitPath"):
         after[UNIT] = _unit(service, call.body["orgUnitPath"])
     elif after[UNIT] not in service.store.rows["unit"]:
-        after[UNIT] = units.ROOT_UNIT
+        after[UNIT] = ROOT_UNIT
     if service.store.holders.get(after["primaryEmail"].lower()):
         raise duplicate()
     after[ALIASES] = [one for one in after.get(ALIASES, ()) if one not in service.store.holders]
