@@ -84,6 +84,7 @@ def _namesake(domain: Domain, people: Iterator[str]) -> tuple[str, str]:
     return next((one, names[one]) for one in people if names[one].isascii() and names[one].isalpha())
 
 
+@pytest.mark.timeout(300)
 def test_what_is_somebodys_is_adopted_and_what_is_nobodys_stays_as_it_is(filled: Filled) -> None:
     """To the last write: the domain counts them. Who is in doubt waits, and a word settles it."""
     domain, town = filled.domain, filled.domain.town
