@@ -41,7 +41,9 @@ UNITS = {
 
 VOCABULARY = Vocabulary(
     targets={
-        "ad": TargetWords(variables={"base_dn": "DC=eksempel,DC=example"}, account_name="sAMAccountName"),
+        "ad": TargetWords(
+            variables={"base_dn": "DC=eksempel,DC=example"}, account_name="sAMAccountName", passwords=PasswordRules()
+        ),
         "entra": TargetWords(
             variables={"domain": "eksempel.example"},
             account_name="userPrincipalName",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.contract import PasswordRules
 from eadm_sync.desired import Desired, Evaluator, evaluate, explain, winning_order
 from eadm_sync.model import Affiliation, ClassGroup, ClassMembership, Person, Sealed, Unit
 from eadm_sync.ruleset import Organisation, Ruleset, TargetWords, Vocabulary, load_ruleset
@@ -263,11 +264,19 @@ EXAMPLE = load_ruleset(
     [RULESETS],
     Vocabulary(
         {
-            "ad": TargetWords({"base_dn": "DC=x", "upn_suffix": "x.no"}, account_name="sAMAccountName"),
-            "entra": TargetWords(
-                {"domain": "x.no"}, account_name="userPrincipalName", group_name="displayName", has_containers=False
+            "ad": TargetWords(
+                {"base_dn": "DC=x", "upn_suffix": "x.no"}, account_name="sAMAccountName", passwords=PasswordRules()
             ),
-            "google": TargetWords({"domain": "s.x.no"}, account_name="primaryEmail", group_name="email"),
+            "entra": TargetWords(
+                {"domain": "x.no"},
+                account_name="userPrincipalName",
+                group_name="displayName",
+                has_containers=False,
+                passwords=PasswordRules(),
+            ),
+            "google": TargetWords(
+                {"domain": "s.x.no"}, account_name="primaryEmail", group_name="email", passwords=PasswordRules()
+            ),
         }
     ),
 )
