@@ -127,3 +127,12 @@ def test_a_target_that_cannot_be_read_is_told_of(filled: dict[str, str], shell: 
     shown = shell("correlate")
 
     assert (shown.code, "directory: what is there cannot be read" in shown.err) == (1, True)
+
+
+@pytest.mark.usefixtures("fresh")
+def test_who_has_no_correlation_is_told_so(shell: Any) -> None:
+    """Not only that there is nothing to do: a setting that was forgotten looks the same else."""
+    shown = shell("correlate")
+
+    assert shown.code == 0
+    assert "no target has `correlation`" in shown.err

@@ -63,7 +63,10 @@ def report(
     from eadm_sync.cli.showing.waiting import Bars
 
     with Bars() as bars:
-        found = review(installation(config), only=target, progress=bars)
+        ours = installation(config)
+        found = review(ours, only=target, progress=bars)
+    if not any(one.correlation for one in ours.loaded.settings.targets.values()):
+        note("no target has `correlation` in the configuration: nothing that is there already is looked at")
     match form:
         case CorrelationFormat.TABLE:
             showing.show_table(found)
