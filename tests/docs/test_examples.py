@@ -38,7 +38,9 @@ ROOT = DOCS.parent
 HERE = Origin("example")
 JOBS = "title;field;licence\nRektor;Oppvekst;office\n"
 WORDS = "".join(f"ord{one}{two}\n" for one in "abcdefghijk" for two in "abcdefghijk")
-ENVIRON = {"AD_PASSWORD": "x", "DB_PASSWORD": "x"}
+ENVIRON = dict.fromkeys(
+    ("AD_PASSWORD", "DB_PASSWORD", "ENTRA_SECRET", "ENTRA_CERTIFICATE_PASSWORD", "GRAPH_SECRET"), "x"
+)
 REST: dict[str, Any] = {
     "organisation": {"name": "Eksempel kommune"},
     "sources": {"school": {"type": "oneroster", "path": "school"}},
