@@ -235,6 +235,16 @@ class _Comparer:
             got_value = _shown(account.attributes.get(name))
             rule = self._setter(account, name)
             yield from self._differs(f"{target}.{name}", _shown(value), got_value, rule, *place, "attributes", name)
+        if expected.scripts is not None:
+            yield from self._scripts(account, expected.scripts)
+
+    def _scripts(self, account: DesiredAccount, expected: Sequence[str]) -> Iterator[Difference]:
+        """The programs that follow the account's creation."""
+        rule = next(rule for rule in self._account_rules if rule.id == account.rule)
+        wanted, got = sorted(expected), sorted(after.name for after in rule.after if "create" in after.on)
+        place = ("accounts", account.target, "scripts")
+        words = (", ".join(wanted) or NOTHING, ", ".join(got) or NOTHING)
+        yield from self._differs(f"{account.target} scripts", *words, rule.id, *place)
 
     def _setter(self, account: DesiredAccount, name: str) -> str | None:
         """The rule an attribute comes from: the shaping one where it sets it, else the only one that does."""

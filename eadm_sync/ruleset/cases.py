@@ -103,6 +103,9 @@ class ExpectedAccount(_Entry):
     rule: Text | None = Field(None, description="The rule that shapes it: `ruleset/rule`.")
     container: Text | None = Field(None, description="Where it stands.")
     attributes: dict[StrictStr, AttributeValue] = Field({}, description="Values of attributes.")
+    scripts: list[Text] | None = Field(
+        None, description="All programs that follow its creation (`after`), by name; `[]` for none."
+    )
 
 
 class Refused(_Entry):

@@ -156,6 +156,9 @@ class _Checker:
         self._attributes: dict[str, set[str]] = {}
         for rule in ruleset.accounts:
             self._attributes.setdefault(rule.target, set()).update(rule.attributes)
+        self._scripts: dict[str, set[str]] = {}
+        for rule in ruleset.accounts:
+            self._scripts.setdefault(rule.target, set()).update(after.name for after in rule.after)
         self._skus: dict[str, set[str]] = {}
         for licence in ruleset.licences:
             self._skus.setdefault(licence.target, set()).add(licence.sku)
@@ -192,6 +195,9 @@ class _Checker:
                 self._unknown(case, (*place, "rule"), "account rule", account.rule, self._rules)
             if account and target in self._attributes:
                 self._known(case, (*place, "attributes"), account.attributes, self._attributes[target], "attribute")
+            if account and account.scripts:
+                known = self._scripts.get(target, set())
+                self._listed(case, (*place, "scripts"), account.scripts, known, "script of any rule")
         self._known(case, ("expect", "groups"), expect.groups, targets, "target")
         self._known(case, ("expect", "member_of"), expect.member_of, targets, "target")
         self._licences(case, ("expect", "licences"), expect.licences)

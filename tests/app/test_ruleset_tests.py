@@ -145,6 +145,29 @@ def test_a_difference_says_what_was_expected_what_came_and_by_which_rule(
     assert told(place, cases(EMPLOYEE % expect)) == differences
 
 
+@pytest.mark.parametrize(
+    ("scripts", "differences"),
+    [
+        ("[home]", []),
+        # the rest of the list counts, too
+        ("[]", [("ad scripts", "nothing", "home", "employees/employee-ad")]),
+        ("[home, away]", [("ad scripts", "away, home", "home", "employees/employee-ad")]),
+    ],
+)
+def test_the_scripts_that_follow_an_account_can_be_expected(
+    place: Any, cases: Write, scripts: str, differences: list[Any]
+):
+    """Those of its creation; one that no rule names is refused as any unknown word is."""
+    with (place.folder / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"\nscripts:\n  home: {{program: {place.folder / 'home'}}}\n")
+    after = "after: [{script: home, on: [create]}, {script: home, name: away, on: [delete]}]"
+    place.edit("employees.yaml", "- rule: employee-ad\n", f"- rule: employee-ad\n    {after}\n")
+
+    assert told(place, cases(EMPLOYEE % f"{{accounts: {{ad: {{scripts: {scripts}}}}}}}")) == differences
+    with pytest.raises(ConfigError, match="there is no script of any rule 'hom'"):
+        run(place, cases(EMPLOYEE % "{accounts: {ad: {scripts: [hom]}}}"))
+
+
 def test_exactly_lets_nothing_go_unnamed(place: Any, cases: Write):
     """With `exactly: true`, accounts, attributes, groups and licences that are not named are differences."""
     found = {what for what, *_ in told(place, cases(EMPLOYEE % "{exactly: true, accounts: {ad: }}"))}
