@@ -123,7 +123,7 @@ class EntraOptions(BaseModel):
     )
     in_flight: PositiveInt = Field(4, le=16, description="Batches of twenty requests at the same time.")
     answer_timeout_seconds: PositiveFloat = Field(60, description="How long an answer is waited for.")
-    batch_size: PositiveInt = Field(400, description="Most changes that are sent at once.")
+    batch_size: PositiveInt = Field(300, description="Most changes that are sent at once.")
 
     @model_validator(mode="after")
     def _names_attributes(self) -> EntraOptions:
