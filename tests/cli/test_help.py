@@ -64,7 +64,7 @@ def test_status_loads_nothing_that_reads_rules_or_draws(tmp_path: Path) -> None:
 
     loaded = json.loads(made.stdout.splitlines()[-1])
     assert "eadm_sync.app.status" in loaded
-    assert not {"eadm_sync.ruleset", "jinja2", "alembic", "psycopg", "rich", "httpx", "ldap3"} & set(loaded)
+    assert not {"eadm_sync.ruleset", "jinja2", "alembic", "psycopg", "httpx", "ldap3"} & set(loaded)
 
 
 def test_the_version_is_told() -> None:
