@@ -56,8 +56,8 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 
-def test_status_loads_nothing_that_reads_rules_or_draws(tmp_path: Path) -> None:
-    """On an installation as it is made: no rules, templates, migrations, drivers of other databases, nor Rich."""
+def test_status_loads_nothing_that_reads_rules(tmp_path: Path) -> None:
+    """On an installation as it is made: no rules, templates, migrations, nor drivers of other databases."""
     subprocess.run([sys.executable, "-m", "eadm_sync", "init", "."], cwd=tmp_path, capture_output=True, check=True)
 
     made = subprocess.run([sys.executable, "-c", LOOK], cwd=tmp_path, capture_output=True, text=True, check=True)
