@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+import connectors.entra
 from connectors.entra import EntraOptions, open_target
 from connectors.errors import AuthenticationFailed
 from tests.connectors.entra.conftest import Settings
@@ -43,6 +46,14 @@ def test_settings_that_cannot_work_are_refused(given: dict[str, Any], message: s
     """With what would be right."""
     with pytest.raises(ValidationError, match=message):
         EntraOptions.model_validate({**LEAST, **given})
+
+
+def test_packages_that_are_missing_are_missed_at_once(monkeypatch: pytest.MonkeyPatch):
+    """When the connector is loaded, and not when the first change is sent."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "httpx" else object())
+
+    with pytest.raises(ModuleNotFoundError, match="httpx"):
+        importlib.reload(connectors.entra)
 
 
 def test_secrets_are_not_shown():
