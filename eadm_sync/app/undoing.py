@@ -296,7 +296,7 @@ def _effect(change: Change) -> bytes:
     """What a change comes to, whoever asks for it."""
     attributes = dict(sorted(change.attributes.items()))
     said = msgspec.structs.replace(
-        change, rule="", reason="", revokes=False, urgent=False, password="", attributes=attributes
+        change, rule="", reason="", revokes=False, urgent=False, seated=False, password="", attributes=attributes
     )
     # Not the struct itself: of equal ones, only those with the very default objects leave them out.
     return _encode(msgspec.structs.astuple(said))

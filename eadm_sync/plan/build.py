@@ -25,7 +25,7 @@ from eadm_sync.plan.brakes import Cell, Limit, Slice, cell_of, judge
 from eadm_sync.plan.change import NOWHERE, Change, GroupFrame, PersonFrame, Place, Value
 from eadm_sync.plan.deactivated import Deactivated, all_deactivated
 from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days, stop_person
-from eadm_sync.plan.doubting import doubted, perhaps_enabled
+from eadm_sync.plan.doubting import doubted, perhaps_enabled, with_seats
 from eadm_sync.plan.groups import Busy, Groups
 from eadm_sync.plan.hand_made import without_hand_made
 from eadm_sync.plan.overlap import Terms, overlapped
@@ -405,7 +405,7 @@ class Maker:
         )
         rules = {account.rule for account in desired.accounts}
         policy = policy_of(rules, self._passwords, self.inputs.ruleset.passwords)
-        return (*matched.changes, *with_passwords(changes, self._passwords, policy))
+        return (*matched.changes, *with_passwords(with_seats(changes, known), self._passwords, policy))
 
     def _doubts(self, person_id: str) -> Collection[Doubt]:
         """What is in doubt of a person, but for what a stop has asked for already."""
@@ -449,7 +449,7 @@ class Maker:
         self.licences.update(
             (change.target, change.sku)
             for change in changes
-            if change.sku is not None and change.action is Action.CREATE
+            if change.sku is not None and change.action is Action.CREATE and not change.seated
         )
 
     def _without_impossible(self, person_id: str, desired: Desired, known: Known) -> tuple[Desired, Known, bool]:

@@ -40,6 +40,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         person: Id of the person it is for; None for groups and nestings.
         group: Key of the group, for groups and memberships; for nestings, of the one that the other is put into.
         sku: Product, for licences.
+        seated: For CREATE of a licence, whether the person is known to have it, and it is only in doubt: it takes no
+            seat.
         role: Role, for memberships.
         attributes: Name → (old, new), only those that differ.
         container: (old, new) where it is to be moved or made, or None.
@@ -82,6 +84,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     initial: dict[str, Value] = {}
     anchor: str | None = None
     found_by: dict[str, Value] = {}
+    seated: bool = False
 
     @property
     def object_key(self) -> str:

@@ -7,7 +7,7 @@ unheard, and who returns the day after, would stay disabled though known to be e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TypeVar
 
 import msgspec
@@ -108,6 +108,16 @@ def doubted(
         else:
             desired = _doubt_access(desired, known, doubt, kept)
     return desired, known
+
+
+def with_seats(changes: Iterable[Change], known: Known) -> tuple[Change, ...]:
+    """The same changes; licences among them that the person is known to have keep the seats that they have."""
+    return tuple(
+        msgspec.structs.replace(change, seated=True)
+        if change.action is Action.CREATE and (change.target, change.sku) in known.licences
+        else change
+        for change in changes
+    )
 
 
 def _doubted_account(account: KnownAccount, about: str, *, is_wanted: bool) -> KnownAccount:

@@ -161,7 +161,7 @@ def _sifted(frame: Frame, sieve: Sieve) -> tuple[tuple[Change, ...], tuple[Chang
         on_hold = sieve.lacks_group(change) or change.target in blocked or sieve.holds(change, place)
         if change.kind is Kind.LICENCE:
             if change.action is Action.CREATE:
-                on_hold = on_hold or not sieve.takes_seat(change.target, change.sku or "")
+                on_hold = on_hold or not (change.seated or sieve.takes_seat(change.target, change.sku or ""))
                 waiting |= {change.target} if on_hold else set()
             else:
                 on_hold = on_hold or change.target in waiting

@@ -32,7 +32,7 @@ def shortages(
 
     Args:
         connection: The state.
-        wanted: How many people shall get each product in this plan; those who have it are not among them.
+        wanted: How many people shall get each product in this plan; those who are known to have it are not among them.
         stock: Asked once for each target in which somebody shall get something.
         queued: People with changes of a product in the queue that this plan does not replace.
         releases: Holds that somebody let go.

@@ -91,3 +91,20 @@ def test_a_target_that_cannot_be_asked_holds_nothing(short: Office):
     short.sync()
 
     assert short.holds == ()
+
+
+def test_who_has_one_that_is_in_doubt_takes_no_seat_more(short: Office):
+    """A boss who steps down and up again may have lost E3 unheard; it is asked for again, though all seats are taken.
+
+    Held, it would keep F1 too, which goes when its successor has come.
+    """
+    short.people("1;Kari;Li;boss").sync()
+    short.configure("ad", faults={"fail": [{"kind": "transient", "every": 2}]})
+    short.people("1;Kari;Li;employee").sync()
+    assert short.licences() == {("hr:1", "E3"), ("hr:1", "F1"), ("hr:1", "FREE")}
+
+    short.configure("ad", faults={}).people("1;Kari;Li;boss", "2;Ola;Li;boss").sync()
+
+    assert [hold.reason for hold in short.holds] == ["1 seats, 2 needed"]
+    assert short.held == [("hr:2", "ad", "licence", "create", "E3")]
+    assert short.licences() == {("hr:1", "E3"), ("hr:1", "FREE"), ("hr:2", "FREE")}
