@@ -12,10 +12,10 @@ from exportqueue import State
 from tests.acceptance.active_directory.conftest import Domain
 from tests.samba import DomainController
 
-CHANGES = int(os.environ.get("DOMAIN_CRASH_CHANGES", "500"))
+CHANGES = int(os.environ.get("DOMAIN_CRASH_CHANGES", "300"))
 """Memberships, about; `make crash-domain` has 5 000 of them delivered."""
 PEOPLE = 30 if CHANGES < 2000 else 120
-KILLS = 3 if CHANGES < 2000 else 10
+KILLS = 2 if CHANGES < 2000 else 10
 JOINERS = 5
 
 
