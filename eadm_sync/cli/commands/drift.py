@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from eadm_sync.cli.commands.planning import Done, NoDeliver, Yes, require_answer, require_reason, run_asked
+from eadm_sync.cli.commands.previewing import preview
 from eadm_sync.cli.exits import CHANGES, DONE, FAILED, HELD
 from eadm_sync.cli.installation import installation
 from eadm_sync.cli.options import CONFIG, As, Config, Format, Release
@@ -257,39 +258,34 @@ def reexport(  # noqa: PLR0913, PLR0917 - one for each option
             progress=bars,
         )
 
-    def show(preview: Preview) -> None:
+    def show(shown: Preview) -> None:
         from eadm_sync.cli.showing.text import show_summary
 
-        assert isinstance(preview.planned, reexporting.Reexport)  # noqa: S101 - what `reexport` asks with
-        show_summary(preview)
-        _show_passed_over(preview.planned)
+        assert isinstance(shown.planned, reexporting.Reexport)  # noqa: S101 - what `reexport` asks with
+        show_summary(shown)
+        _show_passed_over(shown.planned)
 
     raise typer.Exit(run_asked(carry_out, context, config, form, yes=yes, delivered=not no_deliver, show=show))
 
 
 def _preview(context: Context, config: Path, choice: Choice, released: frozenset[str], form: Format) -> int:
     """Shows what would be done; returns the exit code."""
-    from eadm_sync.app.narrowing import Selection, tally
     from eadm_sync.app.reexporting import reexported
-    from eadm_sync.cli.showing.documents import show_json
-    from eadm_sync.cli.showing.preview import Preview, config_option
-    from eadm_sync.cli.showing.text import show_plan
-    from eadm_sync.cli.showing.waiting import Bars
 
-    with (
-        context.reading() as database,
-        Bars() as bars,
-        reexported(context, database, choice, released=released, progress=bars) as made,
-    ):
-        everything = Selection()
-        preview = Preview(made, everything, tally(made.plan, everything), config_option(config))
-        bars.stop()
-        if form is Format.JSON:
-            show_json(preview, more={"own": made.own, "left": made.left})
-        else:
-            show_plan(preview, _SHOWN if on_terminal() else None)
-            _show_passed_over(made)
-        return preview.exit_code
+    def show(made: Reexport, shown: Preview) -> None:
+        from eadm_sync.cli.showing.text import show_plan
+
+        show_plan(shown, _SHOWN if on_terminal() else None)
+        _show_passed_over(made)
+
+    return preview(
+        context,
+        config,
+        form,
+        lambda database, bars: reexported(context, database, choice, released=released, progress=bars),
+        more=lambda made: {"own": made.own, "left": made.left},
+        show=show,
+    )
 
 
 def _show_passed_over(made: Reexport) -> None:

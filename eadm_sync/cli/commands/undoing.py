@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eadm_sync.cli.commands.planning import Done, NoDeliver, Yes, require_answer, require_reason, run_asked
+from eadm_sync.cli.commands.previewing import preview
 from eadm_sync.cli.installation import installation
 from eadm_sync.cli.options import CONFIG, Config, Format, Release
 
@@ -71,32 +72,23 @@ def undo(
             progress=bars,
         )
 
-    def show(preview: Preview) -> None:
-        assert isinstance(preview.planned, undoing.Undoing)  # noqa: S101 - what `undoing.undo` asks with
-        show_undo(preview.planned, preview)
+    def show(shown: Preview) -> None:
+        assert isinstance(shown.planned, undoing.Undoing)  # noqa: S101 - what `undoing.undo` asks with
+        show_undo(shown.planned, shown)
 
     raise typer.Exit(run_asked(carry_out, context, config, form, yes=yes, delivered=not no_deliver, show=show))
 
 
 def _preview(context: Context, config: Path, run: str, released: frozenset[str], form: Format) -> int:
     """Shows what would be done; returns the exit code."""
-    from eadm_sync.app.narrowing import Selection, tally
     from eadm_sync.app.undoing import undone
-    from eadm_sync.cli.showing.documents import show_json
-    from eadm_sync.cli.showing.preview import Preview, config_option
     from eadm_sync.cli.showing.undo import as_data, show_undo
-    from eadm_sync.cli.showing.waiting import Bars
 
-    with (
-        context.reading() as database,
-        Bars() as bars,
-        undone(context, database, run, released=released, progress=bars) as made,
-    ):
-        everything = Selection()
-        preview = Preview(made, everything, tally(made.plan, everything), config_option(config))
-        bars.stop()
-        if form is Format.JSON:
-            show_json(preview, more=as_data(made))
-        else:
-            show_undo(made, preview)
-        return preview.exit_code
+    return preview(
+        context,
+        config,
+        form,
+        lambda database, bars: undone(context, database, run, released=released, progress=bars),
+        more=as_data,
+        show=show_undo,
+    )
