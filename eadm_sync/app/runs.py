@@ -44,7 +44,8 @@ class Run:
 def recorded(context: Context, database: Database, command: str) -> Iterator[Run]:
     """Writes down that a run began, and at its end how it ended. A run that crashed stays `running`."""
     started = context.clock.now()
-    run = Run(f"{started:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}")
+    # Milliseconds before chance: ids sort by time also where two runs begin within a second, and "last" is the last.
+    run = Run(f"{started:%Y%m%dT%H%M%S}-{started.microsecond // 1000:03}{secrets.token_hex(3)[:5]}")
     row = {
         "id": run.id,
         "command": command,
