@@ -214,15 +214,16 @@ def applied(target: Target, operations: Sequence[Operation]) -> Iterator[Outcome
 
 
 def _silent(outcome: Outcome, secrets: Iterable[str]) -> Outcome:
-    told = [outcome.error, outcome.warning, *outcome.attributes.values()]
-    if not any(_tells(one, secrets) for one in told):
+    told = (outcome.error, outcome.warning, *outcome.attributes.values())
+    if not any(one is not None and _tells(one, secrets) for one in told):
         return outcome
     error = None if outcome.error is None else _silenced(outcome.error)
     return Outcome(outcome.operation_id, error, outcome.anchor)
 
 
 def _tells(told: object, secrets: Iterable[str]) -> bool:
-    return any(secret in f"{told} {told!r}" for secret in secrets)
+    words = f"{told} {told!r}"
+    return any(secret in words for secret in secrets)
 
 
 def _silenced(error: Exception) -> ConnectorError:
