@@ -1,0 +1,82 @@
+"""Settings of the target `google`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def _an_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise ValueError("must begin with https:// (http:// on this machine only)")
+    return text.rstrip("/")
+
+
+Address = Annotated[str, AfterValidator(_an_address)]
+
+
+class GoogleOptions(BaseModel):
+    """Settings of the target `google`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    authentication: Literal["keyless", "key_file"] = Field(
+        "key_file",
+        description="How the service account signs in. `keyless`: IAM signs for it, at the request of whoever this"
+        " machine is to Google Cloud (application default credentials), so that there is no key to steal.",
+    )
+    key_file: str | None = Field(None, description="The service account's key (JSON); with `key_file` only.")
+    service_account: str | None = Field(None, description="The service account's address; with `keyless` only.")
+    subject: str = Field(
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="Address of the administrator in whose name everything is done (domain-wide delegation).",
+    )
+    customer: str = Field("my_customer", min_length=1, description="The customer's id; best left as it is.")
+    endpoint: Address | None = Field(
+        None, description="In the place of the addresses of Google's APIs; to rehearse against a local service."
+    )
+    token_url: Address = Field(
+        "https://oauth2.googleapis.com/token",
+        description="Where `keyless` fetches tokens; with a key, the key file says so.",
+    )
+    iam_url: Address = Field("https://iamcredentials.googleapis.com", description="Where `keyless` has IAM sign.")
+    owner_type: str = Field(
+        "eadm-sync",
+        min_length=1,
+        max_length=40,
+        description="Custom type of the external id of users that says whose an account is, so that one whose creation"
+        " was not confirmed is found again. Nothing else may use this type.",
+    )
+    settling_seconds: NonNegativeInt = Field(
+        600,
+        description="For how long a new object that is not found, or a user that was made or renamed and cannot be"
+        " changed, is taken to be still on its way.",
+    )
+    in_flight: PositiveInt = Field(4, le=16, description="Batches of fifty calls at the same time.")
+    answer_timeout_seconds: PositiveFloat = Field(60, description="How long an answer is waited for.")
+    batch_size: PositiveInt = Field(100, description="Most changes that are sent at once.")
+
+    @model_validator(mode="after")
+    def _has_credentials(self) -> GoogleOptions:
+        needed, other = (
+            ("key_file", "service_account") if self.authentication == "key_file" else ("service_account", "key_file")
+        )
+        if getattr(self, needed) is None:
+            raise ValueError(f"`authentication: {self.authentication}` needs `{needed}`")
+        if getattr(self, other) is not None:
+            raise ValueError(f"`authentication: {self.authentication}` knows no `{other}`")
+        return self

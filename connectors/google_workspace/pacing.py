@@ -1,0 +1,89 @@
+"""Rates that Google publishes, kept before it has to refuse.
+
+The queue's pace is one for the whole target, and is slowed for all of it by a refusal; Google counts new users, writes
+of organisational units and of licences apart. So calls wait here for their turn, seconds at most for a whole batch.
+https://developers.google.com/workspace/admin/directory/v1/limits, .../admin/licensing/v1/limits
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+READS = frozenset({"get", "list", "hasMember", "listForProduct", "listForProductAndSku"})
+MARGIN = 1.06
+"""A window is taken to be so much longer than it is: what is sent evenly arrives less so."""
+
+
+class Rate:
+    """So many calls in any window of so many seconds."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._seconds = seconds * MARGIN
+        self._sent: deque[float] = deque()
+
+    def wait_seconds(self, now: float) -> float:
+        """Until one more may be sent; 0 if it may now."""
+        while self._sent and self._sent[0] <= now - self._seconds:
+            self._sent.popleft()
+        return 0.0 if len(self._sent) < self._most else self._sent[0] + self._seconds - now
+
+    def send(self, now: float) -> None:
+        """Counts one."""
+        self._sent.append(now)
+
+
+@dataclass
+class Pace:
+    """All rates of one customer; `clock` is monotonic, in seconds.
+
+    Attributes:
+        rates: By their name; see `_names`.
+        clock: The present.
+    """
+
+    rates: dict[str, Rate] = field(
+        default_factory=lambda: {
+            "queries": Rate(40, 1.0),
+            "creations": Rate(10, 1.0),
+            "units": Rate(1, 1.0),
+            "licences": Rate(1, 1.0),
+        }
+    )
+    clock: Callable[[], float] = time.monotonic
+
+    def take(self, methods: Sequence[str]) -> tuple[list[int], float]:
+        """Which of these calls, named by the ids of their methods, may be sent now; they count as sent.
+
+        Returns:
+            Their positions, and the seconds until the first of the others may; 0 where there are none.
+        """
+        now = self.clock()
+        ready: list[int] = []
+        wait = float("inf")
+        for at, method in enumerate(methods):
+            rates = [self.rates[name] for name in _names(method)]
+            seconds = max((rate.wait_seconds(now) for rate in rates), default=0.0)
+            if seconds > 0:
+                wait = min(wait, seconds)
+                continue
+            for rate in rates:
+                rate.send(now)
+            ready.append(at)
+        return ready, 0.0 if wait == float("inf") else wait
+
+
+def _names(method: str) -> list[str]:
+    """The rates that a method is under, by its id ("directory.users.insert")."""
+    api, resource, *_, verb = method.split(".")
+    names = ["queries"] if api == "directory" else []
+    if method == "directory.users.insert":
+        names.append("creations")
+    if resource == "orgunits" and verb not in READS:
+        names.append("units")
+    if api == "licensing" and verb not in READS:
+        names.append("licences")
+    return names

@@ -1,0 +1,183 @@
+"""Calls on their way to Google: batches side by side, and pages one after the other. Imports the client.
+
+Nothing is retried here, that is the queue's; save that httplib2 sends once more over a new connection what a kept one
+was closed upon without an answer. Whatever is sent has to be safe to repeat anyway.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import httplib2
+from googleapiclient.http import HttpRequest
+
+from connectors.errors import AuthenticationFailed, ConnectorError, NotFound, Rejected, Throttled, Unavailable
+from connectors.google_workspace.apis import Apis
+from connectors.google_workspace.batching import Reply, bundles, replied, understood, written
+from connectors.google_workspace.pacing import Pace
+
+DEFAULT_IN_FLIGHT = 4
+"""Batches at the same time: more than the quota of 40 queries a second ever keeps busy."""
+
+
+class Signer(Protocol):
+    """Who we are to Google."""
+
+    def authorization(self) -> str:
+        """The value of the header of that name, for the next few minutes.
+
+        Raises:
+            AuthenticationFailed: Google does not let us in, or not with all scopes.
+            Unavailable: It cannot be asked.
+        """
+        ...
+
+
+class Transport:
+    """Sends calls. One thread at a time; threads of its own, each with an httplib2 object of its own, send batches."""
+
+    def __init__(
+        self,
+        apis: Apis,
+        signer: Signer,
+        connect: Callable[[], httplib2.Http],
+        *,
+        pace: Pace | None = None,
+        in_flight: int = DEFAULT_IN_FLIGHT,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`connect` makes the object that a thread sends by; `in_flight` is the number of batches at the same time."""
+        self._apis = apis
+        self._signer = signer
+        self._connect = connect
+        self._pace = Pace() if pace is None else pace
+        self._sleep = sleep
+        self._threads = ThreadPoolExecutor(in_flight, thread_name_prefix="google")
+        self._local = threading.local()
+        self._opened: list[httplib2.Http] = []
+
+    def send(self, requests: Sequence[HttpRequest]) -> tuple[list[Reply | None], ConnectorError | None]:
+        """A reply for each call, in their order; None for those that got lost, and why.
+
+        Once a batch as a whole is refused or lost, nothing more is sent: whoever refuses one refuses the next.
+        """
+        replies: list[Reply | None] = [None] * len(requests)
+        waiting = list(range(len(requests)))
+        failure: ConnectorError | None = None
+        while waiting and failure is None:
+            ready, wait = self._pace.take([str(requests[at].methodId) for at in waiting])
+            now = [waiting[one] for one in ready]
+            failure = self._send_now(requests, now, replies)
+            waiting = [at for at in waiting if at not in set(now)]
+            if waiting and failure is None:
+                self._sleep(wait)
+        return replies, failure
+
+    def _send_now(
+        self, requests: Sequence[HttpRequest], now: Sequence[int], replies: list[Reply | None]
+    ) -> ConnectorError | None:
+        if not now:
+            return None
+        try:
+            authorization = self._signer.authorization()
+        except ConnectorError as error:
+            return error
+        packed = bundles((self._apis.batch_url_of(requests[at]), at) for at in now)
+        sending = [
+            (each, self._threads.submit(self._batch, url, [requests[at] for at in each], authorization))
+            for url, each in packed
+        ]
+        failure: ConnectorError | None = None
+        for each, one in sending:
+            try:
+                told = one.result()
+            except ConnectorError as error:
+                failure = failure or error
+                continue
+            for at, reply in zip(each, told, strict=True):
+                replies[at] = reply
+        return failure
+
+    def _batch(self, url: str, requests: Sequence[HttpRequest], authorization: str) -> list[Reply]:
+        content_type, body = written(requests)
+        headers = {"content-type": content_type, "accept-encoding": "gzip, deflate", "user-agent": "eadm-sync (gzip)"}
+        reply, content = self._http("POST", url, body, {**headers, "authorization": authorization})
+        if not reply.ok:
+            raise whole(reply)
+        return understood(requests, reply.headers.get("content-type", ""), content)
+
+    # ------------------------------------------------------------ reads
+
+    def get(self, request: HttpRequest) -> dict[str, Any]:
+        """What one call outside a batch is answered with.
+
+        Raises:
+            Unavailable, Throttled, AuthenticationFailed, Rejected: It was refused or got lost.
+            NotFound: 404.
+        """
+        ready, wait = self._pace.take([str(request.methodId)])
+        while not ready:
+            self._sleep(wait)
+            ready, wait = self._pace.take([str(request.methodId)])
+        headers = {**request.headers, "authorization": self._signer.authorization()}
+        raw, content = self._http(request.method, request.uri, request.body, headers)
+        reply = replied(request, raw.status, raw.headers, content)
+        if not reply.ok:
+            raise whole(reply)
+        return dict(reply.body)
+
+    def pages(
+        self, request: HttpRequest, following: Callable[[HttpRequest, Any], HttpRequest | None]
+    ) -> Iterator[dict[str, Any]]:
+        """A page and those behind it; `following` is the client's `list_next`.
+
+        Raises:
+            ConnectorError: As `get`.
+        """
+        next_: HttpRequest | None = request
+        while next_ is not None:
+            page = self.get(next_)
+            yield page
+            next_ = following(next_, page)
+
+    # ------------------------------------------------------------ one HTTP request
+
+    def _http(self, method: str, url: str, body: bytes | str | None, headers: dict[str, str]) -> tuple[Reply, bytes]:
+        if not hasattr(self._local, "http"):
+            self._local.http = self._connect()
+            self._opened.append(self._local.http)
+        try:
+            response, content = self._local.http.request(url, method, body=body, headers=headers)
+        except (OSError, httplib2.HttpLib2Error, http.client.HTTPException) as error:
+            self._local.http.connections.clear()
+            raise Unavailable(f"{type(error).__name__}: {error}") from error
+        told = {str(name).lower(): str(value) for name, value in response.items()}
+        if response.status < HTTPStatus.MULTIPLE_CHOICES:
+            return Reply(response.status, headers=told), content
+        return replied(None, response.status, told, content), content
+
+    def close(self) -> None:
+        """Lets go of connections and threads; safe to call twice."""
+        self._threads.shutdown()
+        while self._opened:
+            self._opened.pop().close()
+
+
+def whole(reply: Reply) -> ConnectorError:
+    """Why an HTTP request as a whole was refused."""
+    told = f"{reply.status} {reply.reason}: {reply.message}"
+    if reply.is_throttled:
+        return Throttled(told, reply.retry_after_seconds)
+    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR or reply.status == HTTPStatus.REQUEST_TIMEOUT:
+        return Unavailable(told, reply.retry_after_seconds)
+    if reply.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return AuthenticationFailed(told)
+    if reply.is_missing:
+        return NotFound("object", told)
+    return Rejected(told)
