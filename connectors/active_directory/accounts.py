@@ -134,16 +134,16 @@ class Accounts:
 
     def _restore(self, operation: Operation) -> Chain[Outcome | Made]:
         seen = self.situation.look.live(operation.kind, operation.anchor)
-        if seen is not None:
-            return Outcome(operation.id, None, seen.anchor)
+        if seen is not None:  # the answer was lost, perhaps that to the first of two requests
+            return (yield from self._disable(operation))
         buried = yield from self._buried(operation)
         if buried is None or (self.recycle_bin and buried.attributes.get("isRecycled") == [b"TRUE"]):
             raise NotFound(operation.kind, operation.anchor or "")
         yield from self._require_free_owner(buried)
         yield from self._dig_up(operation, buried)
+        yield from self._make_harmless(operation, buried)
         if self.recycle_bin:
             return Outcome(operation.id, None, operation.anchor)
-        yield from self._make_harmless(operation, buried)
         lost = "restored without the recycle bin: disabled, its attributes, memberships and password are lost"
         return Outcome(operation.id, None, operation.anchor, warning=lost)
 
@@ -173,10 +173,16 @@ class Accounts:
         raise self.situation.failed(answer, operation, [], "restore an account")
 
     def _make_harmless(self, operation: Operation, buried: Entry) -> Chain[None]:
-        """A tombstone keeps userAccountControl and loses the password: enabled, it would let anybody in."""
-        control = int(buried.text("userAccountControl") or NORMAL_ACCOUNT) | DISABLED
+        """Disables what comes back: it may have been deleted by hand, and enabled.
+
+        A tombstone keeps userAccountControl and loses the password: enabled, it would let anybody in.
+        """
+        before = int(buried.text("userAccountControl") or NORMAL_ACCOUNT)
+        if self.recycle_bin and before & DISABLED:
+            return
+        control = before | DISABLED
         changes = [Change(How.REPLACE, "userAccountControl", [b"%d" % control])]
-        if operation.owner:
+        if operation.owner and not self.recycle_bin:
             changes.append(Change(How.REPLACE, self.situation.rules.mark, [operation.owner.encode()]))
         answer = yield Modify(f"<GUID={guid(operation.anchor)}>", changes)
         if answer.code != Code.SUCCESS:

@@ -240,7 +240,7 @@ class AccountContract(TargetFixtures):
                 hand.succeed(operation(kind, Action.DELETE, anchor=_ABSENT))
 
     def test_a_deleted_account_can_be_restored(self, hand: Hand) -> None:
-        """The anchor, the attributes and the owner come back; restoring again is a success."""
+        """The anchor, the attributes and the owner come back, disabled; restoring again is a success."""
         need(hand.able.soft_delete, "recycle bin")
         anchor = hand.account(attributes={self.text_attribute: "Åse"})
         before = hand.objects(Kind.ACCOUNT)[anchor]
@@ -251,6 +251,7 @@ class AccountContract(TargetFixtures):
             assert hand.succeed(operation(Kind.ACCOUNT, Action.RESTORE, anchor=anchor)).operation_id
             after = hand.objects(Kind.ACCOUNT)[anchor]
             assert (after.attributes, after.owner) == (before.attributes, before.owner)
+            assert (before.enabled, after.enabled) == (True, False)
 
     def test_a_permanent_delete_empties_the_recycle_bin(self, hand: Hand) -> None:
         """What was deleted first and then permanently cannot be restored."""

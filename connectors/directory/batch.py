@@ -149,9 +149,10 @@ class Batch:
             self._refuse_taken(entry.id, entry.kind, entry.attributes)
             if self._work.owner_is_taken(entry):
                 raise AlreadyExists("its owner has another account by now")
-            entry.state = LIVE
+            entry.state, entry.enabled = LIVE, False
             self._work.touch(entry)
             self._note(Action.RESTORE, None, remote(entry))
+        self._change(entry, {}, None, enabled=False)
         return entry.anchor
 
     def _change(

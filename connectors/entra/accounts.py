@@ -219,11 +219,13 @@ class Accounts:
         return Outcome(operation.id, None, anchor)
 
     def _restore(self, operation: Operation, anchor: str) -> Chain[Outcome]:
-        (response,) = yield [Ask("POST", f"{BIN}/{anchor}/restore")]
-        if response.status == HTTPStatus.NOT_FOUND:
-            (response,) = yield [Ask("GET", f"/users/{anchor}?$select=id")]
+        """Takes an account out of the recycle bin, and disables it: it may have been deleted by hand, and enabled."""
+        (restored,) = yield [Ask("POST", f"{BIN}/{anchor}/restore")]
+        if not restored.ok and restored.status != HTTPStatus.NOT_FOUND:
+            raise self._refusal(restored, anchor)
+        (response,) = yield [Ask("PATCH", f"/users/{anchor}", {"accountEnabled": False})]
         if not response.ok:
-            raise self._refusal(response, anchor)
+            raise refusals.refusal(response, Kind.ACCOUNT, anchor, settling=restored.ok)
         return Outcome(operation.id, None, anchor)
 
     def _refusal(self, response: Response, anchor: str) -> ConnectorError:

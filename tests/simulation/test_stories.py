@@ -62,3 +62,14 @@ def test_somebody_returns_and_leaves_again_while_the_target_is_down():
     )
 
     tell(story, 150)
+
+
+def test_an_account_that_was_deleted_by_hand_comes_back_disabled_before_the_first_day():
+    """It was enabled when somebody deleted it; out of the recycle bin it lets nobody in before its time."""
+    story = (
+        Event(0, "join", "h1", "12", days=10, word="Lærer"),
+        Event(38, "spoil", "h1", word="delete"),
+        Event(40, "join", "h1", "11", word="Vaktmester"),
+    )
+
+    tell(story, 70)

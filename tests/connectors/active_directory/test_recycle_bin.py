@@ -38,6 +38,7 @@ class Bin:
         code: Of what changes anything.
         admin: Whether it was an administrator's.
         parent: Where it was.
+        control: Its userAccountControl: 514 is disabled, 512 enabled.
         asked: The requests, in their order.
     """
 
@@ -47,6 +48,7 @@ class Bin:
     code: int = 0
     admin: bool = False
     parent: str = HOME
+    control: int = 514
     asked: list[Request] = field(default_factory=list)
 
     def answer(self, request: Request) -> Answer:
@@ -58,6 +60,8 @@ class Bin:
             return Answer(self.code)
         if isinstance(request, Delete):
             self.state = {"live": "deleted", "deleted": "recycled"}[self.state]
+        elif isinstance(request, Modify) and request.changes[-1].attribute == "userAccountControl":
+            self.control = int(request.changes[-1].values[0])
         elif self.taken and b"CN=Kari," in self._place(request):
             return Answer(68)
         else:
@@ -75,7 +79,8 @@ class Bin:
         kept = {"msDS-cloudExtensionAttribute1": [b"owner"]} if self.state == "deleted" else {"isRecycled": [b"TRUE"]}
         name = {"cn": [f"Kari\nDEL:{ANCHOR}".encode()], "msDS-LastKnownRDN": [b"Kari"]}
         admin = {"adminCount": [b"1"]} if self.admin else {}
-        return {"isDeleted": [b"TRUE"], "lastKnownParent": [self.parent.encode()], **name, **kept, **admin}
+        control = {"userAccountControl": [b"%d" % self.control]}
+        return {"isDeleted": [b"TRUE"], "lastKnownParent": [self.parent.encode()], **name, **kept, **admin, **control}
 
     @staticmethod
     def _place(request: Request) -> bytes:
@@ -86,7 +91,7 @@ class Bin:
 def do(bin_: Bin, action: Action, **fields: object) -> Outcome | ConnectorError:
     """The outcome of one operation on the account."""
     options = ActiveDirectoryOptions(servers=("dc",), user="u", password="p")  # type: ignore[arg-type]
-    seen = Seen(str(ANCHOR), LIVE, Kind.ACCOUNT, "kari", 512, 0, "owner", "", locked=False, protected=None)
+    seen = Seen(str(ANCHOR), LIVE, Kind.ACCOUNT, "kari", bin_.control, 0, "owner", "", locked=False, protected=None)
     look = Look({str(ANCHOR): seen} if bin_.state == "live" else {}, {}, {}, {})
     rules = rules_of(options, BASE)[Kind.ACCOUNT]
     situation = Situation(
@@ -143,6 +148,14 @@ def test_a_restored_account_gets_a_number_where_its_name_is_taken() -> None:
     bin_ = Bin("deleted", taken=True)
     assert do(bin_, Action.RESTORE) == Outcome("1", None, str(ANCHOR))
     assert Bin._place(bin_.asked[-1]) == f"CN=Kari 2,{HOME}".encode()
+
+
+@pytest.mark.parametrize("state", ["deleted", "live"])  # live: the answer to the first of two requests was lost
+def test_what_was_deleted_by_hand_comes_back_disabled(state: str) -> None:
+    """However it was deleted: who may use it is not for the recycle bin to say."""
+    bin_ = Bin(state, control=512)
+    assert do(bin_, Action.RESTORE) == Outcome("1", None, str(ANCHOR))
+    assert (bin_.state, bin_.control) == ("live", 514)
 
 
 @pytest.mark.parametrize("state", ["recycled", "gone"])
