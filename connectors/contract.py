@@ -324,8 +324,8 @@ class Capabilities:
         kinds: Kinds it has.
         batch_size: Most operations in one `apply` (at least 1).
         containers: Accounts and groups are placed in containers.
-        soft_delete: DELETE without `permanent` can be undone by RESTORE. The account comes back disabled, however it was
-            deleted: whoever may use it is enabled by an operation of its own.
+        soft_delete: DELETE without `permanent` can be undone by RESTORE. The account comes back disabled, however it
+            was deleted: whoever may use it is enabled by an operation of its own.
         incremental: `read(since=…)` yields only what changed.
         account_name: The attribute that names an account uniquely ("sAMAccountName").
         group_name: Likewise for groups.

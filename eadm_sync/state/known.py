@@ -294,7 +294,7 @@ def _nestings(connection: Connection, members: Collection[str] | None) -> dict[t
 def load_recycled(
     connection: Connection, person_ids: Sequence[str], target: str | None = None
 ) -> Iterator[tuple[str, KnownAccount]]:
-    """Each person's deleted accounts that a target may still have in its recycle bin, as they were; they come back disabled."""
+    """Each person's deleted accounts that a target may still have in its recycle bin; they come back disabled."""
     columns = tables.recycled_accounts.c
     names = ("person_id", "target", "anchor", "container", "attributes", "rule", "deactivated_on")
     query = select(*(columns[name] for name in names)).where(columns.person_id.in_(person_ids))
