@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,14 @@ from tests.postgresql import Server, shared, start_new, what_is_missing
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     # The hundreds of processes that tests start would each compile the whole program anew: a third of a second.
     os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode"))
+    sys.dont_write_bytecode, sys.pycache_prefix = False, os.environ["PYTHONPYCACHEPREFIX"]
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder there that only its user can enter
+ENOUGH_BYTES = 4 << 30  # a whole run has a few hundred megabytes at a time
+
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+    # Tests kill processes, not machines: waiting for a disk at each of their commits would prove nothing.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="session")
