@@ -13,6 +13,7 @@ from typing import Any
 
 MOST = 20
 """Requests in one batch. Graph refuses a batch with more as a whole."""
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.LOCKED}
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,16 @@ class Response:
     def ok(self) -> bool:
         """Whether it was done."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether it was refused for the quota."""
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether it failed in a way that time cures."""
+        return self.is_throttled or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or self.status in _PASSING
 
     @property
     def error(self) -> Mapping[str, Any]:

@@ -10,16 +10,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from connectors.entra.batching import Request, Response
 from connectors.entra.connection import Connection
-from connectors.errors import ConnectorError, NotFound, Throttled
+from connectors.errors import NotFound
 
 T = TypeVar("T")
 Chain = Generator[Sequence["Ask"], Sequence[Response], T]
-"""A chain yields what it asks, is sent the answers in the same order, and ends with its result."""
+"""A chain yields what it asks, is sent the answers in the same order, and ends with its result.
 
-NEARLY_ALL = 0.95
-"""Share of the quota from which on nothing more is sent: Graph counts also what it refuses."""
-PAUSE_SECONDS = 2.0
-"""Until asking again then: the quota's window of ten seconds moves on."""
+One that asks for nothing waits until the others have the answers to what they ask for meanwhile."""
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -42,13 +39,18 @@ class Ask(NamedTuple):
     after: int | None = None
 
 
+def is_object_id(text: str) -> bool:
+    """Whether a text looks like the id of an object."""
+    return _GUID.fullmatch(text) is not None
+
+
 def object_id(kind: str, anchor: str | None) -> str:
     """The anchor, if it is one: what is put into an address must not lead anywhere else.
 
     Raises:
         NotFound: It cannot be an object's id.
     """
-    if anchor is None or not _GUID.fullmatch(anchor):
+    if anchor is None or not is_object_id(anchor):
         raise NotFound(kind, anchor or "")
     return anchor
 
@@ -129,7 +131,6 @@ def run(connection: Connection, chains: Iterable[Chain[T]]) -> Iterator[T]:
                 waiting.append(replace(one, asks=one.chain.send([told[name] for name in names])))
             except StopIteration as end:
                 yield end.value
-        failure = failure or (_too_much(told.values()) if waiting else None)
         if failure is not None:
             raise failure
         running = waiting
@@ -143,8 +144,3 @@ def _numbered(running: Sequence[_Running]) -> list[Request]:
             after = () if ask.after is None else (str(one.first + ask.after),)
             requests.append(Request(str(one.first + at), ask.method, ask.url, ask.body, after, ask.headers))
     return requests
-
-
-def _too_much(told: Iterable[Response]) -> ConnectorError | None:
-    load = max((one.load or 0.0 for one in told), default=0.0)
-    return Throttled(f"{load:.0%} of the quota is used", PAUSE_SECONDS) if load >= NEARLY_ALL else None

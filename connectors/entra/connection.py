@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from connectors.entra.batching import Request, Response
+from connectors.entra.budget import Budget
 from connectors.entra.options import EntraOptions
 from connectors.errors import AuthenticationFailed, ConnectorError
 
@@ -22,7 +23,11 @@ T = TypeVar("T")
 
 
 class Connection:
-    """One tenant. Opened by the first request; one thread at a time."""
+    """One tenant. Opened by the first request; one thread at a time.
+
+    Tokens are renewed before they end. Whoever was let in and is no longer, because a token was taken back or a clock
+    is wrong, signs in anew: at once to read, and before the next changes.
+    """
 
     def __init__(self, options: EntraOptions, folder: Path) -> None:
         """Relative files of the options are relative to `folder`. Touches nothing."""
@@ -31,6 +36,8 @@ class Connection:
         self._runner: asyncio.Runner | None = None
         self._stack = AsyncExitStack()
         self._opened: Transport | None = None
+        self._budget = Budget()
+        self._let_in = False
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON at a relative URL, or at a link that Graph gave.
@@ -38,7 +45,7 @@ class Connection:
         Raises:
             ConnectorError: As `Transport.get`.
         """
-        return self._run(self._get(url, headers))
+        return self._signed_in(lambda: self._get(url, headers))
 
     def pages(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """A page and those behind it, empty ones too.
@@ -54,14 +61,36 @@ class Connection:
 
     def send(self, requests: Sequence[Request]) -> tuple[dict[str, Response], ConnectorError | None]:
         """The responses that came, by the requests' ids; and why the others did not, where some are missing."""
-        return self._run(self._send(requests))
+        told, error = self._run(self._send(requests))
+        if isinstance(error, AuthenticationFailed):
+            self.close()
+        return told, error
+
+    def read(self, requests: Sequence[Request]) -> dict[str, Response]:
+        """The response to each request, by its id; none of them changes anything.
+
+        Raises:
+            ConnectorError: As `Transport.read`.
+        """
+        return self._signed_in(lambda: self._read(requests))
 
     def close(self) -> None:
         """Lets go of everything; safe to call twice."""
         if self._runner is not None:
             self._runner.run(self._stack.aclose())
             self._runner.close()
-        self._runner, self._opened, self._stack = None, None, AsyncExitStack()
+        self._runner, self._opened, self._stack, self._let_in = None, None, AsyncExitStack(), False
+
+    def _signed_in(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        try:
+            done = self._run(work())
+        except AuthenticationFailed:
+            if not self._let_in:
+                raise
+            self.close()
+            done = self._run(work())
+        self._let_in = True
+        return done
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         if self._runner is None:
@@ -70,6 +99,9 @@ class Connection:
 
     async def _get(self, url: str, headers: Mapping[str, str] | None) -> Any:
         return await (await self._transport()).get(url, headers)
+
+    async def _read(self, requests: Sequence[Request]) -> dict[str, Response]:
+        return await (await self._transport()).read(requests)
 
     async def _send(self, requests: Sequence[Request]) -> tuple[dict[str, Response], ConnectorError | None]:
         told: dict[str, Response] = {}
@@ -108,7 +140,7 @@ class Connection:
         )
         adapter = HttpxRequestAdapter(provider, http_client=http)
         adapter.base_url = options.graph_url
-        return Transport(adapter, in_flight=options.in_flight)
+        return Transport(adapter, in_flight=options.in_flight, budget=self._budget)
 
     def _context(self) -> Any:
         import ssl  # noqa: PLC0415 - as above

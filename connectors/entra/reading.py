@@ -19,7 +19,7 @@ from connectors.entra.connection import Connection
 from connectors.entra.licences import SKUS, Product, held_by, products_of
 from connectors.entra.members import OWNER
 from connectors.entra.refusals import as_a_whole, refusal
-from connectors.entra.schema import GROUP_TABLE, Table
+from connectors.entra.schema import GROUP_TABLE, MANAGER, Table
 from connectors.errors import Rejected, Stale
 
 _PAGE = "$top=999"
@@ -31,6 +31,7 @@ _PATHS = {
     Kind.LICENCE: "/users",
 }
 _TYPES = {Kind.MEMBERSHIP: "#microsoft.graph.user", Kind.NESTING: "#microsoft.graph.group"}
+_WITH_MANAGER = "$expand=manager($select=id)"
 _GROUP_EXTRA = ",isAssignableToRole"
 Item = RemoteObject | ResumeToken
 
@@ -84,9 +85,11 @@ class Reader:
         if search is None:
             return []
         url, headers = search
-        found = [
-            self._object(kind, one, None) for page in self._connection.pages(url, headers) for one in page["value"]
-        ]
+        expand = "" if headers else self._expand(kind, None)  # in the index there is nothing to expand
+        told = [one for page in self._connection.pages(url + expand, headers) for one in page["value"]]
+        if headers:
+            self._add_managers(kind, told, None)
+        found = [self._object(kind, one, None) for one in told]
         return [one for one in found if searching.has_all(one.attributes, wanted)]
 
     # ------------------------------------------------------------ tokens
@@ -98,7 +101,7 @@ class Reader:
 
     def _tracked(self, kind: Kind) -> str:
         if kind in self._tables:
-            return self._select(kind, None)
+            return self._select(kind, None) + (f",{MANAGER}" if kind is Kind.ACCOUNT else "")
         return "assignedLicenses" if kind is Kind.LICENCE else "displayName,members"
 
     def _since(self, kind: Kind, since: ResumeToken, attributes: Collection[str] | None) -> Iterator[Item]:
@@ -117,6 +120,7 @@ class Reader:
         except Rejected as error:
             raise Stale(f"Graph does not take the token: {error.reason}") from error
         if kind in self._tables:
+            self._add_managers(kind, [one for one in changed.values() if "@removed" not in one], attributes)
             yield from (self._object(kind, one, attributes) for one in changed.values())
         elif kind is Kind.LICENCE:
             if changed:
@@ -143,7 +147,7 @@ class Reader:
 
     def _objects(self, kind: Kind, attributes: Collection[str] | None) -> Iterator[RemoteObject]:
         select = self._select(kind, attributes)
-        for page in self._connection.pages(f"{_PATHS[kind]}?$select={select}&{_PAGE}"):
+        for page in self._connection.pages(f"{_PATHS[kind]}?$select={select}{self._expand(kind, attributes)}&{_PAGE}"):
             yield from (self._object(kind, one, attributes) for one in page["value"])
         if kind is Kind.ACCOUNT:
             for page in self._connection.pages(f"{BIN}/microsoft.graph.user?$select={select}&{_PAGE}"):
@@ -151,6 +155,21 @@ class Reader:
 
     def _select(self, kind: Kind, attributes: Collection[str] | None) -> str:
         return self._tables[kind].select(attributes) + (_GROUP_EXTRA if kind is Kind.GROUP else "")
+
+    def _expand(self, kind: Kind, attributes: Collection[str] | None) -> str:
+        return f"&{_WITH_MANAGER}" if self._tables[kind].tells(MANAGER, attributes) else ""
+
+    def _add_managers(self, kind: Kind, told: Sequence[dict[str, Any]], attributes: Collection[str] | None) -> None:
+        """Completes accounts that came without their managers: a delta names a manager only where that changed."""
+        if not self._tables[kind].tells(MANAGER, attributes):
+            return
+        requests = [Request(one["id"], "GET", f"/users/{one['id']}?$select=id&{_WITH_MANAGER}") for one in told]
+        answers = self._connection.read(requests) if requests else {}
+        for one in told:
+            if (answer := answers[one["id"]]).ok:
+                one[MANAGER] = answer.body.get(MANAGER)
+            elif answer.status != HTTPStatus.NOT_FOUND:
+                raise as_a_whole(refusal(answer, kind, one["id"]))
 
     def _object(
         self, kind: Kind, told: Mapping[str, Any], attributes: Collection[str] | None, *, deleted: bool = False
@@ -161,7 +180,7 @@ class Reader:
         return RemoteObject(
             kind,
             str(told["id"]),
-            table.attributes_of(told, attributes),
+            {**table.attributes_of(told, attributes), **_manager_of(told)},
             enabled=bool(told.get("accountEnabled")) if kind is Kind.ACCOUNT else None,
             deleted=deleted,
             owner=owner_of(table.mark_of(told)),
@@ -196,9 +215,7 @@ class Reader:
     def _firsts(self, groups: Sequence[str], relation: str) -> dict[str, dict[str, Any]]:
         """The first page of each group that is still there."""
         requests = [Request(one, "GET", f"/groups/{one}/{relation}?$select=id&{_PAGE}") for one in groups]
-        told, error = self._connection.send(requests)
-        if error is not None:
-            raise error
+        told = self._connection.read(requests)
         found: dict[str, dict[str, Any]] = {}
         for group in groups:
             response = told[group]
@@ -213,6 +230,11 @@ class Reader:
         if link := first.get("@odata.nextLink"):
             for page in self._connection.pages(link):
                 yield page["value"]
+
+
+def _manager_of(told: Mapping[str, Any]) -> dict[str, Value]:
+    manager = told.get(MANAGER)
+    return {MANAGER: str(manager["id"])} if manager else {}
 
 
 def _link(kind: Kind, group: str, key: str, owners: Collection[str], *, deleted: bool = False) -> RemoteObject:

@@ -27,7 +27,6 @@ _NAMES = {
     "password": "password",
 }
 """Properties that Graph blames, by the attribute or field of an operation that brought them."""
-_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.LOCKED}
 PROTECTED = (
     "Entra refuses it to this application (403): who has an administrative role, and a group that gives one, is changed"
     " by administrators only"
@@ -85,7 +84,7 @@ def refusal(response: Response, kind: Kind, anchor: str | None, *, settling: boo
             return NotFound(kind, anchor or "")
         case HTTPStatus.UNAUTHORIZED:
             return AuthenticationFailed(told)
-    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status in _PASSING:
+    if response.is_passing:
         return Transient(told, wait)
     return _rejection(response, kind)
 

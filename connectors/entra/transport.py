@@ -1,16 +1,19 @@
 """Requests to Graph over the SDK's adapter: batches side by side, and pages one after the other.
 
 The adapter signs each request. It is given a plain HTTP client: the SDK's own retries sleep within a call, ignore
-fractions of seconds and give up after three minutes; here nothing is retried or slept on, that is the queue's.
+fractions of seconds and give up after three minutes. Here a change is sent once: to send it again is the queue's. What
+is only read is asked for again. Both wait for their turn where the quota is nearly used up, for some seconds at most.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,6 +25,7 @@ from kiota_abstractions.request_information import RequestInformation
 from kiota_http.middleware.options import ResponseHandlerOption
 
 from connectors.entra.batching import Request, Response, bundles, understood, written
+from connectors.entra.budget import Budget
 from connectors.errors import AuthenticationFailed, ConnectorError, Rejected, Stale, Throttled, Unavailable
 
 DEFAULT_IN_FLIGHT = 4
@@ -29,57 +33,133 @@ DEFAULT_IN_FLIGHT = 4
 in the long run, so that the quota is the limit and not the way there."""
 
 
+LONGEST_WAIT_SECONDS = 10.0
+"""Longest wait within a call, the window in which Graph counts units. For longer the caller is told to come back."""
+PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
+"""Between the attempts at reading something: where one request in twenty fails, five in a row do once in 3 000 000."""
+
+
 class Transport:
     """Sends requests by one adapter. One event loop at a time."""
 
-    def __init__(self, adapter: RequestAdapter, *, in_flight: int = DEFAULT_IN_FLIGHT) -> None:
-        """`adapter.base_url` says where Graph is; `in_flight` is the number of batches at the same time."""
+    def __init__(
+        self,
+        adapter: RequestAdapter,
+        *,
+        in_flight: int = DEFAULT_IN_FLIGHT,
+        budget: Budget | None = None,
+        pauses_seconds: Sequence[float] = PAUSES_SECONDS,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`adapter.base_url` says where Graph is; `in_flight` is the number of batches at the same time.
+
+        `budget` knows what was sent before; `pauses_seconds` lie between the attempts at reading something; `sleep`
+        waits for so many seconds.
+        """
         self._adapter = adapter
         self._in_flight = in_flight
+        self._pauses = pauses_seconds
+        self._sleep = sleep
+        self._budget = budget or Budget()
 
     async def send(self, requests: Sequence[Request]) -> AsyncIterator[Response]:
         """One response for each request, as they come, from as few HTTP requests as possible.
 
         Raises:
-            Unavailable, Throttled, AuthenticationFailed, Rejected: A batch as a whole was refused or got lost, after
-                all responses of the others were told. What became of its requests is unknown, and what was not sent
-                by then is not.
+            Unavailable, Throttled, AuthenticationFailed, Rejected: A batch as a whole was refused or got lost, or has
+                to wait for the quota, after all responses of the others were told. What became of the requests of a
+                batch that got lost is unknown, and what was not sent by then is not.
             ValueError: The requests cannot be put into batches; nothing is sent.
         """
-        gate = asyncio.Semaphore(self._in_flight)
-        failures: list[ConnectorError] = []
-        sending = [asyncio.create_task(self._send(bundle, gate, failures)) for bundle in bundles(requests)]
+        sending = _Sending(asyncio.Semaphore(self._in_flight), time.monotonic() + LONGEST_WAIT_SECONDS)
+        tasks = [asyncio.create_task(self._send(bundle, sending)) for bundle in bundles(requests)]
         try:
-            for done in asyncio.as_completed(sending):
+            for done in asyncio.as_completed(tasks):
                 for response in await done:
                     yield response
         finally:
-            for task in sending:
+            for task in tasks:
                 task.cancel()
-        if failures:
-            raise failures[0]
+        if sending.failures:
+            raise sending.failures[0]
 
-    async def _send(
-        self, bundle: Sequence[Request], gate: asyncio.Semaphore, failures: list[ConnectorError]
-    ) -> list[Response]:
-        async with gate:
+    async def _send(self, bundle: Sequence[Request], sending: _Sending) -> list[Response]:
+        async with sending.gate:
             # Whoever refuses one batch as a whole refuses the next: to go on asking makes the wait longer.
-            if failures:
+            if sending.failures:
                 return []
             try:
-                return understood(bundle, await self._json(Method.POST, "/$batch", written(bundle)))
+                async with sending.turn:
+                    await self._wait_for_room(bundle, sending.until)
+                    self._budget.sent(bundle)
+                return await self._answered(bundle)
             except ConnectorError as error:
-                failures.append(error)
+                sending.failures.append(error)
                 return []
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
-        """The JSON at a relative URL, or at a link that Graph gave.
+    async def _answered(self, bundle: Sequence[Request]) -> list[Response]:
+        try:
+            answer = _judged(await self._asked(Method.POST, "/$batch", written(bundle)))
+        except ConnectorError:
+            self._budget.lost(bundle)
+            raise
+        responses = understood(bundle, answer)
+        self._budget.told(bundle, responses)
+        return responses
+
+    async def read(self, requests: Sequence[Request]) -> dict[str, Response]:
+        """The response to each request, by its id. Whatever fails in passing is asked for again: they only read.
 
         Raises:
-            Unavailable, Throttled, AuthenticationFailed, Rejected: As for `send`.
+            Unavailable, Throttled, AuthenticationFailed, Rejected: As for `send`, and again and again.
+        """
+        told: dict[str, Response] = {}
+        waiting = list(requests)
+        for pause in (*self._pauses, None):
+            failure: Unavailable | Throttled | None = None
+            try:
+                async for response in self.send(waiting):
+                    told[response.id] = response
+            except (Unavailable, Throttled) as error:
+                failure = error
+            waiting = [one for one in waiting if one.id not in told or told[one.id].is_passing]
+            wishes = [told[one.id].retry_after_seconds or 0.0 for one in waiting if one.id in told]
+            wait = max([*wishes, 0.0 if failure is None else failure.retry_after_seconds or 0.0])
+            if not waiting or pause is None or wait > LONGEST_WAIT_SECONDS:
+                break
+            await self._sleep(max(pause, wait))
+        if failure is not None and waiting:
+            raise failure
+        return told
+
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON at a relative URL, or at a link that Graph gave. Whatever fails in passing is asked for again.
+
+        Raises:
+            Unavailable, Throttled, AuthenticationFailed, Rejected: As for `send`, and again and again.
             Stale: 410, or the code of a delta token that is no longer good: read fully.
         """
-        return await self._json(Method.GET, url, None, headers)
+        for pause in self._pauses:
+            try:
+                return await self._get(url, headers)
+            except (Unavailable, Throttled) as error:
+                wait = max(pause, error.retry_after_seconds or 0.0)
+                if wait > LONGEST_WAIT_SECONDS:
+                    raise
+            await self._sleep(wait)
+        return await self._get(url, headers)
+
+    async def _get(self, url: str, headers: Mapping[str, str] | None) -> Any:
+        request = [Request("", "GET", url)]
+        await self._wait_for_room(request, time.monotonic() + LONGEST_WAIT_SECONDS)
+        self._budget.sent(request)
+        try:
+            answer = await self._asked(Method.GET, url, None, headers)
+        except ConnectorError:
+            self._budget.lost(request)
+            raise
+        self._budget.told(request, [_told(answer)])
+        return _judged(answer)
 
     async def pages(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[dict[str, Any]]:
         """A page and those behind it, empty ones too; the last of a delta has an `@odata.deltaLink`.
@@ -93,11 +173,22 @@ class Transport:
             yield page
             following = page.get("@odata.nextLink")
 
+    async def _wait_for_room(self, requests: Sequence[Request], until: float) -> None:
+        """Waits until the quota has room for these.
+
+        Raises:
+            Throttled: That is later than `until`, by the monotonic clock.
+        """
+        while wait := self._budget.wait_seconds(requests):
+            if time.monotonic() + wait > until:
+                raise Throttled(f"{self._budget.load:.0%} of the quota is used", wait)
+            await self._sleep(wait)
+
     # ------------------------------------------------------------ one HTTP request
 
-    async def _json(
+    async def _asked(
         self, method: Method, url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None = None
-    ) -> Any:
+    ) -> httpx.Response:
         information = RequestInformation(method)
         information.url = self._address(url)
         information.headers.try_add("Accept", "application/json")
@@ -113,7 +204,7 @@ class Transport:
             raise AuthenticationFailed(f"signing in failed: {error.message}") from error
         except (AzureError, httpx.TransportError) as error:
             raise Unavailable(f"{type(error).__name__}: {error}") from error
-        return _judged(answer)
+        return cast("httpx.Response", answer)
 
     def _address(self, url: str) -> str:
         """A full address. A link must lead to where we are: our token goes with it.
@@ -129,24 +220,45 @@ class Transport:
         return url
 
 
+@dataclass
+class _Sending:
+    """What the batches of one `send` share.
+
+    Attributes:
+        gate: Lets so many out at the same time.
+        until: When to wait no longer, by the monotonic clock.
+        turn: Has one at a time wait for room.
+        failures: What befell batches as a whole.
+    """
+
+    gate: asyncio.Semaphore
+    until: float
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    failures: list[ConnectorError] = field(default_factory=list)
+
+
+def _told(answer: httpx.Response) -> Response:
+    try:
+        body = answer.json() if answer.content else None
+    except ValueError:
+        body = None
+    return Response("", answer.status_code, body, answer.headers)
+
+
 def _judged(answer: httpx.Response) -> Any:
     """The JSON of a good answer.
 
     Raises:
         ConnectorError: By its status.
     """
-    try:
-        body = answer.json() if answer.content else None
-    except ValueError:
-        body = None
-    told = Response("", answer.status_code, body, answer.headers)
-    if told.ok and body is None:
+    told = _told(answer)
+    if told.ok and told.body is None:
         raise Unavailable(f"{told.status} without JSON: something stands between us and Graph")
     if told.ok:
-        return body
+        return told.body
     code = str(told.error.get("code", ""))
     reason = f"{told.status} {code}: {told.error.get('message', answer.reason_phrase)}"
-    if told.status == HTTPStatus.TOO_MANY_REQUESTS:
+    if told.is_throttled:
         raise Throttled(reason, told.retry_after_seconds)
     if told.status >= HTTPStatus.INTERNAL_SERVER_ERROR or told.status == HTTPStatus.REQUEST_TIMEOUT:
         raise Unavailable(reason, told.retry_after_seconds)

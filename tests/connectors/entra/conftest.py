@@ -18,6 +18,7 @@ from tests.services.graph.control import GraphService
 
 Connect = Callable[..., AbstractAsyncContextManager[Transport]]
 Settings = Callable[..., EntraOptions]
+PAUSES_SECONDS = (0.001, 0.001, 0.001, 0.001)
 SCOPE = "https://graph.microsoft.com/.default"
 
 
@@ -66,7 +67,7 @@ def connect(graph: GraphService) -> Connect:
     """Opens a transport, within the event loop that uses it; `secret` is the right one by default."""
 
     @asynccontextmanager
-    async def opened(secret: str | None = None, in_flight: int = 4) -> AsyncIterator[Transport]:
+    async def opened(secret: str | None = None, **more: Any) -> AsyncIterator[Transport]:
         config = graph.config
         async with (
             ClientSecretCredential(
@@ -82,6 +83,6 @@ def connect(graph: GraphService) -> Connect:
             provider = AzureIdentityAuthenticationProvider(credential, scopes=[SCOPE], allowed_hosts=["127.0.0.1"])
             adapter = HttpxRequestAdapter(provider, http_client=http)
             adapter.base_url = graph.url
-            yield Transport(adapter, in_flight=in_flight)
+            yield Transport(adapter, **{"pauses_seconds": PAUSES_SECONDS, **more})
 
     return opened

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from connectors.entra.batching import Request, Response
+from connectors.entra.budget import Budget
 from connectors.errors import (
     AuthenticationFailed,
     ConnectorError,
@@ -17,7 +19,7 @@ from connectors.errors import (
     Throttled,
     Unavailable,
 )
-from tests.connectors.entra.conftest import Connect
+from tests.connectors.entra.conftest import PAUSES_SECONDS, Connect
 from tests.services.graph.config import Config, Faults
 from tests.services.graph.control import GraphService
 
@@ -133,6 +135,76 @@ def test_what_was_answered_is_told_though_another_batch_got_lost(connect: Connec
     assert 0 < len(told) < 200
     made = {one["displayName"] for one in graph.contents()["users"].values()}
     assert {f"User {name}" for name, one in told.items() if one.ok} <= made
+
+
+def test_what_does_not_fit_into_the_quota_is_not_sent(connect: Connect, graph: GraphService):
+    """From the share that Graph tells; the caller is told how long to wait, and hardly anything was refused."""
+    graph.empty(Config(quota="4000/200/60"))
+
+    told, error = _send(connect, [_creation(at) for at in range(400)], in_flight=1)
+
+    counters = graph.counters()
+    assert isinstance(error, Throttled)
+    assert error.retry_after_seconds
+    assert 150 < len(told) == counters["operations"] <= 200
+    assert "throttled" not in counters
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [Faults(unavailable=0.2, dropped=0.2), Faults(throttled=0.3), Faults(item_unavailable=0.3, item_throttled=0.2)],
+)
+def test_what_is_read_is_asked_for_again(connect: Connect, graph: GraphService, faults: Faults):
+    """Pages and batches of questions come whole, whatever passes by between; each wish of Graph's is granted."""
+    graph.empty(Config(page_size=10))
+    users, _ = graph.seed(users=60)
+    graph.change(faults=asdict(faults))
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.sleep(0)
+
+    async def reading() -> tuple[list[str], dict[str, Response]]:
+        budget = Budget(lambda: sum(slept))
+        async with connect(pauses_seconds=[0.001] * 12, sleep=sleep, budget=budget) as transport:
+            listed = [one["id"] async for page in transport.pages("/users?$select=id") for one in page["value"]]
+            return listed, await transport.read([Request(key, "GET", f"/users/{key}?$select=id") for key in users])
+
+    listed, told = asyncio.run(reading())
+
+    assert sorted(listed) == sorted(users)
+    assert {name for name, one in told.items() if one.ok} == set(users)
+    assert max(slept) == pytest.approx(1.0)
+
+
+def test_a_read_that_fails_for_good_says_why(connect: Connect, graph: GraphService):
+    """After as many attempts as there are."""
+    graph.empty(Config(faults=Faults(unavailable=1.0)))
+
+    async def reading(work: str) -> None:
+        async with connect(sleep=lambda _: asyncio.sleep(0)) as transport:
+            await (transport.get("/users") if work == "get" else transport.read([Request("1", "GET", "/users")]))
+
+    for work in ("get", "read"):
+        graph.reset()
+        with pytest.raises(Unavailable):
+            asyncio.run(reading(work))
+        assert graph.counters()["http_requests"] == len(PAUSES_SECONDS) + 1
+
+
+def test_a_long_wish_is_the_callers_to_grant(connect: Connect, graph: GraphService):
+    """Nobody sleeps for a minute within a call."""
+    graph.empty(Config(quota="0/1/60"))
+
+    async def reading() -> None:
+        async with connect() as transport:
+            await transport.get("/organization?$select=id")
+
+    with pytest.raises(Throttled) as raised:
+        asyncio.run(reading())
+
+    assert 50 < (raised.value.retry_after_seconds or 0) <= 61
 
 
 def test_a_wrong_secret_is_a_matter_of_signing_in(connect: Connect, graph: GraphService):
