@@ -29,6 +29,20 @@ def _an_address(text: str) -> str:
 Address = Annotated[str, AfterValidator(_an_address)]
 
 
+class LicenceOptions(BaseModel):
+    """A product that can be given."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    product: str = Field(
+        pattern=r"^[0-9A-Za-z_-]+$",
+        description='Id of the product, as in "101031"'
+        " (https://developers.google.com/workspace/admin/licensing/v1/how-tos/products).",
+    )
+    sku: str = Field(pattern=r"^[0-9A-Za-z_-]+$", description='Id of the SKU within it, as in "1010310008".')
+    seats: PositiveInt | None = Field(None, description="Seats that were bought: Google's API does not tell it.")
+
+
 class GoogleOptions(BaseModel):
     """Settings of the target `google`."""
 
@@ -61,6 +75,11 @@ class GoogleOptions(BaseModel):
         description="Custom type of the external id of users that says whose an account is, so that one whose creation"
         " was not confirmed is found again. Nothing else may use this type.",
     )
+    licences: dict[str, LicenceOptions] = Field(
+        {},
+        description="Products that rulesets can give, by the name that they have there (`sku`). Of one product Google"
+        " gives everybody one SKU at most.",
+    )
     settling_seconds: NonNegativeInt = Field(
         600,
         description="For how long a new object that is not found, or a user that was made or renamed and cannot be"
@@ -69,6 +88,13 @@ class GoogleOptions(BaseModel):
     in_flight: PositiveInt = Field(4, le=16, description="Batches of fifty calls at the same time.")
     answer_timeout_seconds: PositiveFloat = Field(60, description="How long an answer is waited for.")
     batch_size: PositiveInt = Field(100, description="Most changes that are sent at once.")
+
+    @model_validator(mode="after")
+    def _names_products_once(self) -> GoogleOptions:
+        places = [(one.product, one.sku) for one in self.licences.values()]
+        if len(set(places)) < len(places):
+            raise ValueError("`licences` names one SKU twice")
+        return self
 
     @model_validator(mode="after")
     def _has_credentials(self) -> GoogleOptions:

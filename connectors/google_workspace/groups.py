@@ -1,0 +1,161 @@
+"""Groups: created, changed and deleted, with their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from connectors.contract import Action, Kind, Operation, Outcome, Value
+from connectors.errors import AlreadyExists, ConnectorError, Rejected, Transient
+from connectors.google_workspace import group_attributes as attributes
+from connectors.google_workspace import refusals
+from connectors.google_workspace.chains import Chain, Memory
+from connectors.google_workspace.group_attributes import FIELDS, GROUP_NAME
+
+if TYPE_CHECKING:  # as in `connection`
+    from connectors.google_workspace.apis import Apis
+    from connectors.google_workspace.batching import Reply
+
+ALIAS_STAYS = "the group's former address stays with it as an alias"
+
+
+def mark_of(operation: Operation) -> str:
+    """What a new group is marked with: whose it is, or else which operation made it."""
+    return operation.owner or f"{attributes.OPERATION}{operation.id}"
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Makes the chains of changes to groups.
+
+    Attributes:
+        apis: The calls there are.
+        memory: What was made not long ago.
+        namespace: Of the external id that marks groups.
+    """
+
+    apis: Apis
+    memory: Memory
+    namespace: str
+
+    def chain(self, operation: Operation) -> Chain[Outcome]:
+        """Carries one operation out; what goes wrong with it is its outcome."""
+        try:
+            return (yield from self._chain(operation))
+        except ConnectorError as error:
+            return Outcome(operation.id, error)
+
+    def _chain(self, operation: Operation) -> Chain[Outcome]:
+        match operation.action:
+            case Action.CREATE:
+                return (yield from self._create(operation))
+            case Action.UPDATE:
+                return (yield from self._update(operation, refusals.key(Kind.GROUP, operation.anchor)))
+            case Action.DELETE:
+                return (yield from self._delete(operation))
+        raise Rejected(f"a group cannot be subject to {operation.action} here")
+
+    # ------------------------------------------------------------ create
+
+    def _create(self, operation: Operation) -> Chain[Outcome]:
+        attributes.check(operation.attributes, whole=True)
+        mark = mark_of(operation)
+        known = self.memory.made_for(mark)
+        if known is not None:
+            return (yield from self._take(operation, known))
+        body = {name: value for name, value in self._own(operation, whole=True).items() if value != ""}
+        body["externalIds"] = [{"namespace": self.namespace, "id": mark}]
+        (reply,) = yield [self.apis.groups.insert(body=body, fields=FIELDS)]
+        if refusals.is_duplicate(reply):
+            return (yield from self._taken(operation, mark, reply))
+        if not reply.ok:
+            raise self._refusal(reply, None)
+        anchor = str(reply.body["id"])
+        self.memory.note(anchor, mark)
+        return (yield from self._finish(operation, anchor, reply))
+
+    def _taken(self, operation: Operation, mark: str, refused: Reply) -> Chain[Outcome]:
+        """The address is held by somebody: by a group of ours whose creation was not confirmed, or not."""
+        (held,) = yield [self.apis.groups.get(groupKey=str(operation.attributes[GROUP_NAME]), fields=FIELDS)]
+        if held.ok and attributes.mark_of(held.body, self.namespace) == mark:
+            return (yield from self._take(operation, str(held.body["id"])))
+        if not held.ok and not held.is_missing:
+            raise self._refusal(held, None)
+        raise self._refusal(refused, None)
+
+    def _take(self, operation: Operation, anchor: str) -> Chain[Outcome]:
+        """The owner's group is there already: what an earlier plan asked for may have been something else."""
+        body = self._own(operation, whole=True)
+        (reply,) = yield [self.apis.groups.patch(groupKey=anchor, body=body, fields=FIELDS)]
+        if not reply.ok:
+            raise self._refusal(reply, anchor)
+        return (yield from self._finish(operation, anchor, reply))
+
+    # ------------------------------------------------------------ change
+
+    def _update(self, operation: Operation, anchor: str) -> Chain[Outcome]:
+        attributes.check(operation.attributes, whole=False)
+        body = self._own(operation, whole=False)
+        if body:
+            call = self.apis.groups.patch(groupKey=anchor, body=body, fields=FIELDS)
+        else:
+            call = self.apis.groups.get(groupKey=anchor, fields=FIELDS)
+        (reply,) = yield [call]
+        if not reply.ok:
+            raise self._refusal(reply, anchor)
+        return (yield from self._finish(operation, anchor, reply))
+
+    def _own(self, operation: Operation, *, whole: bool) -> dict[str, Any]:
+        return attributes.own_body(operation.attributes, whole=whole)
+
+    def _finish(self, operation: Operation, anchor: str, reply: Reply) -> Chain[Outcome]:
+        """The group itself is as asked: so are its settings now."""
+        address = str(reply.body[GROUP_NAME])
+        if body := attributes.settings_body(operation.attributes):
+            (told,) = yield [self.apis.settings.patch(groupUniqueId=address, body=body, fields=",".join(body))]
+            if not told.ok:
+                raise self._unset(told, anchor)
+        return Outcome(operation.id, None, anchor, _stored(operation, reply.body), _warning(operation, reply))
+
+    def _unset(self, reply: Reply, anchor: str) -> ConnectorError:
+        """Settings are kept elsewhere, where a group that has just been made or renamed is known a little later."""
+        if reply.is_missing:
+            return Transient("the group's settings cannot be found yet")
+        return self._refusal(reply, anchor)
+
+    def _delete(self, operation: Operation) -> Chain[Outcome]:
+        try:
+            anchor = refusals.key(Kind.GROUP, operation.anchor)
+        except ConnectorError:
+            return Outcome(operation.id, None, operation.anchor)
+        (reply,) = yield [self.apis.groups.delete(groupKey=anchor)]
+        gone = reply.status == HTTPStatus.NOT_FOUND and not self.memory.is_settling(anchor)
+        if not reply.ok and not gone:
+            raise self._refusal(reply, anchor)
+        self.memory.forget(anchor)
+        return Outcome(operation.id, None, anchor)
+
+    def _refusal(self, reply: Reply, anchor: str | None) -> ConnectorError:
+        error = refusals.refusal(
+            reply, Kind.GROUP, anchor, settling=self.memory.is_settling(anchor), attribute=GROUP_NAME
+        )
+        if isinstance(error, Rejected) and not isinstance(error, AlreadyExists):
+            return Rejected(error.reason)  # which of the attributes it was is not told
+        return error
+
+
+def _stored(operation: Operation, told: Mapping[str, Any]) -> dict[str, Value]:
+    """What was stored otherwise than asked: Google folds addresses."""
+    held = attributes.attributes_of(told, {})
+    asked = {name: value for name, value in operation.attributes.items() if value and name in held}
+    return {name: held[name] for name, value in asked.items() if held[name] != value}
+
+
+def _warning(operation: Operation, reply: Reply) -> str | None:
+    told: list[str] = []
+    if operation.action is Action.UPDATE and GROUP_NAME in operation.attributes and reply.body.get("aliases"):
+        told.append(ALIAS_STAYS)
+    told += [f"'{name}' cannot be empty, and keeps its value" for name in attributes.kept(operation.attributes)]
+    return "; ".join(told) or None
