@@ -26,6 +26,7 @@ def insert(service: Service, call: Call) -> Answer:
             "email": address,
             "name": body.get("name") or address.partition("@")[0],
             "description": body.get("description") or "",
+            "externalIds": body.get("externalIds") or [],
             CREATED: service.now(),
         }
     )
@@ -69,6 +70,8 @@ def change(service: Service, call: Call) -> Answer:
     key, row = service.get("group", call.path["groupKey"])
     body = call.body
     after = {**row, **{name: body[name] or "" for name in ("name", "description") if name in body}}
+    if "externalIds" in body:
+        after["externalIds"] = body["externalIds"] or []
     if body.get("email") and body["email"].lower() != row["email"]:
         after = readdressed(service, "group", key, after, "email", body["email"])
     service.store.put("group", key, _checked(after))
@@ -95,6 +98,7 @@ def view(service: Service, key: str) -> dict[str, Any]:
         adminCreated=True,
         directMembersCount=str(len(service.store.members.get(key, ()))),
         aliases=row.get(ALIASES),
+        externalIds=row.get("externalIds") or None,
     )
 
 
