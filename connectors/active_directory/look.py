@@ -78,12 +78,12 @@ class Look:
         return seen if seen is not None and seen.kind is kind else None
 
     def reference(self, value: str) -> Seen | None:
-        """The object that is meant by an anchor, by an account's name, or by what it signs in with."""
-        found = guid(value)
-        if found:
-            return self.anchors.get(str(found))
-        folded = value.casefold()
-        return self.names.get(folded) or next(iter(self.values.get(("userPrincipalName", folded), ())), None)
+        """The object that is meant by an anchor, an account's name, what it signs in with, or whose it is."""
+        found, folded = guid(value), value.casefold()
+        known = self.anchors.get(str(found)) or self.names.get(folded)
+        known = known or next(iter(self.values.get(("userPrincipalName", folded), ())), None)
+        owned = self.marks.get(value, ())
+        return known or (owned[0] if len(owned) == 1 else None)
 
 
 @dataclass
@@ -148,9 +148,8 @@ class Survey:
             found = guid(value)
             if found:
                 self._want("objectGUID", found.bytes_le)
-            else:
-                self._want(ACCOUNT_NAME, value)
-                self._want("userPrincipalName", value)
+            for meant_by in (ACCOUNT_NAME, "userPrincipalName", self.rules[Kind.ACCOUNT].mark):
+                self._want(meant_by, value)
         if name == "userPrincipalName" and isinstance(value, str):
             self._principals.append(value)
         if name in self._searched(rules):

@@ -190,7 +190,7 @@ def wanted(operation: Operation, rules: Rules, look: Look) -> Wanted:
             continue
         if attribute.syntax is Syntax.ACCOUNT and isinstance(value, str) and value:
             seen = look.reference(value)
-            stored: Value = seen.anchor if seen else None
+            stored: Value = seen.name if seen else None  # as it is read
             result.values[name] = [f"<GUID={seen.anchor}>".encode()] if seen else []
             warning = warning if seen else f"{name} was left empty: there is no such account yet"
         else:

@@ -34,8 +34,8 @@ class Attribute:
 
     Attributes:
         name: As the schema spells it.
-        syntax: DATE: a FILETIME, an ISO date here. ACCOUNT: the name of another object, an anchor or an account's name
-            here. SCOPE and CATEGORY: two words that are kept together in `groupType`.
+        syntax: DATE: a FILETIME, an ISO date here. ACCOUNT: the name of another object; here an anchor, an account's
+            name, or whose the account is. SCOPE and CATEGORY: two words that are kept together in `groupType`.
         max_length: Longest value in characters, or None.
     """
 

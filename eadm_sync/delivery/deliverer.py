@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import chain
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -29,6 +29,7 @@ from eadm_sync.errors import StateError
 from eadm_sync.lifecycle import Settings, delete_on
 from eadm_sync.plan.audited import FAILED, RAN, WARN, Image, audited, encode, ran
 from eadm_sync.plan.change import Change
+from eadm_sync.plan.differences import was_left_out
 from eadm_sync.plan.plan import Basis
 from eadm_sync.state import tables
 from eadm_sync.state.auditing import AuditEntry, append_audit
@@ -184,7 +185,8 @@ class Deliverer:
         outdated = (each.value.person for each in results if isinstance(each.value, Outdated))
         protected = self._note_protected(connection, results)
         again = chain(_overtaken(results), (each.person for each in gone_for_good), outdated, protected)
-        look_again(connection, again, on=self._retained_until(known))
+        made = _made_in_part(known) | self._may_be_completed(connection, delivered)
+        look_again(connection, chain(again, made), on=self._days(known, day))
         end_answered(connection, (one.change for one in delivered))
         self._note_passwords(connection, delivered, results)
         note_scripts(connection, self.vault, self.name, delivered, results)
@@ -319,6 +321,25 @@ class Deliverer:
             before = confirmed.groups.get(change.group or "")
         return Delivered(item, change, before, anchor)
 
+    def _may_be_completed(self, connection: Connection, delivered: Iterable[Delivered]) -> set[str]:
+        """Who came to lead a group that was made in part: for want of somebody who leads it, perhaps."""
+        led = {
+            (self.name, one.change.group or ""): one.change.person or ""
+            for one in delivered
+            if one.change.kind is Kind.MEMBERSHIP and one.change.action is Action.CREATE and one.change.role != "member"
+        }
+        groups = load_groups(connection, set(led)) if led else {}
+        return {led[key] for key, group in groups.items() if _is_in_part(group)}
+
+    def _days(self, known: Sequence[Known], day: date) -> dict[str, date]:
+        """People who are looked at again on a day, if not before; daily, where something still cannot be had."""
+        in_vain = {
+            one.change.person or "": day + timedelta(days=1)
+            for one, after in known
+            if one.change.action is Action.UPDATE and isinstance(after, KnownAccount) and _is_in_part(after)
+        }
+        return {**self._retained_until(known), **in_vain}
+
     def _retained_until(self, known: Iterable[Known]) -> dict[str, date]:
         """People who are looked at again on the day their account may be deleted: only now is that day certain.
 
@@ -395,6 +416,19 @@ def _about(error: BaseException, change: Change, subject: str) -> FoundProtected
     if change.group is not None:
         return FoundProtected(Kind.GROUP, change.group, subject)
     return FoundProtected(Kind.ACCOUNT, change.person or "", subject)
+
+
+def _made_in_part(known: Iterable[Known]) -> set[str]:
+    """Whose new account lacks something that was left out: the next run asks for it again."""
+    return {
+        one.change.person or ""
+        for one, after in known
+        if one.change.action is Action.CREATE and isinstance(after, KnownAccount) and _is_in_part(after)
+    }
+
+
+def _is_in_part(one: KnownAccount | KnownGroup) -> bool:
+    return any(was_left_out(asked, stored) for asked, stored in one.altered.values())
 
 
 def _deactivated_before(one: Delivered) -> date | None:

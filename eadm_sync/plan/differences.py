@@ -46,14 +46,22 @@ def differing(
 
 
 def is_so(held: KnownAccount | KnownGroup, name: str, value: Value) -> bool:
-    """Whether an attribute is as wanted: so stored, or stored otherwise by a target that was asked for just that."""
+    """Whether an attribute is as wanted: so stored, or stored otherwise by a target that was asked for just that.
+
+    What was left out is not: it was asked for too early.
+    """
     known = held.attributes.get(name)
     if _same(known, value):
         return True
     if name not in held.altered:
         return False
     asked, stored = held.altered[name]
-    return _same(asked, value) and _same(stored, known)
+    return not was_left_out(asked, stored) and _same(asked, value) and _same(stored, known)
+
+
+def was_left_out(asked: Value, stored: Value) -> bool:
+    """Whether a target left a value out for want of something that may come: a manager's account, a team's owner."""
+    return stored is None and bool(asked)
 
 
 def _same(old: Value, new: Value) -> bool:

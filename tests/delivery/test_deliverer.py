@@ -476,6 +476,36 @@ def test_what_is_asked_for_anew_and_stored_so_is_no_longer_altered(rig: Rig):
     assert (before.altered, after.altered) == ({"username": ("kari", "KARI")}, {})
 
 
+def test_what_was_left_out_is_asked_for_by_the_next_run_and_then_daily(rig: Rig):
+    """A manager whose account was not there yet may come at any time, or never."""
+    rig.target.stores = {"title": None}
+
+    rig.deliver(CREATE)
+    was_pending = rig.person().pending
+    with rig.database.write() as connection:
+        connection.execute(tables.people.update().values(pending=False))
+    rig.deliver(account(Action.UPDATE, attributes={"title": (None, "x")}))
+
+    assert was_pending
+    assert not rig.person().pending
+    assert rig.person().due == "2026-08-19"
+
+
+@pytest.mark.parametrize(("role", "is_looked_at"), [("owner", True), ("member", False)])
+def test_a_group_that_lacks_something_is_looked_at_when_somebody_comes_to_lead_it(
+    rig: Rig, role: str, is_looked_at: bool
+):
+    """A group becomes a team once it has an owner."""
+    rig.deliver(CREATE)
+    rig.target.stores = {"team": None}
+    rig.deliver(msgspec.structs.replace(CREATE_GROUP, attributes={"name": (None, "All"), "team": (None, True)}))
+    rig.target.stores = {}
+
+    rig.deliver(msgspec.structs.replace(JOIN, role=role))
+
+    assert bool(rig.person().pending) is is_looked_at
+
+
 def test_what_a_target_warns_of_is_kept_in_the_audit(rig: Rig):
     """Beside the change itself, which was carried out."""
     rig.target.warning = "the name was cut"

@@ -134,6 +134,23 @@ def test_what_a_target_stored_otherwise_is_not_asked_for_again(wanted: str | Non
     assert [name for change in changes for name in change.attributes] == expected
 
 
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("hr:1", ["manager"]),  # the account of that manager may be there by now
+        ("", []),
+    ],
+)
+def test_what_a_target_left_out_is_asked_for_again(wanted: str, expected: list[str]):
+    """It was asked for too early; what has no value is not left out."""
+    (account,) = has().accounts.values()
+    altered = msgspec.structs.replace(account, altered={"manager": (wanted, None)})
+
+    changes = diff(wants(manager=wanted), Known(accounts={"ad": altered}))
+
+    assert [name for change in changes for name in change.attributes] == expected
+
+
 @pytest.mark.parametrize(("wanted", "expected"), [("Oppvekst", 0), ("Helse", 1)])
 def test_what_a_target_stored_otherwise_of_a_group_is_not_asked_for_again(wanted: str, expected: int):
     """As with accounts."""
