@@ -326,6 +326,8 @@ class Capabilities:
         containers: Accounts and groups are placed in containers.
         soft_delete: DELETE without `permanent` can be undone by RESTORE. The account comes back disabled, however it
             was deleted: whoever may use it is enabled by an operation of its own.
+        purges: DELETE with `permanent` goes past the recycle bin. If not, the account lies there like any other, until the
+            target empties it by itself; the outcome says so.
         incremental: `read(since=…)` yields only what changed.
         account_name: The attribute that names an account uniquely ("sAMAccountName").
         group_name: Likewise for groups.
@@ -346,6 +348,7 @@ class Capabilities:
     batch_size: int
     containers: bool = False
     soft_delete: bool = False
+    purges: bool = True
     incremental: bool = False
     account_name: str = "username"
     group_name: str = "name"
