@@ -12,6 +12,7 @@ from connectors.contract import Action, Kind, Operation, Outcome, PasswordRules
 from connectors.entra import refusals
 from connectors.entra.batching import Response
 from connectors.entra.chains import Ask, Chain, Memory, object_id
+from connectors.entra.managers import Managers
 from connectors.entra.schema import ACCOUNT_NAME, CLOUD_MASTERED, EXTENSIONS, Table
 from connectors.entra.searching import EVENTUAL, address, any_of, chunks, equals, has_address
 from connectors.errors import AlreadyExists, ConnectorError, Rejected, Transient
@@ -46,12 +47,14 @@ class Accounts:
         memory: What was made not long ago.
         password: Makes one that nobody knows.
         owned: Ids of accounts by their marks, as a search for the marks of new ones found them.
+        managers: Gives accounts their managers.
     """
 
     table: Table
     memory: Memory
     password: Callable[[], str]
     owned: Mapping[str, str]
+    managers: Managers
 
     def chain(self, operation: Operation) -> Chain[Outcome]:
         """Carries one operation out; what goes wrong with it is its outcome."""
@@ -88,7 +91,9 @@ class Accounts:
         if response.ok:
             anchor = str(response.body["id"])
             self.memory.note(anchor, mark)
-            return Outcome(operation.id, None, anchor, self._stored(operation, response))
+            self.managers.note(operation, anchor)
+            stored = self._stored(operation, response)
+            return (yield from self.managers.give(operation, anchor, stored, new=True))
         if refusals.is_conflict(response):
             return (yield from self._taken(operation, mark, response))
         raise refusals.refusal(response, Kind.ACCOUNT, None)
@@ -117,7 +122,7 @@ class Accounts:
         (response,) = yield [Ask("PATCH", f"/users/{anchor}", body)]
         if not response.ok:
             raise self._refusal(response, anchor)
-        return Outcome(operation.id, None, anchor)
+        return (yield from self.managers.give(operation, anchor, {}, new=True))
 
     def _taken(self, operation: Operation, mark: str, refused: Response) -> Chain[Outcome]:
         """A unique value is held by somebody: by an account of ours whose creation was not confirmed, or not."""
@@ -172,7 +177,7 @@ class Accounts:
         else:
             (response,) = yield [Ask("PATCH", f"/users/{anchor}", body)]
         if response.ok:
-            return Outcome(operation.id, None, anchor)
+            return (yield from self.managers.give(operation, anchor, {}, new=False))
         if refusals.is_synchronised(response):
             return (yield from self._update_in_the_cloud(operation, anchor, body))
         raise self._refusal(response, anchor)

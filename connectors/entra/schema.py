@@ -19,13 +19,18 @@ class Attribute(NamedTuple):
     Attributes:
         type: "str", "bool" or "list".
         max_length: In characters, or None.
+        apart: Whether it is no property of the object: it is neither selected nor written with the others.
     """
 
     type: str
     max_length: int | None = None
+    apart: bool = False
 
 
 ACCOUNT_NAME, GROUP_NAME = "userPrincipalName", "displayName"
+MANAGER = "manager"
+GROUP_TYPE, TEAM, TEMPLATE = "groupType", "team", "teamTemplate"
+SECURITY, MICROSOFT_365 = "security", "microsoft365"
 EXTENSIONS = "onPremisesExtensionAttributes"
 EXTENSION_NAMES = tuple(f"extensionAttribute{number}" for number in range(1, 16))
 USER: Mapping[str, Attribute] = {
@@ -57,11 +62,17 @@ USER: Mapping[str, Attribute] = {
     "passwordPolicies": Attribute("str", 128),
     "onPremisesImmutableId": Attribute("str", 256),
     "showInAddressList": Attribute("bool"),
+    MANAGER: Attribute("str", apart=True),
     **dict.fromkeys(EXTENSION_NAMES, Attribute("str", 1024)),
 }
 GROUP: Mapping[str, Attribute] = {
     "displayName": Attribute("str", 256),
     "description": Attribute("str", 1024),
+    "mailNickname": Attribute("str", 64),
+    "visibility": Attribute("str", 64),
+    GROUP_TYPE: Attribute("str", apart=True),
+    TEAM: Attribute("bool", apart=True),
+    TEMPLATE: Attribute("str", apart=True),
 }
 CLOUD_MASTERED = frozenset(
     {"usageLocation", "otherMails", "ageGroup", "consentProvidedForMinor", "passwordPolicies", "showInAddressList"}
@@ -103,16 +114,23 @@ class Table(NamedTuple):
 
     def select(self, wanted: Collection[str] | None) -> str:
         """The names for a $select, with all that a `RemoteObject` needs."""
-        names = [name for name in self.attributes if wanted is None or name in wanted]
+        named = (name for name, one in self.attributes.items() if not one.apart)
+        names = [name for name in named if wanted is None or name in wanted]
         plain = [name for name in names if name not in EXTENSION_NAMES]
         always = ["id", "accountEnabled", ACCOUNT_NAME, EXTENSIONS] if self.mark else ["id", GROUP_NAME]
         return ",".join(dict.fromkeys([*always, *plain]))
 
+    def tells(self, name: str, wanted: Collection[str] | None) -> bool:
+        """Whether an attribute is asked for, of those that there are."""
+        return name in self.attributes and (wanted is None or name in wanted)
+
     def body(self, given: Mapping[str, Value]) -> dict[str, Any]:
-        """Attributes as Graph wants them: null clears a text, an empty list a list."""
+        """Attributes as Graph wants them: null clears a text, an empty list a list. Those that stand apart are not."""
         body: dict[str, Any] = {}
         extensions: dict[str, Any] = {}
         for name, value in given.items():
+            if self.attributes[name].apart:
+                continue
             into = extensions if name in EXTENSION_NAMES else body
             if self.attributes[name].type == "list":
                 into[name] = sorted(set(value)) if isinstance(value, list) else []
@@ -127,7 +145,8 @@ class Table(NamedTuple):
         found: dict[str, Value] = {}
         for name, attribute in self.attributes.items():
             value = flat.get(name)
-            if value is None or value in ("", []) or (wanted is not None and name not in wanted and name != name_):
+            unwanted = wanted is not None and name not in wanted and name != name_
+            if attribute.apart or unwanted or value is None or value in ("", []):
                 continue
             found[name] = sorted(set(value)) if attribute.type == "list" else value
         return found

@@ -48,7 +48,8 @@ def search(table: Table, path: str, wanted: Mapping[str, Value], select: str) ->
     for name, value in wanted.items():
         if name not in table.attributes:
             raise Rejected(f"'{name}' is no attribute of this target's {table.kind}s", name)
-        if isinstance(value, list) or value is None or table.attributes[name].type == "list":
+        attribute = table.attributes[name]
+        if isinstance(value, list) or value is None or attribute.type == "list" or attribute.apart:
             raise Rejected(f"'{name}' cannot be searched for here", name)
         if value == "":
             return None

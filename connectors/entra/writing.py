@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.entra.accounts import Accounts, find_owned, mark_of
@@ -10,14 +11,28 @@ from connectors.entra.chains import Chain, Memory, run
 from connectors.entra.connection import Connection
 from connectors.entra.groups import Groups, find_named
 from connectors.entra.licences import Licences, Product
+from connectors.entra.managers import Managers, find_managers
 from connectors.entra.members import Members
 from connectors.entra.options import EntraOptions
 from connectors.entra.refusals import as_a_whole
-from connectors.entra.schema import GROUP_NAME, Table
+from connectors.entra.schema import GROUP_NAME, MANAGER, Table
 from connectors.errors import ConnectorError, Rejected
 
 _LINKS = (Kind.MEMBERSHIP, Kind.NESTING)
-Found = tuple[Mapping[str, str], Mapping[str, Sequence[tuple[str, str]]]]
+
+
+class Found(NamedTuple):
+    """What a look before a batch found.
+
+    Attributes:
+        owned: Ids of accounts by their marks.
+        named: Groups by their folded names, each as id and mail nickname.
+        managers: Ids of accounts by what managers are meant by.
+    """
+
+    owned: Mapping[str, str]
+    named: Mapping[str, Sequence[tuple[str, str]]]
+    managers: Mapping[str, str]
 
 
 class Writer:
@@ -48,32 +63,28 @@ class Writer:
         """
         if not operations:
             return
-        owned, named = self._look(operations)
-        for outcomes in run(self._connection, self._chains(operations, owned, named)):
+        found = self._look(operations)
+        for outcomes in run(self._connection, self._chains(operations, found)):
             yield from outcomes
 
     def _look(self, operations: Sequence[Operation]) -> Found:
-        """Accounts that were made for the owners of new ones, and groups of the names that groups shall have."""
+        """Accounts of the owners of new ones, groups of the names that groups shall have, and managers."""
         creates = [one for one in operations if one.kind is Kind.ACCOUNT and one.action is Action.CREATE]
-        groups = [one for one in operations if one.kind is Kind.GROUP]
         marks = dict.fromkeys(mark_of(one) for one in creates)
-        names = dict.fromkeys(str(one.attributes[GROUP_NAME]) for one in groups if one.attributes.get(GROUP_NAME))
-        if not marks and not names:
-            return {}, {}
+        names = _values(operations, Kind.GROUP, GROUP_NAME)
+        managers = _values(operations, Kind.ACCOUNT, MANAGER)
+        if not marks and not names and not managers:
+            return Found({}, {}, {})
         try:
-            (found,) = run(self._connection, [_both(self._table, list(marks), list(names))])
+            (found,) = run(self._connection, [_look(self._table, list(marks), names, managers)])
         except ConnectorError as error:
             raise as_a_whole(error) from error
         return found
 
-    def _chains(
-        self,
-        operations: Sequence[Operation],
-        owned: Mapping[str, str],
-        named: Mapping[str, Sequence[tuple[str, str]]],
-    ) -> Iterator[Chain[list[Outcome]]]:
-        accounts = Accounts(self._table, self._memory, self._password, owned)
-        groups = Groups(self._memory, named)
+    def _chains(self, operations: Sequence[Operation], found: Found) -> Iterator[Chain[list[Outcome]]]:
+        managers = Managers(self._options.graph_url, self._memory, dict(found.managers))
+        accounts = Accounts(self._table, self._memory, self._password, found.owned, managers)
+        groups = Groups(self._memory, found.named)
         links: dict[str, list[Operation]] = {}
         licences: dict[str, list[Operation]] = {}
         for operation in operations:
@@ -97,8 +108,16 @@ class Writer:
                 yield giving.chain(account, each)
 
 
-def _both(table: Table, marks: Sequence[str], names: Sequence[str]) -> Chain[Found]:
-    return (yield from find_owned(table, marks)), (yield from find_named(names))
+def _look(table: Table, marks: Sequence[str], names: Sequence[str], managers: Sequence[str]) -> Chain[Found]:
+    owned = yield from find_owned(table, marks)
+    named = yield from find_named(names)
+    return Found(owned, named, (yield from find_managers(table, managers)))
+
+
+def _values(operations: Sequence[Operation], kind: Kind, name: str) -> list[str]:
+    """What an attribute shall be, each once."""
+    values = (one.attributes.get(name) for one in operations if one.kind is kind)
+    return list(dict.fromkeys(str(value) for value in values if value))
 
 
 def _one(chain: Chain[Outcome]) -> Chain[list[Outcome]]:
