@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from connectors.contract import Action, Kind, Operation, Outcome, Value
 from connectors.errors import AlreadyExists, ConnectorError, Rejected, Transient
 from connectors.google_workspace import group_attributes as attributes
@@ -15,10 +17,13 @@ from connectors.google_workspace.chains import Chain, Memory
 from connectors.google_workspace.group_attributes import FIELDS, GROUP_NAME
 
 if TYPE_CHECKING:  # as in `connection`
+    from googleapiclient.http import HttpRequest
+
     from connectors.google_workspace.apis import Apis
     from connectors.google_workspace.batching import Reply
 
 ALIAS_STAYS = "the group's former address stays with it as an alias"
+ALIAS_WOULD_NOT_GO = "the group's former address stays with it as an alias, since Google did not take it away"
 
 
 def mark_of(operation: Operation) -> str:
@@ -34,11 +39,13 @@ class Groups:
         apis: The calls there are.
         memory: What was made not long ago.
         namespace: Of the external id that marks groups.
+        keeps_former_address: The address from before a rename stays as an alias.
     """
 
     apis: Apis
     memory: Memory
     namespace: str
+    keeps_former_address: bool = True
 
     def chain(self, operation: Operation) -> Chain[Outcome]:
         """Carries one operation out; what goes wrong with it is its outcome."""
@@ -74,7 +81,7 @@ class Groups:
             raise self._refusal(reply, None)
         anchor = str(reply.body["id"])
         self.memory.note(anchor, mark)
-        return (yield from self._finish(operation, anchor, reply))
+        return (yield from self._finish(operation, anchor, reply.body))
 
     def _taken(self, operation: Operation, mark: str, refused: Reply) -> Chain[Outcome]:
         """The address is held by somebody: by a group of ours whose creation was not confirmed, or not."""
@@ -88,36 +95,52 @@ class Groups:
     def _take(self, operation: Operation, anchor: str) -> Chain[Outcome]:
         """The owner's group is there already: what an earlier plan asked for may have been something else."""
         body = self._own(operation, whole=True)
-        (reply,) = yield [self.apis.groups.patch(groupKey=anchor, body=body, fields=FIELDS)]
-        if not reply.ok:
-            raise self._refusal(reply, anchor)
-        return (yield from self._finish(operation, anchor, reply))
+        told = yield from self._asked(self.apis.groups.patch(groupKey=anchor, body=body, fields=FIELDS), anchor)
+        return (yield from self._finish(operation, anchor, told))
 
     # ------------------------------------------------------------ change
 
     def _update(self, operation: Operation, anchor: str) -> Chain[Outcome]:
         attributes.check(operation.attributes, whole=False)
         body = self._own(operation, whole=False)
+        before = None
+        if GROUP_NAME in body:
+            before = yield from self._asked(self.apis.groups.get(groupKey=anchor, fields=GROUP_NAME), anchor)
         if body:
             call = self.apis.groups.patch(groupKey=anchor, body=body, fields=FIELDS)
         else:
             call = self.apis.groups.get(groupKey=anchor, fields=FIELDS)
+        told = yield from self._asked(call, anchor)
+        outcome = yield from self._finish(operation, anchor, told)
+        if before is None or before[GROUP_NAME] == told[GROUP_NAME]:
+            return outcome
+        return _warned(outcome, (yield from self._readdressed(anchor, str(before[GROUP_NAME]))))
+
+    def _asked(self, call: HttpRequest, anchor: str) -> Chain[Mapping[str, Any]]:
         (reply,) = yield [call]
         if not reply.ok:
             raise self._refusal(reply, anchor)
-        return (yield from self._finish(operation, anchor, reply))
+        told: Mapping[str, Any] = reply.body
+        return told
+
+    def _readdressed(self, anchor: str, former: str) -> Chain[str]:
+        """What is to be told of a former address."""
+        if self.keeps_former_address:
+            return ALIAS_STAYS
+        (reply,) = yield [self.apis.group_aliases.delete(groupKey=anchor, alias=former)]
+        return "" if reply.ok else ALIAS_WOULD_NOT_GO
 
     def _own(self, operation: Operation, *, whole: bool) -> dict[str, Any]:
         return attributes.own_body(operation.attributes, whole=whole)
 
-    def _finish(self, operation: Operation, anchor: str, reply: Reply) -> Chain[Outcome]:
+    def _finish(self, operation: Operation, anchor: str, group: Mapping[str, Any]) -> Chain[Outcome]:
         """The group itself is as asked: so are its settings now."""
-        address = str(reply.body[GROUP_NAME])
+        address = str(group[GROUP_NAME])
         if body := attributes.settings_body(operation.attributes):
             (told,) = yield [self.apis.settings.patch(groupUniqueId=address, body=body, fields=",".join(body))]
             if not told.ok:
                 raise self._unset(told, anchor)
-        return Outcome(operation.id, None, anchor, _stored(operation, reply.body), _warning(operation, reply))
+        return Outcome(operation.id, None, anchor, _stored(operation, group), _warning(operation))
 
     def _unset(self, reply: Reply, anchor: str) -> ConnectorError:
         """Settings are kept elsewhere, where a group that has just been made or renamed is known a little later."""
@@ -153,9 +176,11 @@ def _stored(operation: Operation, told: Mapping[str, Any]) -> dict[str, Value]:
     return {name: held[name] for name, value in asked.items() if held[name] != value}
 
 
-def _warning(operation: Operation, reply: Reply) -> str | None:
-    told: list[str] = []
-    if operation.action is Action.UPDATE and GROUP_NAME in operation.attributes and reply.body.get("aliases"):
-        told.append(ALIAS_STAYS)
-    told += [f"'{name}' cannot be empty, and keeps its value" for name in attributes.kept(operation.attributes)]
-    return "; ".join(told) or None
+def _warning(operation: Operation) -> str | None:
+    kept = attributes.kept(operation.attributes)
+    return "; ".join(f"'{name}' cannot be empty, and keeps its value" for name in kept) or None
+
+
+def _warned(outcome: Outcome, warning: str) -> Outcome:
+    told = "; ".join(one for one in (outcome.warning, warning) if one)
+    return replace(outcome, warning=told or None)

@@ -16,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from connectors.google_workspace.schema import EXTERNAL_IDS, RESERVED, USER
+
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -75,6 +77,37 @@ class GoogleOptions(BaseModel):
         description="Custom type of the external id of users that says whose an account is, so that one whose creation"
         " was not confirmed is found again. Nothing else may use this type.",
     )
+    external_ids: tuple[str, ...] = Field(
+        (),
+        description="Custom types of external ids that rulesets set, each as the account attribute"
+        " `externalIds.<type>`; Google's own (organization, account, customer, login_id, network) are there anyway.",
+    )
+    custom_fields: dict[str, Literal["str", "bool", "int", "list"]] = Field(
+        {},
+        description="Custom fields of users that rulesets set, as `<schema>.<field>`, and what each holds; `list` is a"
+        " field of several texts.",
+    )
+    required: tuple[str, ...] = Field(
+        (),
+        description="Account attributes, beside primaryEmail, givenName and familyName, that an account cannot be"
+        " without.",
+    )
+    archive: bool = Field(
+        False,
+        description="Whoever is disabled is archived too, as far as there are Archived User licences; without one the"
+        " account is suspended, and the log says so.",
+    )
+    keep_former_address: bool = Field(
+        True,
+        description="After a rename the former address stays with the account as an alias, so that mail still comes. If"
+        " not, it is taken away as soon as Google allows it.",
+    )
+    transfer_to: str | None = Field(
+        None,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="Address of the account that is given the files and the calendar of whoever is deleted, before the"
+        " deletion; without it they are lost with the account.",
+    )
     licences: dict[str, LicenceOptions] = Field(
         {},
         description="Products that rulesets can give, by the name that they have there (`sku`). Of one product Google"
@@ -94,6 +127,20 @@ class GoogleOptions(BaseModel):
         places = [(one.product, one.sku) for one in self.licences.values()]
         if len(set(places)) < len(places):
             raise ValueError("`licences` names one SKU twice")
+        return self
+
+    @model_validator(mode="after")
+    def _names_attributes(self) -> GoogleOptions:
+        for name in self.custom_fields:
+            schema, _, field = name.partition(".")
+            if not schema or not field or "." in field or schema in RESERVED:
+                raise ValueError(f"`custom_fields`: `{name}` is not `<schema>.<field>`")
+        if any(one.casefold() == self.owner_type.casefold() for one in self.external_ids):
+            raise ValueError("`external_ids` names `owner_type`, which nothing else may use")
+        known = {*USER, *self.custom_fields, *(f"{EXTERNAL_IDS}.{one}" for one in self.external_ids)}
+        for name in self.required:
+            if name not in known:
+                raise ValueError(f"`required`: `{name}` is no attribute that rulesets can set here")
         return self
 
     @model_validator(mode="after")
