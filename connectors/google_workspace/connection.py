@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.errors import ConnectorError
 from connectors.google_workspace.options import GoogleOptions
+from connectors.google_workspace.pacing import Pace
 
 if TYPE_CHECKING:  # the client takes half a second to import: only who speaks to Google waits for it
+    import httplib2
     from googleapiclient.http import HttpRequest
 
     from connectors.google_workspace.apis import Apis
@@ -38,9 +40,11 @@ class Connection:
         """Relative files of the options are relative to `folder`. Touches nothing."""
         self._options = options
         self._folder = folder
+        self._pace = Pace(options.rates.model_dump())
         self._apis: Apis | None = None
         self._transport: Transport | None = None
         self._signer: Signer | None = None
+        self._signing: httplib2.Http | None = None
 
     @property
     def apis(self) -> Apis:
@@ -57,7 +61,8 @@ class Connection:
         if self._signer is None:
             from connectors.google_workspace.credentials import Signer  # noqa: PLC0415 - as above
 
-            self._signer = Signer(self._options, self._folder, tuple(SCOPES), self._http())
+            self._signing = self._http()
+            self._signer = Signer(self._options, self._folder, tuple(SCOPES), self._signing)
         return self._signer
 
     def send(self, requests: Sequence[HttpRequest]) -> tuple[list[Reply | None], ConnectorError | None]:
@@ -86,16 +91,19 @@ class Connection:
         """Lets go of everything; safe to call twice."""
         if self._transport is not None:
             self._transport.close()
-        self._transport = None
+        if self._signing is not None:
+            self._signing.close()
+        self._transport, self._signer, self._signing = None, None, None
 
     def _opened(self) -> Transport:
         if self._transport is None:
             from connectors.google_workspace.transport import Transport  # noqa: PLC0415 - as above
 
-            self._transport = Transport(self.apis, self.signer, self._http, in_flight=self._options.in_flight)
+            in_flight = self._options.in_flight
+            self._transport = Transport(self.apis, self.signer, self._http, self._pace, in_flight=in_flight)
         return self._transport
 
-    def _http(self) -> Any:
+    def _http(self) -> httplib2.Http:
         import httplib2  # noqa: PLC0415 - as above
 
         http = httplib2.Http(timeout=self._options.answer_timeout_seconds)

@@ -45,6 +45,17 @@ class LicenceOptions(BaseModel):
     seats: PositiveInt | None = Field(None, description="Seats that were bought: Google's API does not tell it.")
 
 
+class Rates(BaseModel):
+    """What Google allows in a second; 0: no limit. Other programs in the same name use up the same quotas."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    queries: NonNegativeInt = Field(40, description="Of the Directory API: Google's 2 400 a minute.")
+    creations: NonNegativeInt = Field(10, description="New users.")
+    units: NonNegativeInt = Field(1, description="Writes of organisational units.")
+    licences: NonNegativeInt = Field(1, description="Writes of licences.")
+
+
 class GoogleOptions(BaseModel):
     """Settings of the target `google`."""
 
@@ -118,6 +129,7 @@ class GoogleOptions(BaseModel):
         description="For how long a new object that is not found, or a user that was made or renamed and cannot be"
         " changed, is taken to be still on its way.",
     )
+    rates: Rates = Field(Rates(), description="Calls in a second, as far as Google allows other than usually.")
     in_flight: PositiveInt = Field(4, le=16, description="Batches of fifty calls at the same time.")
     answer_timeout_seconds: PositiveFloat = Field(60, description="How long an answer is waited for.")
     batch_size: PositiveInt = Field(100, description="Most changes that are sent at once.")

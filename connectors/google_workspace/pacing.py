@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 
 READS = frozenset({"get", "list", "hasMember", "listForProduct", "listForProductAndSku"})
 MARGIN = 1.06
@@ -36,24 +35,13 @@ class Rate:
         self._sent.append(now)
 
 
-@dataclass
 class Pace:
-    """All rates of one customer; `clock` is monotonic, in seconds.
+    """All rates of one customer."""
 
-    Attributes:
-        rates: By their name; see `_names`.
-        clock: The present.
-    """
-
-    rates: dict[str, Rate] = field(
-        default_factory=lambda: {
-            "queries": Rate(40, 1.0),
-            "creations": Rate(10, 1.0),
-            "units": Rate(1, 1.0),
-            "licences": Rate(1, 1.0),
-        }
-    )
-    clock: Callable[[], float] = time.monotonic
+    def __init__(self, per_second: Mapping[str, int], clock: Callable[[], float] = time.monotonic) -> None:
+        """Calls in a second, by the names that `_names` gives; 0: no limit. `clock` is monotonic, in seconds."""
+        self._rates = {name: Rate(most, 1.0) for name, most in per_second.items() if most}
+        self._clock = clock
 
     def take(self, methods: Sequence[str]) -> tuple[list[int], float]:
         """Which of these calls, named by the ids of their methods, may be sent now; they count as sent.
@@ -61,11 +49,11 @@ class Pace:
         Returns:
             Their positions, and the seconds until the first of the others may; 0 where there are none.
         """
-        now = self.clock()
+        now = self._clock()
         ready: list[int] = []
         wait = float("inf")
         for at, method in enumerate(methods):
-            rates = [self.rates[name] for name in _names(method)]
+            rates = [self._rates[name] for name in _names(method) if name in self._rates]
             seconds = max((rate.wait_seconds(now) for rate in rates), default=0.0)
             if seconds > 0:
                 wait = min(wait, seconds)

@@ -47,8 +47,8 @@ class Transport:
         apis: Apis,
         signer: Signer,
         connect: Callable[[], httplib2.Http],
+        pace: Pace,
         *,
-        pace: Pace | None = None,
         in_flight: int = DEFAULT_IN_FLIGHT,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -56,7 +56,7 @@ class Transport:
         self._apis = apis
         self._signer = signer
         self._connect = connect
-        self._pace = Pace() if pace is None else pace
+        self._pace = pace
         self._sleep = sleep
         self._threads = ThreadPoolExecutor(in_flight, thread_name_prefix="google")
         self._local = threading.local()

@@ -1,0 +1,60 @@
+"""The local Google service, and ways to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.google_workspace.connection import Connection
+from connectors.google_workspace.options import GoogleOptions
+from tests.services.google.control import GoogleService
+
+Settings = Callable[..., GoogleOptions]
+
+
+@pytest.fixture(scope="session")
+def google_process() -> Iterator[GoogleService]:
+    """The process, shared by all tests of a worker."""
+    with GoogleService() as service:
+        yield service
+
+
+@pytest.fixture
+def google(google_process: GoogleService) -> Iterator[GoogleService]:
+    """An empty customer that answers at once and never fails; a mistake of the service fails the test."""
+    google_process.empty()
+    yield google_process
+    assert "mistakes" not in google_process.counters()
+
+
+@pytest.fixture
+def settings(google: GoogleService) -> Settings:
+    """Makes settings that lead to the customer, with those given on top."""
+
+    def made(**given: Any) -> GoogleOptions:
+        words = {
+            "key_file": str(google.key_file),
+            "subject": google.config.admin,
+            "endpoint": google.url,
+            "rates": {"queries": 0, "creations": 0, "units": 0, "licences": 0},
+        }
+        return GoogleOptions.model_validate({**words, **given})
+
+    return made
+
+
+@pytest.fixture
+def options(settings: Settings) -> GoogleOptions:
+    """Those settings."""
+    return settings()
+
+
+@pytest.fixture
+def connection(options: GoogleOptions) -> Iterator[Connection]:
+    """A connection to the customer."""
+    opened = Connection(options, Path())
+    yield opened
+    opened.close()
