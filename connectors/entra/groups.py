@@ -1,4 +1,4 @@
-"""Groups: security groups are created, changed and deleted; which of the others are left alone, and why."""
+"""Security and Microsoft 365 groups: created, changed and deleted; which of the others are left alone, and why."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.entra import refusals
 from connectors.entra.batching import Response
 from connectors.entra.chains import Ask, Chain, Memory, object_id
-from connectors.entra.schema import GROUP_NAME, GROUP_TABLE
+from connectors.entra.schema import GROUP_NAME, GROUP_TABLE, SECURITY
 from connectors.entra.searching import address, any_of, chunks
+from connectors.entra.teams import SHAPE, SHAPED_BY, UNIFIED, Teams, wanted_type
 from connectors.errors import AlreadyExists, ConnectorError, Rejected
 
 WHY = "groupTypes,mailEnabled,onPremisesSyncEnabled"
@@ -21,7 +22,10 @@ WHY = "groupTypes,mailEnabled,onPremisesSyncEnabled"
 
 
 def mark_of(operation: Operation) -> str:
-    """The mail nickname of a new security group, which has no mail: says whose it is, or which operation made it."""
+    """Says whose a new group is, or which operation made it.
+
+    It stands in the mail nickname of security groups, which have no mail, and in the unique name of the others.
+    """
     return f"eadm-{hashlib.sha256((operation.owner or operation.id).encode()).hexdigest()[:40]}"
 
 
@@ -32,7 +36,7 @@ def reason_of(group: Mapping[str, Any]) -> str | None:
         return f"the group {refusals.SYNCHRONISED}"
     if "DynamicMembership" in types:
         return "the group is dynamic: its rule says who is in it"
-    if group.get("mailEnabled") and "Unified" not in types:
+    if group.get("mailEnabled") and UNIFIED not in types:
         return "the group is a distribution list or mail-enabled: Exchange changes it, Graph does not"
     return None
 
@@ -43,12 +47,14 @@ class Groups:
 
     Attributes:
         memory: What was made not long ago.
-        named: Groups by their folded names, each as id and mail nickname, as a search for names found them.
+        named: Groups by their folded names, each as id and mark, as a search for names found them.
+        teams: Turns groups into teams.
         claimed: Folded names that operations of this batch take.
     """
 
     memory: Memory
     named: Mapping[str, Sequence[tuple[str, str]]]
+    teams: Teams
     claimed: set[str] = field(default_factory=set)
 
     def chain(self, operation: Operation) -> Chain[Outcome]:
@@ -70,23 +76,39 @@ class Groups:
 
     def _create(self, operation: Operation) -> Chain[Outcome]:
         GROUP_TABLE.check(operation.attributes, whole=True)
+        type_ = wanted_type(operation.attributes)
         mark, name = mark_of(operation), str(operation.attributes[GROUP_NAME])
-        known = next((key for key, nickname in self.named.get(name.casefold(), ()) if nickname == mark), None)
+        known = next((key for key, other in self.named.get(name.casefold(), ()) if other == mark), None)
         known = known or self.memory.made_for(mark)
         if known is not None:  # what an earlier plan asked for may have been something else
             (response,) = yield [Ask("PATCH", f"/groups/{known}", GROUP_TABLE.body(operation.attributes))]
             if not response.ok:
                 raise (yield from explained(response, known, self.memory))
-            return Outcome(operation.id, None, known)
+            return self.teams.put_off(operation, known)
         self._claim(name, None)
         given = {key: value for key, value in operation.attributes.items() if value not in (None, "", [])}
-        body = {**GROUP_TABLE.body(given), "mailNickname": mark, "mailEnabled": False, "securityEnabled": True}
-        (response,) = yield [Ask("POST", "/groups", body)]
+        make = self._make_security if type_ == SECURITY else self._make_microsoft_365
+        anchor = yield from make(GROUP_TABLE.body(given), mark)
+        self.memory.note(anchor, mark)
+        return self.teams.put_off(operation, anchor)
+
+    def _make_security(self, body: Mapping[str, Any], mark: str) -> Chain[str]:
+        whole = {**body, "mailNickname": mark, "mailEnabled": False, "securityEnabled": True}
+        (response,) = yield [Ask("POST", "/groups", whole)]
         if not response.ok:
             raise refusals.refusal(response, Kind.GROUP, None)
-        anchor = str(response.body["id"])
-        self.memory.note(anchor, mark)
-        return Outcome(operation.id, None, anchor)
+        return str(response.body["id"])
+
+    def _make_microsoft_365(self, body: Mapping[str, Any], mark: str) -> Chain[str]:
+        """Once, whatever becomes of the answer: https://learn.microsoft.com/graph/api/group-upsert."""
+        url = f"/groups(uniqueName='{mark}')"
+        whole = {**body, "groupTypes": [UNIFIED], "mailEnabled": True, "securityEnabled": True}
+        (response,) = yield [Ask("PATCH", url, whole, {"Prefer": "create-if-missing"})]
+        if response.ok and not response.body:  # it was there
+            (response,) = yield [Ask("GET", f"{url}?$select=id")]
+        if not response.ok:
+            raise refusals.refusal(response, Kind.GROUP, None, settling=True)
+        return str(response.body["id"])
 
     def _claim(self, name: str, anchor: str | None) -> None:
         """Graph takes several groups of one name; rulesets could not tell them apart."""
@@ -100,11 +122,20 @@ class Groups:
         if name := operation.attributes.get(GROUP_NAME):
             self._claim(str(name), anchor)
         body = GROUP_TABLE.body(operation.attributes)
-        ask = Ask("PATCH", f"/groups/{anchor}", body) if body else Ask("GET", f"/groups/{anchor}?$select=id")
-        (response,) = yield [ask]
-        if not response.ok:
-            raise (yield from explained(response, anchor, self.memory))
-        return Outcome(operation.id, None, anchor)
+        shaping = not SHAPED_BY.isdisjoint(operation.attributes)
+        group: Mapping[str, Any] = {}
+        if shaping or not body:
+            (response,) = yield [Ask("GET", f"/groups/{anchor}?$select={SHAPE}")]
+            if not response.ok:
+                raise refusals.refusal(response, Kind.GROUP, anchor, settling=self.memory.is_settling(anchor))
+            group = response.body
+        if shaping:
+            self.teams.check(operation, group)
+        if body:
+            (response,) = yield [Ask("PATCH", f"/groups/{anchor}", body)]
+            if not response.ok:
+                raise (yield from explained(response, anchor, self.memory))
+        return (yield from self.teams.give(operation, anchor, group))
 
     def _delete(self, operation: Operation) -> Chain[Outcome]:
         try:
@@ -130,14 +161,14 @@ def explained(response: Response, group: str, memory: Memory) -> Chain[Connector
 
 
 def find_named(names: Iterable[str]) -> Chain[dict[str, list[tuple[str, str]]]]:
-    """Groups with these names, by folded name, each as id and mail nickname.
+    """Groups with these names, by folded name, each as id and what may be its mark.
 
     Raises:
         ConnectorError: It cannot be found out.
     """
+    select = f"id,{GROUP_NAME},mailNickname,uniqueName"
     asks = [
-        Ask("GET", address("/groups", any_of(GROUP_NAME, some), f"id,{GROUP_NAME},mailNickname") + "&$top=999")
-        for some in chunks(list(names))
+        Ask("GET", address("/groups", any_of(GROUP_NAME, some), select) + "&$top=999") for some in chunks(list(names))
     ]
     responses: Sequence[Response] = (yield asks) if asks else ()
     found: dict[str, list[tuple[str, str]]] = {}
@@ -146,5 +177,5 @@ def find_named(names: Iterable[str]) -> Chain[dict[str, list[tuple[str, str]]]]:
             raise refusals.refusal(response, Kind.GROUP, None)
         for one in response.body["value"]:
             named = found.setdefault(str(one[GROUP_NAME]).casefold(), [])
-            named.append((str(one["id"]), str(one.get("mailNickname"))))
+            named.append((str(one["id"]), str(one.get("uniqueName") or one.get("mailNickname"))))
     return found

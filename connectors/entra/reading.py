@@ -19,7 +19,8 @@ from connectors.entra.connection import Connection
 from connectors.entra.licences import SKUS, Product, held_by, products_of
 from connectors.entra.members import OWNER
 from connectors.entra.refusals import as_a_whole, refusal
-from connectors.entra.schema import GROUP_TABLE, MANAGER, Table
+from connectors.entra.schema import GROUP_TABLE, GROUP_TYPE, MANAGER, TEAM, TEMPLATE, Table
+from connectors.entra.teams import SHAPE, is_team, template_of, type_of
 from connectors.errors import Rejected, Stale
 
 _PAGE = "$top=999"
@@ -32,7 +33,7 @@ _PATHS = {
 }
 _TYPES = {Kind.MEMBERSHIP: "#microsoft.graph.user", Kind.NESTING: "#microsoft.graph.group"}
 _WITH_MANAGER = "$expand=manager($select=id)"
-_GROUP_EXTRA = ",isAssignableToRole"
+_GROUP_EXTRA = f",isAssignableToRole,securityEnabled,{SHAPE}"
 Item = RemoteObject | ResumeToken
 
 
@@ -89,6 +90,7 @@ class Reader:
         told = [one for page in self._connection.pages(url + expand, headers) for one in page["value"]]
         if headers:
             self._add_managers(kind, told, None)
+        self._add_templates(kind, told, None)
         found = [self._object(kind, one, None) for one in told]
         return [one for one in found if searching.has_all(one.attributes, wanted)]
 
@@ -120,7 +122,9 @@ class Reader:
         except Rejected as error:
             raise Stale(f"Graph does not take the token: {error.reason}") from error
         if kind in self._tables:
-            self._add_managers(kind, [one for one in changed.values() if "@removed" not in one], attributes)
+            there = [one for one in changed.values() if "@removed" not in one]
+            self._add_managers(kind, there, attributes)
+            self._add_templates(kind, there, attributes)
             yield from (self._object(kind, one, attributes) for one in changed.values())
         elif kind is Kind.LICENCE:
             if changed:
@@ -148,6 +152,7 @@ class Reader:
     def _objects(self, kind: Kind, attributes: Collection[str] | None) -> Iterator[RemoteObject]:
         select = self._select(kind, attributes)
         for page in self._connection.pages(f"{_PATHS[kind]}?$select={select}{self._expand(kind, attributes)}&{_PAGE}"):
+            self._add_templates(kind, page["value"], attributes)
             yield from (self._object(kind, one, attributes) for one in page["value"])
         if kind is Kind.ACCOUNT:
             for page in self._connection.pages(f"{BIN}/microsoft.graph.user?$select={select}&{_PAGE}"):
@@ -171,6 +176,19 @@ class Reader:
             elif answer.status != HTTPStatus.NOT_FOUND:
                 raise as_a_whole(refusal(answer, kind, one["id"]))
 
+    def _add_templates(self, kind: Kind, told: Sequence[dict[str, Any]], attributes: Collection[str] | None) -> None:
+        """Completes teams by what they were made by, which only Teams tells."""
+        if not self._tables[kind].tells(TEMPLATE, attributes):
+            return
+        teams = [one for one in told if is_team(one)]
+        requests = [Request(one["id"], "GET", f"/teams/{one['id']}?$select=id,specialization") for one in teams]
+        answers = self._connection.read(requests) if requests else {}
+        for one in teams:
+            if (answer := answers[one["id"]]).ok:
+                one[TEMPLATE] = template_of(answer.body)
+            elif answer.status != HTTPStatus.NOT_FOUND:
+                raise as_a_whole(refusal(answer, kind, one["id"]))
+
     def _object(
         self, kind: Kind, told: Mapping[str, Any], attributes: Collection[str] | None, *, deleted: bool = False
     ) -> RemoteObject:
@@ -180,7 +198,7 @@ class Reader:
         return RemoteObject(
             kind,
             str(told["id"]),
-            {**table.attributes_of(told, attributes), **_manager_of(told)},
+            {**table.attributes_of(told, attributes), **_apart(kind, told, attributes)},
             enabled=bool(told.get("accountEnabled")) if kind is Kind.ACCOUNT else None,
             deleted=deleted,
             owner=owner_of(table.mark_of(told)),
@@ -232,9 +250,13 @@ class Reader:
                 yield page["value"]
 
 
-def _manager_of(told: Mapping[str, Any]) -> dict[str, Value]:
-    manager = told.get(MANAGER)
-    return {MANAGER: str(manager["id"])} if manager else {}
+def _apart(kind: Kind, told: Mapping[str, Any], wanted: Collection[str] | None) -> dict[str, Value]:
+    """Attributes that are no properties, of those asked for that are set."""
+    if kind is Kind.ACCOUNT:
+        manager = told.get(MANAGER)
+        return {MANAGER: str(manager["id"])} if manager else {}
+    found = {GROUP_TYPE: type_of(told), TEAM: is_team(told), TEMPLATE: told.get(TEMPLATE)}
+    return {name: value for name, value in found.items() if value and (wanted is None or name in wanted)}
 
 
 def _link(kind: Kind, group: str, key: str, owners: Collection[str], *, deleted: bool = False) -> RemoteObject:

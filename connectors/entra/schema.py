@@ -29,7 +29,7 @@ class Attribute(NamedTuple):
 
 ACCOUNT_NAME, GROUP_NAME = "userPrincipalName", "displayName"
 MANAGER = "manager"
-GROUP_TYPE, TEAM, TEMPLATE = "groupType", "team", "teamTemplate"
+GROUP_TYPE, TEAM, TEMPLATE, NICKNAME = "groupType", "team", "teamTemplate", "mailNickname"
 SECURITY, MICROSOFT_365 = "security", "microsoft365"
 EXTENSIONS = "onPremisesExtensionAttributes"
 EXTENSION_NAMES = tuple(f"extensionAttribute{number}" for number in range(1, 16))
@@ -68,7 +68,7 @@ USER: Mapping[str, Attribute] = {
 GROUP: Mapping[str, Attribute] = {
     "displayName": Attribute("str", 256),
     "description": Attribute("str", 1024),
-    "mailNickname": Attribute("str", 64),
+    NICKNAME: Attribute("str", 64),
     "visibility": Attribute("str", 64),
     GROUP_TYPE: Attribute("str", apart=True),
     TEAM: Attribute("bool", apart=True),

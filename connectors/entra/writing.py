@@ -16,6 +16,7 @@ from connectors.entra.members import Members
 from connectors.entra.options import EntraOptions
 from connectors.entra.refusals import as_a_whole
 from connectors.entra.schema import GROUP_NAME, MANAGER, Table
+from connectors.entra.teams import Teams
 from connectors.errors import ConnectorError, Rejected
 
 _LINKS = (Kind.MEMBERSHIP, Kind.NESTING)
@@ -26,7 +27,7 @@ class Found(NamedTuple):
 
     Attributes:
         owned: Ids of accounts by their marks.
-        named: Groups by their folded names, each as id and mail nickname.
+        named: Groups by their folded names, each as id and mark.
         managers: Ids of accounts by what managers are meant by.
     """
 
@@ -84,7 +85,7 @@ class Writer:
     def _chains(self, operations: Sequence[Operation], found: Found) -> Iterator[Chain[list[Outcome]]]:
         managers = Managers(self._options.graph_url, self._memory, dict(found.managers))
         accounts = Accounts(self._table, self._memory, self._password, found.owned, managers)
-        groups = Groups(self._memory, found.named)
+        groups = Groups(self._memory, found.named, Teams(self._options.graph_url))
         links: dict[str, list[Operation]] = {}
         licences: dict[str, list[Operation]] = {}
         for operation in operations:

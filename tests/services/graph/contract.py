@@ -44,7 +44,7 @@ mailNickname text | membershipRule text | membershipRuleProcessingState text | o
 onPremisesLastSyncDateTime! moment | onPremisesProvisioningErrors! list | onPremisesSamAccountName! text
 onPremisesSecurityIdentifier! text | onPremisesSyncEnabled! bool | preferredDataLocation text
 preferredLanguage text | proxyAddresses! texts | renewedDateTime! moment | resourceBehaviorOptions texts
-resourceProvisioningOptions texts | securityEnabled bool | securityIdentifier! text | theme text | uniqueName text
+resourceProvisioningOptions texts | securityEnabled bool | securityIdentifier! text | theme text | uniqueName! text
 visibility text | members@odata.bind texts | owners@odata.bind texts
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote
 
 from . import licences, users
 from .contract import GROUP, check_body
@@ -23,13 +24,30 @@ def list_groups(service: Service, call: Call) -> Answer:
 
 
 def get_group(service: Service, call: Call) -> Answer:
-    """GET /groups/{id}."""
-    item = service.get("group", call.keys[0])
+    """GET /groups/{id} and /groups(uniqueName='...')."""
+    item = service.get("group", _key(service, call))
     return Answer(200, {"@odata.context": f"{BASE}/$metadata#groups/$entity", **show(service, item, call.options)})
+
+
+def _key(service: Service, call: Call) -> str:
+    """The id of the group that a request is about."""
+    if not is_named(call):
+        return call.keys[0]
+    item = service.directory.holder("unique:" + call.keys[0].lower())
+    return item.id if item is not None else call.keys[0]
+
+
+def is_named(call: Call) -> bool:
+    """Whether a group is meant by its unique name."""
+    return "(uniqueName=" in unquote(call.url)
 
 
 def create_group(service: Service, call: Call) -> Answer:
     """POST /groups: security and Microsoft 365 groups; others are Exchange's."""
+    return _create(service, call, {})
+
+
+def _create(service: Service, call: Call, more: dict[str, Any]) -> Answer:
     body = dict(check_body(GROUP, "POST", call.body))
     bound: dict[Relation, list[str]] = {
         "members": body.pop("members@odata.bind", []),
@@ -42,6 +60,7 @@ def create_group(service: Service, call: Call) -> Answer:
     if UNIFIED in body.get("groupTypes", ()):
         mail = f"{body['mailNickname']}@{service.config.domains[0]}"
         body = {"visibility": "Public", **body, "mail": mail, "proxyAddresses": ["SMTP:" + mail]}
+    body |= more
     users.refuse_taken(service, item, body)
     item = service.directory.put(item, body)
     for relation, found in keys.items():
@@ -72,8 +91,15 @@ def _check_type(body: dict[str, Any]) -> None:
 
 
 def update_group(service: Service, call: Call) -> Answer:
-    """PATCH /groups/{id}: properties, or up to 20 new members, all or nothing."""
-    item = service.get("group", call.keys[0])
+    """PATCH /groups/{id}: properties, or up to 20 new members, all or nothing.
+
+    By unique name, with `Prefer: create-if-missing`, a group that is not there is made:
+    https://learn.microsoft.com/graph/api/group-upsert
+    """
+    named = is_named(call) and "create-if-missing" in call.headers.get("prefer", "")
+    if named and service.directory.holder("unique:" + call.keys[0].lower()) is None:
+        return _create(service, call, {"uniqueName": call.keys[0]})
+    item = service.get("group", _key(service, call))
     body = dict(check_body(GROUP, "PATCH", call.body))
     bound = body.pop("members@odata.bind", None)
     if bound is not None:

@@ -18,9 +18,9 @@ from .store import TEAM, Item
 TEAM_TYPE = "microsoft.graph.team"
 
 
-def _shown(item: Item) -> dict[str, Any]:
+def _shown(item: Item, names: tuple[str, ...] = ()) -> dict[str, Any]:
     team = item.data[TEAM]
-    return {
+    shown = {
         "@odata.context": f"{BASE}/$metadata#teams/$entity",
         "id": item.id,
         "displayName": item.get("displayName"),
@@ -28,8 +28,10 @@ def _shown(item: Item) -> dict[str, Any]:
         "visibility": (item.get("visibility") or "public").lower(),
         "isArchived": team.get("archived", False),
         "webUrl": f"https://teams.microsoft.com/l/team/{item.id}",
+        "specialization": "none" if team["template"] == "standard" else team["template"],
         **team.get("settings", {}),
     }
+    return {name: value for name, value in shown.items() if not names or name in names}
 
 
 def get_team(service: Service, call: Call) -> Answer:
@@ -37,7 +39,7 @@ def get_team(service: Service, call: Call) -> Answer:
     item = service.get("group", call.keys[0])
     if TEAM not in item.data:
         raise Refused(404, "NotFound", f"No team found with Group Id {item.id}")
-    return Answer(200, _shown(item))
+    return Answer(200, _shown(item, call.options.select))
 
 
 def put_team(service: Service, call: Call) -> Answer:
