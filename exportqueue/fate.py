@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from exportqueue.errors import NoResult, PutOff
 from exportqueue.handler import Result
 from exportqueue.item import Item, State
@@ -16,8 +18,7 @@ _SPENDS_ATTEMPT = frozenset({VerdictKind.RETRY, VerdictKind.DEAD, VerdictKind.AB
 _OF_THE_TARGET = frozenset({VerdictKind.UNAVAILABLE, VerdictKind.THROTTLED})
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(msgspec.Struct, frozen=True):
     """What shall become of an item: its new state, and when it may be claimed again if that is READY."""
 
     item: Item

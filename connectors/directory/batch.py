@@ -106,7 +106,7 @@ class Batch:
         anchor = self._new_anchor(number)
         entry = Entry(number, anchor, kind, operation.owner, operation.id, container, enabled, LIVE, held)
         self._work.touch(entry)
-        self._note(Action.CREATE, None, remote(entry))
+        self._note(Action.CREATE, None, entry)
         return anchor
 
     def _update(self, operation: Operation, attributes: dict[str, Value]) -> str:
@@ -129,7 +129,7 @@ class Batch:
         recycle = self._profile.capabilities.soft_delete and not operation.permanent and operation.kind is Kind.ACCOUNT
         if entry is None or (recycle and entry.state == RECYCLED):
             return operation.anchor
-        before = remote(entry) if entry.state == LIVE else None
+        before = self._image(entry) if entry.state == LIVE else None
         entry.state = RECYCLED if recycle else GONE
         if entry.state == GONE:
             entry.attributes = {}  # what is gone leaves its anchor and nothing of the person
@@ -151,7 +151,7 @@ class Batch:
                 raise AlreadyExists("its owner has another account by now")
             entry.state, entry.enabled = LIVE, False
             self._work.touch(entry)
-            self._note(Action.RESTORE, None, remote(entry))
+            self._note(Action.RESTORE, None, entry)
         self._change(entry, {}, None, enabled=False)
         return entry.anchor
 
@@ -166,10 +166,10 @@ class Batch:
         if (held, place, state) == (entry.attributes, entry.container, entry.enabled):
             return
         self._refuse_taken(entry.id, entry.kind, attributes)
-        before = remote(entry)
+        before = self._image(entry)
         entry.attributes, entry.container, entry.enabled = held, place, state
         self._work.touch(entry)
-        self._note(Action.UPDATE, before, remote(entry))
+        self._note(Action.UPDATE, before, entry)
 
     def _live(self, operation: Operation) -> Entry:
         entry = self._work.entry(operation.kind, operation.anchor)
@@ -182,9 +182,19 @@ class Batch:
         if name:
             raise AlreadyExists(f"another {kind} has this value", name)
 
-    def _note(self, action: Action, before: RemoteObject | None, after: RemoteObject | None) -> None:
+    def _image(self, entry: Entry) -> RemoteObject | None:
+        """An object as it is now, where somebody records what changes."""
+        return remote(entry) if self._recording else None
+
+    def _note(self, action: Action, before: RemoteObject | None, after: Entry | None) -> None:
         if self._recording:
-            self.effects.append(Effect(action, before, after))
+            self.effects.append(Effect(action, before, remote(after) if after else None))
+
+    def _note_link(self, action: Action, operation: Operation) -> None:
+        if self._recording:
+            link = _link(operation)
+            is_new = action is Action.CREATE
+            self.effects.append(Effect(action, None if is_new else link, link if is_new else None))
 
     # ------------------------------------------------------------ memberships, nestings and licences
 
@@ -193,7 +203,7 @@ class Batch:
         former = self._work.memberships.get((group, account))
         if former != operation.role:
             self._work.memberships[group, account] = operation.role
-            self._note(Action.CREATE, None, _link(operation))
+            self._note_link(Action.CREATE, operation)
         return f"{operation.anchor}/{operation.account}"
 
     def _leave(self, operation: Operation, _: object) -> None:
@@ -201,7 +211,7 @@ class Batch:
         pair = self._ends(operation.anchor, operation.account)
         if pair and self._work.memberships.get(pair) == operation.role:
             self._work.memberships[pair] = None
-            self._note(Action.DELETE, _link(operation), None)
+            self._note_link(Action.DELETE, operation)
 
     def _nest(self, operation: Operation, _: object) -> str:
         group, member = self._end(Kind.GROUP, operation.anchor), self._end(Kind.GROUP, operation.member)
@@ -209,21 +219,21 @@ class Batch:
             if self._work.is_within(group, member):
                 raise Rejected("a group cannot be in itself", "member")
             self._work.nestings[group, member] = True
-            self._note(Action.CREATE, None, _link(operation))
+            self._note_link(Action.CREATE, operation)
         return f"{operation.anchor}/{operation.member}"
 
     def _unnest(self, operation: Operation, _: object) -> None:
         pair = self._ends(operation.anchor, operation.member)
         if pair and self._work.nestings.get(pair):
             self._work.nestings[pair] = False
-            self._note(Action.DELETE, _link(operation), None)
+            self._note_link(Action.DELETE, operation)
 
     def _grant(self, operation: Operation, _: object) -> str:
         account, sku = self._end(Kind.ACCOUNT, operation.account), self._sku(operation)
         if not self._work.licences.get((account, sku)):
             self._take_seat(sku)
             self._work.licences[account, sku] = True
-            self._note(Action.CREATE, None, _link(operation))
+            self._note_link(Action.CREATE, operation)
         return f"{operation.account}/{sku}"
 
     def _withdraw(self, operation: Operation, _: object) -> None:
@@ -231,7 +241,7 @@ class Batch:
         if account and self._work.licences.get((account[0], sku)):
             self._work.licences[account[0], sku] = False
             self._used[sku] = self._seats_used(sku) - 1
-            self._note(Action.DELETE, _link(operation), None)
+            self._note_link(Action.DELETE, operation)
 
     def _end(self, kind: Kind, anchor: str | None) -> int:
         """The id of the live object that one end of a membership, nesting or licence names."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
+
+import msgspec
 
 from connectors.contract import Action, Kind
 from connectors.contract import Value as PlainValue
@@ -19,15 +20,14 @@ Seal = Callable[[str, str], Sealed]
 """(plain value, attribute) → sealed value."""
 
 
-@dataclass(frozen=True)
-class Delivered:
+class Delivered(msgspec.Struct, frozen=True):
     """What the queue carries from `deliver` to `record` for an item that came through."""
 
     item: Item
     change: Change
     before: KnownAccount | KnownGroup | None
     anchor: str | None
-    stored: Mapping[str, PlainValue] = field(default_factory=dict)
+    stored: Mapping[str, PlainValue] = msgspec.field(default_factory=dict)
     warning: str | None = None
 
 

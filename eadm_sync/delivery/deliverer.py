@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import chain
 from pathlib import Path
@@ -309,17 +309,19 @@ class Deliverer:
             return Result(item_id, error, NotRestored(subject) if lost else _about(error, changes[item_id], subject))
         if outcome.warning is not None:
             log.warning("target.warned", target=self.name, item=item_id)  # its words can hold values: see the audit
-        done = self._delivered(by_id[item_id], changes[item_id], confirmed, outcome.anchor)
-        return Result(item_id, None, replace(done, stored=outcome.attributes, warning=outcome.warning))
+        return Result(item_id, None, self._delivered(by_id[item_id], changes[item_id], confirmed, outcome))
 
-    def _delivered(self, item: Item, change: Change, confirmed: Confirmed, anchor: str | None) -> Delivered:
+    def _delivered(self, item: Item, change: Change, confirmed: Confirmed, outcome: Outcome | None) -> Delivered:
+        """What came of an item; the outcome is None where nothing was asked of the target."""
         before: KnownAccount | KnownGroup | None = None
         if change.kind is Kind.ACCOUNT:
             held = confirmed.recycled if change.action is Action.RESTORE else confirmed.accounts
             before = held.get(change.person or "")
         elif change.kind is Kind.GROUP:
             before = confirmed.groups.get(change.group or "")
-        return Delivered(item, change, before, anchor)
+        if outcome is None:
+            return Delivered(item, change, before, None)
+        return Delivered(item, change, before, outcome.anchor, outcome.attributes, outcome.warning)
 
     def _may_be_completed(self, connection: Connection, delivered: Iterable[Delivered]) -> set[str]:
         """Who came to lead a group that was made in part: for want of somebody who leads it, perhaps."""

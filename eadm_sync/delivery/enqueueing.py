@@ -26,6 +26,9 @@ _AWAITED = {
 }
 """Kind of the changes to the same subject in the same target that a change waits for."""
 
+_AWAITED_BY_OTHERS = frozenset({(Kind.NESTING, Action.DELETE), (Kind.LICENCE, Action.CREATE)})
+"""Those changes."""
+
 
 def items(changes: Iterable[Change], vault: Vault) -> Iterator[NewItem]:
     """One item per change, those first that others wait for: an item waits for what is enqueued before it only.
@@ -43,11 +46,10 @@ def items(changes: Iterable[Change], vault: Vault) -> Iterator[NewItem]:
         if change.kind is Kind.NESTING and change.action is Action.CREATE:
             nestings.append(change)
             continue
-        if change.subject != subject:
-            subject, before = change.subject, {}
-        place = (change.target, change.kind)
-        if (change.kind, change.action) in {(Kind.NESTING, Action.DELETE), (Kind.LICENCE, Action.CREATE)}:
-            before.setdefault(place, []).append(change.object_key)
+        if (own := change.subject) != subject:
+            subject, before = own, {}
+        if (change.kind, change.action) in _AWAITED_BY_OTHERS:
+            before.setdefault((change.target, change.kind), []).append(change.object_key)
         awaited = _AWAITED.get((change.kind, change.action))
         after = tuple(before.get((change.target, awaited), ())) if awaited else ()
         if change.kind is Kind.GROUP and change.action is Action.DELETE:

@@ -206,7 +206,7 @@ def applied(target: Target, operations: Sequence[Operation]) -> Iterator[Outcome
     secrets = [operation.password.value for operation in operations if operation.password is not None]
     try:
         for outcome in target.apply(operations):
-            yield _silent(outcome, secrets)
+            yield _silent(outcome, secrets) if secrets else outcome
     except Exception as error:
         if not _tells(error, secrets):
             raise
@@ -214,8 +214,8 @@ def applied(target: Target, operations: Sequence[Operation]) -> Iterator[Outcome
 
 
 def _silent(outcome: Outcome, secrets: Iterable[str]) -> Outcome:
-    told = (outcome.error, outcome.warning, *outcome.attributes.values())
-    if not any(one is not None and _tells(one, secrets) for one in told):
+    told = [one for one in (outcome.error, outcome.warning, *outcome.attributes.values()) if one is not None]
+    if not any(_tells(one, secrets) for one in told):
         return outcome
     error = None if outcome.error is None else _silenced(outcome.error)
     return Outcome(outcome.operation_id, error, outcome.anchor)
