@@ -57,6 +57,10 @@ crash: $(VENV)/.tools ## Kill workers and the database while 10 000 items are de
 crash-domain: $(VENV)/.tools ## Kill a domain controller ten times while 5 000 changes are delivered to it (minutes)
 	DOMAIN_CRASH_CHANGES=5000 $(BIN)/python -m pytest -q --timeout=0 tests/acceptance/active_directory/test_crash.py
 
+.PHONY: crash-graph
+crash-graph: $(VENV)/.tools ## Kill a local Graph ten times while 5 000 changes are delivered to it (minutes)
+	GRAPH_CRASH_CHANGES=5000 $(BIN)/python -m pytest -q --timeout=0 tests/acceptance/entra/test_trouble.py -k dies
+
 check: $(VENV)/.tools ## Run every gate but the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -26,7 +26,7 @@ class Connection:
     """One tenant. Opened by the first request; one thread at a time.
 
     Tokens are renewed before they end. Whoever was let in and is no longer, because a token was taken back or a clock
-    is wrong, signs in anew: at once to read, and before the next changes.
+    is wrong, signs in anew, once, and goes on: of what was not let in, nothing was done.
     """
 
     def __init__(self, options: EntraOptions, folder: Path) -> None:
@@ -62,8 +62,11 @@ class Connection:
     def send(self, requests: Sequence[Request]) -> tuple[dict[str, Response], ConnectorError | None]:
         """The responses that came, by the requests' ids; and why the others did not, where some are missing."""
         told, error = self._run(self._send(requests))
-        if isinstance(error, AuthenticationFailed):
+        if isinstance(error, AuthenticationFailed) and (self._let_in or told):
             self.close()
+            more, error = self._run(self._send([one for one in requests if one.id not in told]))
+            told.update(more)
+        self._let_in = self._let_in or bool(told)
         return told, error
 
     def read(self, requests: Sequence[Request]) -> dict[str, Response]:

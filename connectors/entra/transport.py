@@ -80,8 +80,8 @@ class Transport:
         finally:
             for task in tasks:
                 task.cancel()
-        if sending.failures:
-            raise sending.failures[0]
+        if sending.failures:  # what got lost weighs more than what was not let in, of which nothing was done
+            raise min(sending.failures, key=lambda error: isinstance(error, AuthenticationFailed))
 
     async def _send(self, bundle: Sequence[Request], sending: _Sending) -> list[Response]:
         async with sending.gate:
