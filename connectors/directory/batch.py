@@ -152,8 +152,8 @@ class Batch:
             entry.state, entry.enabled = LIVE, False
             self._work.touch(entry)
             self._note(Action.RESTORE, None, entry)
-        self._change(entry, {}, None, enabled=False)
-        return entry.anchor
+            return entry.anchor
+        return self._disable(operation, _)
 
     def _change(
         self, entry: Entry, attributes: Mapping[str, Value], container: str | None, enabled: bool | None

@@ -18,6 +18,7 @@ from eadm_sync.app.configurations import note_configuration
 from eadm_sync.app.context import Context
 from eadm_sync.app.planning import EVALUATED_WITH, Planned
 from eadm_sync.app.releasing import note_used
+from eadm_sync.app.resolving import account_words
 from eadm_sync.app.versions import note_ruleset
 from eadm_sync.delivery.doubting import note_tried
 from eadm_sync.delivery.enqueueing import items
@@ -206,7 +207,7 @@ def _supersede(
     }
     orphans = frozenset({item.subject for item in queued if dead and _waits_for(item, dead)} - planned)
     subjects = {item.subject for item in queued} & (planned | orphans)
-    note_tried(connection, context.queue, context.vault, subjects)
+    note_tried(connection, context.queue, context.vault, subjects, account_words(context))
     superseded = context.queue.supersede(connection, subjects)
     dropped = _drop(context, connection, groups & {(item.target, item.subject) for item in queued})
     return superseded.dropped + dropped, superseded.running, orphans

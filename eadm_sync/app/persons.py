@@ -21,6 +21,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.delivering import Crew
 from eadm_sync.app.naming import find_person
 from eadm_sync.app.population import stored_person
+from eadm_sync.app.resolving import account_words, resolve_doubts
 from eadm_sync.app.runs import Run, recorded
 from eadm_sync.app.syncing import sync_people
 from eadm_sync.app.versions import version_in_force
@@ -141,6 +142,7 @@ def stop(context: Context, name: str, reason: str, terms: Terms | None = None) -
                 left = deliver_for(context, database, person_id, terms.patience_seconds)
             except ConfigError:  # it is in the queue, and a worker that runs goes on by the rules it began with
                 left = dict.fromkeys(_unfinished(context, database, person_id), "the rules are wrong, see 'lint'")
+            resolve_doubts(context, database, run.id, [person_id])
             with database.read() as connection:
                 known = load_known(connection, [person_id]).get(person_id) or Known()
             if left or not any(account.enabled for account in known.accounts.values()):
@@ -186,7 +188,7 @@ def _stop_once(context: Context, database: Database, person_id: str, run_id: str
     """Writes a stop down and queues it, in one transaction; without a reason it stands already. Returns the changes."""
     with database.write() as connection:
         context.queue.hold_up(connection)
-        note_tried(connection, context.queue, context.vault, [person_id])
+        note_tried(connection, context.queue, context.vault, [person_id], account_words(context))
         context.queue.supersede(connection, [person_id])
         if reason is not None:
             now = context.clock.now().isoformat()

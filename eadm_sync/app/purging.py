@@ -27,6 +27,7 @@ from eadm_sync.plan.change import password_subject
 from eadm_sync.state import bulk, tables
 from eadm_sync.state.auditing import AuditEntry, append_audit, forget_details
 from eadm_sync.state.database import Database
+from eadm_sync.state.doubts import MADE
 from exportqueue.tables import IS_FINISHED
 
 log = structlog.get_logger()
@@ -201,6 +202,7 @@ def _is_without_anything() -> ColumnElement[bool]:
     return and_(
         tables.people.c.pending.is_(False),
         *(~exists().where(table.c.person_id == person) for table in known),
+        ~exists().where(tables.doubts.c.person_id == person, tables.doubts.c.aspect == MADE),
     )
 
 

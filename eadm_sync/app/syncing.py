@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
@@ -17,6 +18,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.delivering import TargetReport, deliver_all
 from eadm_sync.app.planning import Planned, Progress, planned, silent
 from eadm_sync.app.releasing import refuse_alone
+from eadm_sync.app.resolving import resolve_doubts
 from eadm_sync.app.runs import Run, recorded
 from eadm_sync.errors import PlanOutdated, StateBusy
 from eadm_sync.plan.plan import slice_of
@@ -210,7 +212,10 @@ def _run(context: Context, confirm: Confirm, terms: _Terms, progress: Progress) 
     with context.writing() as database, recorded(context, database, terms.command) as run:
         report = SyncReport(run.id)
         began = context.clock.now()
-        with database.run_lock() as lock, terms.planning(context, database, progress) as made:
+        with contextlib.ExitStack() as until_done:
+            lock = until_done.enter_context(database.run_lock())
+            resolve_doubts(context, database, run.id)
+            made = until_done.enter_context(terms.planning(context, database, progress))
             run.spent("planning", began, context.clock.now())
             _describe(run, report, made)
             if not confirm(made):

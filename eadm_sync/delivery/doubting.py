@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,7 @@ from eadm_sync.state.crypto import Vault
 from eadm_sync.state.doubts import Doubt, Doubts, end_doubts, load_doubts, note_doubts
 from exportqueue import Queue
 
+_UNCALLED: Mapping[str, str] = MappingProxyType({})
 _SWITCHING = ("enable account", "disable account")
 """Operations of the queue that `gives_again` can hold for."""
 
@@ -26,9 +28,19 @@ def all_doubts(connection: Connection, queue: Queue, vault: Vault) -> Doubts:
     return found
 
 
-def note_tried(connection: Connection, queue: Queue, vault: Vault, subjects: Collection[str]) -> None:
-    """Writes down what is in doubt, before queued changes of some subjects are dropped."""
-    note_doubts(connection, _tried(connection, queue, vault, subjects))
+def note_tried(
+    connection: Connection, queue: Queue, vault: Vault, subjects: Collection[str], called: Mapping[str, str]
+) -> None:
+    """Writes down what is in doubt, before queued changes of some subjects are dropped.
+
+    Args:
+        connection: A connection that may write.
+        queue: The export queue.
+        vault: Opens payloads.
+        subjects: Ids of people.
+        called: Target → the attribute that accounts are called by, for finding one again that may have been made.
+    """
+    note_doubts(connection, _tried(connection, queue, vault, subjects, called))
 
 
 def end_answered(connection: Connection, changes: Iterable[Change]) -> None:
@@ -43,10 +55,16 @@ def end_answered(connection: Connection, changes: Iterable[Change]) -> None:
         end_doubts(connection, over)
 
 
-def _tried(connection: Connection, queue: Queue, vault: Vault, subjects: Collection[str] | None) -> Doubts:
+def _tried(
+    connection: Connection,
+    queue: Queue,
+    vault: Vault,
+    subjects: Collection[str] | None,
+    called: Mapping[str, str] = _UNCALLED,
+) -> Doubts:
     found: dict[str, set[Doubt]] = {}
     for item in queue.tried(connection, subjects, _SWITCHING):
         change = unpack(item.payload, item.format, vault)
         if change.person is not None and (item.fence or gives_again(change)):
-            found.setdefault(change.person, set()).update(doubts_of(change))
+            found.setdefault(change.person, set()).update(doubts_of(change, called.get(change.target)))
     return {person: frozenset(doubts) for person, doubts in found.items() if doubts}

@@ -16,7 +16,7 @@ from connectors.contract import Action, Kind
 from eadm_sync.desired import Desired, DesiredLicence, DesiredMembership
 from eadm_sync.plan.change import Change
 from eadm_sync.plan.overlap import Kept
-from eadm_sync.state.doubts import Doubt
+from eadm_sync.state.doubts import GONE, MADE, Doubt
 from eadm_sync.state.drift import ATTRIBUTES, CONTAINER, ENABLED, aspect
 from eadm_sync.state.known import Known, KnownAccount
 
@@ -26,13 +26,15 @@ UNKNOWN = "?"
 """Stands for what nobody knows; nothing that is wanted can be the same, since it is only compared."""
 
 _SWITCHING = frozenset({Action.ENABLE, Action.DISABLE})
+_COMING_BACK = frozenset({Action.CREATE, Action.RESTORE})
+_THERE = frozenset({MADE, GONE})
 _BEGINNING_OR_END = frozenset({Action.CREATE, Action.ADOPT, Action.RESTORE, Action.DELETE})
 
 
-def doubts_of(change: Change) -> Iterator[Doubt]:
-    """What is in doubt if nobody knows whether a change was carried out.
+def doubts_of(change: Change, called: str | None = None) -> Iterator[Doubt]:
+    """What is in doubt if nobody knows whether a change was carried out; `called`: the attribute that names accounts.
 
-    An account that may have been made is not: the target finds it again by its owner when it is asked to make it.
+    A group that may have been made is not: the target finds it again by its owner when it is asked to make it.
     """
     target, kind = change.target, change.kind
     if kind is Kind.MEMBERSHIP:
@@ -45,6 +47,11 @@ def doubts_of(change: Change) -> Iterator[Doubt]:
         yield from (Doubt(target, kind, "", aspect(ATTRIBUTES, name)) for name in change.attributes)
         if change.container is not None:
             yield Doubt(target, kind, "", CONTAINER)
+    elif kind is Kind.ACCOUNT and change.action in _COMING_BACK:
+        _, name = change.attributes.get(called or "", (None, None))
+        yield Doubt(target, kind, name if isinstance(name, str) else "", MADE)
+    elif kind is Kind.ACCOUNT and change.action is Action.DELETE:
+        yield Doubt(target, kind, "", GONE)
 
 
 def answered(change: Change, doubts: Collection[Doubt]) -> frozenset[Doubt]:
@@ -53,6 +60,8 @@ def answered(change: Change, doubts: Collection[Doubt]) -> frozenset[Doubt]:
     if change.kind is Kind.ACCOUNT and change.action in _BEGINNING_OR_END:
         return frozenset(mine)
     told = {(doubt.kind, doubt.name, _respect(doubt)) for doubt in doubts_of(change)}
+    if change.kind is Kind.ACCOUNT:  # whatever was done to it, it is there
+        told.add((Kind.ACCOUNT, "", GONE))
     return frozenset(doubt for doubt in mine if (doubt.kind, doubt.name, _respect(doubt)) in told)
 
 
@@ -100,7 +109,7 @@ def doubted(
     given = {account.target for account in desired.accounts}
     for doubt in sorted(doubts):
         account = known.accounts.get(doubt.target)
-        if account is None:  # a target drops what hung on an account with it
+        if account is None or doubt.aspect in _THERE:  # a target drops what hung on an account with it
             continue
         if doubt.kind is Kind.ACCOUNT:
             is_wanted = enabled and doubt.target in given

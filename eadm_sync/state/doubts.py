@@ -1,7 +1,8 @@
 """What a target may or may not hold: it was asked, no answer came, and a newer plan took the change's place.
 
 Known state holds what was confirmed last. Where it is in doubt, the next plan asks again for what is wanted, whatever
-is known; a doubt ends with the target's answer about the same thing.
+is known; a doubt ends with the target's answer about the same thing. Whether an account is there at all is not asked
+for again, but looked for (`app.resolving`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from sqlalchemy import Connection, select
 from connectors.contract import Kind
 from eadm_sync.state import bulk, tables
 
+MADE, GONE = "made", "gone"
+"""Aspects: an account may be there though none is known, or may not be there though one is."""
+
 _COLUMNS = ("person_id", "target", "kind", "name", "aspect")
 
 
@@ -23,9 +27,9 @@ class Doubt(msgspec.Struct, frozen=True, order=True):
     Attributes:
         target: Name of the target.
         kind: Account, membership or licence.
-        name: Key of the group, or product; "" for an account.
-        aspect: In what respect: of an account "enabled", "container" or "attributes.title" (`drift.aspect`); of a
-            membership the role that was asked for; "" of a licence.
+        name: Key of the group, or product; of an account "", or what one is called that may have been made.
+        aspect: In what respect: of an account "enabled", "container", "attributes.title" (`drift.aspect`), MADE or
+            GONE; of a membership the role that was asked for; "" of a licence.
     """
 
     target: str

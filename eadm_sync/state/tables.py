@@ -292,8 +292,8 @@ doubts = Table(
     Column("person_id", Text, primary_key=True),
     Column("target", Text, primary_key=True),
     Column("kind", Text, primary_key=True),
-    Column("name", Text, primary_key=True),  # group key or product; "" for an account
-    Column("aspect", Text, primary_key=True),  # enabled, container, attributes.title; of a membership the role
+    Column("name", Text, primary_key=True),  # group key or product; of an account "", or what it is called
+    Column("aspect", Text, primary_key=True),  # enabled, made, container, attributes.title; of a membership the role
     sqlite_with_rowid=False,
 )
 

@@ -12,7 +12,7 @@ from eadm_sync.delivery.enqueueing import items
 from eadm_sync.plan.change import Change
 from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
-from eadm_sync.state.doubts import Doubt
+from eadm_sync.state.doubts import GONE, MADE, Doubt, load_doubts
 from exportqueue import Queue, define
 
 VAULT = Vault([Key("one", bytes(32))])
@@ -56,10 +56,24 @@ def test_what_was_sent_unheard_is_in_doubt(connection: Connection, queue: Queue)
     assert all_doubts(connection, queue, VAULT) == {"hr:1": {ENABLED}, "hr:2": {ENABLED}}
 
 
+def test_of_an_account_that_may_have_been_made_the_name_is_kept(connection: Connection, queue: Queue):
+    """By it the account is found again; one that may be gone is known."""
+    named = Change("ad", Kind.ACCOUNT, Action.CREATE, person="hr:3", attributes={"name": (None, "kari")})
+    queue.enqueue(connection, items([named, Change("ad", Kind.ACCOUNT, Action.DELETE, person="hr:4")], VAULT))
+    send(connection, queue)
+
+    note_tried(connection, queue, VAULT, ["hr:3", "hr:4"], {"ad": "name"})
+
+    assert load_doubts(connection) == {
+        "hr:3": {Doubt("ad", Kind.ACCOUNT, "kari", MADE)},
+        "hr:4": {Doubt("ad", Kind.ACCOUNT, "", GONE)},
+    }
+
+
 def test_a_doubt_outlives_the_queued_change_and_ends_with_an_answer(connection: Connection, queue: Queue):
     """A newer plan takes the change's place, and one after it may do so again, before the target answers."""
     send(connection, queue)
-    note_tried(connection, queue, VAULT, ["hr:1"])
+    note_tried(connection, queue, VAULT, ["hr:1"], {"ad": "name"})
     queue.supersede(connection, ["hr:1", "hr:2"])
 
     assert all_doubts(connection, queue, VAULT) == {"hr:1": {ENABLED}}

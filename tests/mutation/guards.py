@@ -172,9 +172,23 @@ GUARDS = (
     Guard(
         "a change that was sent unheard is forgotten with its place in the queue",
         "eadm_sync/delivery/doubting.py",
-        "note_doubts(connection, _tried(connection, queue, vault, subjects))",
+        "note_doubts(connection, _tried(connection, queue, vault, subjects, called))",
         "return",
         "tests/delivery/test_doubting.py",
+    ),
+    Guard(
+        "an account that was made unheard for somebody who has left stays enabled",
+        "eadm_sync/app/resolving.py",
+        "still = [(case, one) for case, one in seen if self._stands(case)]",
+        "still: list[tuple[_Case, RemoteObject | None]] = []",
+        "tests/plan/test_unheard.py",
+    ),
+    Guard(
+        "an account that was deleted by hand comes back enabled out of the recycle bin",
+        "connectors/directory/batch.py",
+        "entry.state, entry.enabled = LIVE, False",
+        "entry.state = LIVE",
+        "tests/connectors/targets/test_embedded.py",
     ),
     Guard(
         "half a source takes more than the plan's limit along with one part that is held",

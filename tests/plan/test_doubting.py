@@ -12,7 +12,7 @@ from eadm_sync.plan.diff import diff_person
 from eadm_sync.plan.doubting import answered, doubted, doubts_of, gives_again, perhaps_enabled
 from eadm_sync.plan.overlap import Kept
 from eadm_sync.ruleset.rules import LifecycleSettings
-from eadm_sync.state.doubts import Doubt
+from eadm_sync.state.doubts import GONE, MADE, Doubt
 from eadm_sync.state.known import Known, KnownAccount
 
 TODAY = date(2026, 11, 22)
@@ -64,9 +64,11 @@ def asked(
         # access that may have been given, and that nothing gives
         (change(Kind.MEMBERSHIP, Action.CREATE, group="staff"), [(Kind.MEMBERSHIP, Action.DELETE)]),
         (change(Kind.LICENCE, Action.CREATE, sku="OFFICE"), [(Kind.LICENCE, Action.DELETE)]),
-        # what is in another target, or an account that is found again by its owner
+        # what is in another target; and whether an account is there at all is looked for, not asked
         (Change("cloud", Kind.ACCOUNT, Action.DISABLE, person="hr:1"), []),
         (change(Kind.ACCOUNT, Action.CREATE), []),
+        (change(Kind.ACCOUNT, Action.RESTORE), []),
+        (change(Kind.ACCOUNT, Action.DELETE), []),
     ],
 )
 def test_what_is_wanted_is_asked_for_again(lost: Change, expected: list[tuple[Kind, Action]]):
@@ -133,12 +135,18 @@ def test_what_gives_an_account_again_counts_though_it_was_never_sent(one: Change
 @pytest.mark.parametrize(
     ("confirmed", "left"),
     [
-        (change(Kind.ACCOUNT, Action.ENABLE), {"attributes.title", "member"}),
-        (change(Kind.ACCOUNT, Action.UPDATE, attributes={"title": (None, "x")}), {"enabled", "member"}),
-        (change(Kind.MEMBERSHIP, Action.DELETE, group="staff", role="owner"), {"enabled", "attributes.title"}),
-        (change(Kind.MEMBERSHIP, Action.DELETE, group="others"), {"enabled", "attributes.title", "member"}),
+        (change(Kind.ACCOUNT, Action.ENABLE), {"attributes.title", "member", MADE}),
+        (change(Kind.ACCOUNT, Action.UPDATE, attributes={"title": (None, "x")}), {"enabled", "member", MADE}),
+        (
+            change(Kind.MEMBERSHIP, Action.DELETE, group="staff", role="owner"),
+            {"enabled", "attributes.title", GONE, MADE},
+        ),
+        (change(Kind.MEMBERSHIP, Action.DELETE, group="others"), {"enabled", "attributes.title", "member", GONE, MADE}),
         (change(Kind.ACCOUNT, Action.DELETE), set()),
-        (Change("cloud", Kind.ACCOUNT, Action.DELETE, person="hr:1"), {"enabled", "attributes.title", "member"}),
+        (
+            Change("cloud", Kind.ACCOUNT, Action.DELETE, person="hr:1"),
+            {"enabled", "attributes.title", "member", GONE, MADE},
+        ),
     ],
 )
 def test_an_answer_ends_the_doubts_about_its_own_thing(confirmed: Change, left: set[str]):
@@ -147,6 +155,8 @@ def test_an_answer_ends_the_doubts_about_its_own_thing(confirmed: Change, left: 
         Doubt("ad", Kind.ACCOUNT, "", "enabled"),
         Doubt("ad", Kind.ACCOUNT, "", "attributes.title"),
         Doubt("ad", Kind.MEMBERSHIP, "staff", "member"),
+        Doubt("ad", Kind.ACCOUNT, "", GONE),
+        Doubt("ad", Kind.ACCOUNT, "kari", MADE),
     }
 
     assert {one.aspect for one in doubts - answered(confirmed, doubts)} == left

@@ -1,0 +1,205 @@
+"""Finds out which accounts a target has made, or deleted, unheard, and puts known state right before a plan is made.
+
+A change whose answer was lost is sent again, so that mostly nobody has to look. But where a newer plan took its place,
+nothing would ask again: somebody who left while their account was being made would have one that nobody knows of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+from sqlalchemy import Connection
+
+from connectors.contract import Action, Kind, RemoteObject, Target
+from connectors.errors import ConnectorError
+from eadm_sync.app.context import Context
+from eadm_sync.clock import today
+from eadm_sync.delivery.looking_again import look_again
+from eadm_sync.plan.audited import Image, audited, encode
+from eadm_sync.plan.change import Change
+from eadm_sync.state.auditing import AuditEntry, append_audit
+from eadm_sync.state.database import Database
+from eadm_sync.state.doubts import GONE, MADE, Doubt, end_doubts, load_doubts
+from eadm_sync.state.known import KnownAccount, load_accounts, load_recycled
+from eadm_sync.state.outcomes import Confirmations, confirm, count_confirmed, mark_confirmed
+from exportqueue import State
+
+log = structlog.get_logger()
+
+_REASONS = {MADE: "made, though no answer came", GONE: "deleted, though no answer came"}
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Somebody's account in one target of which it is in doubt whether it is there.
+
+    Attributes:
+        person: Id of whose it is.
+        doubt: The doubt.
+        account: The account as it is known; for MADE, as it was when it went into the recycle bin, or None.
+    """
+
+    person: str
+    doubt: Doubt
+    account: KnownAccount | None
+
+    def name(self, word: str) -> str:
+        """What it is called; "" where nobody knows."""
+        value = self.account.attributes.get(word) if self.account else None
+        return self.doubt.name or (value if isinstance(value, str) else "")
+
+
+def account_words(context: Context) -> dict[str, str]:
+    """Target → the attribute that accounts are called by there."""
+    return {name: words.account_name for name, words in context.vocabulary.targets.items() if words.account_name}
+
+
+def resolve_doubts(context: Context, database: Database, run_id: str, people: Collection[str] | None = None) -> int:
+    """Looks for the accounts of everybody, or of some people, of which it is in doubt whether they are there.
+
+    A target that is away is left for the next time. Returns how many accounts were not as known.
+
+    Raises:
+        StateError: The state cannot be used.
+    """
+    with database.read() as connection:
+        cases = _cases(connection, people)
+    number = 0
+    for target in sorted(cases.keys() & context.loaded.settings.targets.keys()):
+        try:
+            with context.make_target(target) as opened:
+                seen = [(case, _seen(opened, case)) for case in cases[target]]
+                keeps = opened.capabilities.soft_delete
+        except ConnectorError as error:
+            log.warning("doubts.unresolved", target=target, error=type(error).__name__)
+            continue
+        with database.write() as connection:
+            number += _Resolving(context, connection, target, run_id, keeps).take(seen)
+    return number
+
+
+def _cases(connection: Connection, people: Collection[str] | None) -> dict[str, list[_Case]]:
+    """What is to be looked for, by target."""
+    found: dict[str, list[_Case]] = {}
+    for person, doubts in sorted(load_doubts(connection, people).items()):
+        for doubt in sorted(doubts):
+            if doubt.aspect == GONE:
+                account = load_accounts(connection, doubt.target, [person]).get(person)
+            elif doubt.aspect == MADE:
+                account = dict(load_recycled(connection, [person], doubt.target)).get(person)
+            else:
+                continue
+            found.setdefault(doubt.target, []).append(_Case(person, doubt, account))
+    return found
+
+
+def _seen(target: Target, case: _Case) -> RemoteObject | None:
+    """The account as it is there; None where it is not."""
+    word = target.capabilities.account_name
+    name = case.name(word)
+    for one in target.find(Kind.ACCOUNT, {word: name}) if name else ():
+        is_theirs = one.owner == case.person if case.doubt.aspect == MADE else _is(one, case.account)
+        if is_theirs and not one.deleted:
+            return one
+    return None
+
+
+def _is(one: RemoteObject, account: KnownAccount | None) -> bool:
+    return account is not None and one.anchor == account.anchor
+
+
+@dataclass(frozen=True)
+class _Resolving:
+    """Writes down what was seen in one target, in the caller's transaction."""
+
+    context: Context
+    connection: Connection
+    target: str
+    run_id: str
+    keeps_deleted: bool
+
+    def take(self, seen: Iterable[tuple[_Case, RemoteObject | None]]) -> int:
+        """Ends doubts; returns how many accounts were not as known."""
+        self.context.queue.hold_up(self.connection)  # from here on no worker writes down what it has delivered
+        still = [(case, one) for case, one in seen if self._stands(case)]
+        changed = list(self._changed(still))
+        if changed:
+            count_confirmed(self.connection, self.target, len(changed))
+            day = today(self.context.clock, self.context.loaded.settings.organisation.zone)
+            confirmed = Confirmations()
+            for person, before, after in changed:
+                if after is not None:
+                    confirmed.accounts.append((person, after))
+                elif before is not None:
+                    confirmed.accounts_gone.append(person)
+                    if self.keeps_deleted:
+                        confirmed.recycled.append((person, before, day))
+            confirm(self.connection, self.target, confirmed, "")
+            append_audit(self.connection, self.context.vault, [self._entry(*one) for one in changed])
+            mark_confirmed(self.connection, self.target)
+        for case, _ in still:
+            end_doubts(self.connection, {case.person: frozenset({case.doubt})})
+        look_again(self.connection, [person for person, _, _ in changed])
+        return len(changed)
+
+    def _stands(self, case: _Case) -> bool:
+        """Whether the doubt was not ended meanwhile, and nothing is being done about it at this moment."""
+        doubts = load_doubts(self.connection, [case.person]).get(case.person, ())
+        queued = self.context.queue.unfinished(self.connection, [case.person])
+        return case.doubt in doubts and not any(
+            item.target == self.target and item.state is State.RUNNING for item in queued
+        )
+
+    def _changed(
+        self, seen: Iterable[tuple[_Case, RemoteObject | None]]
+    ) -> Iterator[tuple[str, KnownAccount | None, KnownAccount | None]]:
+        """(person, account as known, account as it is) of those that are otherwise."""
+        for case, one in seen:
+            known = load_accounts(self.connection, self.target, [case.person]).get(case.person)
+            if case.doubt.aspect == MADE and one is not None and known is None:
+                yield case.person, None, self._made(case, one)
+            elif case.doubt.aspect == GONE and one is None and known is not None:
+                yield case.person, known, None
+
+    def _made(self, case: _Case, one: RemoteObject) -> KnownAccount:
+        """The account with what is certain about it: the rest is asked for again by whoever gives it."""
+        word = account_words(self.context)[self.target]
+        before = case.account or KnownAccount(
+            self.target, one.anchor, None, enabled=False, attributes={}, rule="", deactivated_on=None
+        )
+        return msgspec.structs.replace(
+            before,
+            anchor=one.anchor,
+            container=one.container,
+            enabled=one.enabled is not False,
+            attributes={**before.attributes, word: one.attributes.get(word)},
+            deactivated_on=None,
+        )
+
+    def _entry(self, person: str, before: Image, after: Image) -> AuditEntry:
+        """The line that says how known state came to be so."""
+        aspect, action = (MADE, Action.CREATE) if before is None else (GONE, Action.DELETE)
+        image = after or before
+        change = Change(
+            self.target,
+            Kind.ACCOUNT,
+            action,
+            person=person,
+            enabled=after.enabled if isinstance(after, KnownAccount) else None,
+            rule=image.rule if image else "",
+            reason=_REASONS[aspect],
+        )
+        return AuditEntry(
+            at=self.context.clock.now().isoformat(),
+            run_id=self.run_id,
+            actor="eadm-sync",
+            target=self.target,
+            kind=change.kind,
+            action=action,
+            object=change.object_key,
+            person_id=person,
+            detail=encode(audited(change, before, after)),
+        )

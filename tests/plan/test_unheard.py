@@ -1,0 +1,80 @@
+"""Accounts that a target made or deleted without anybody hearing of it are found before the next plan."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from connectors.contract import Kind
+from eadm_sync.app import persons
+from eadm_sync.app.context import open_context
+
+RULES = """
+lifecycle: {retention_days: 30}
+accounts:
+  - {rule: a, target: ad, attributes: {name: "{{ person.given_name }}"}}
+"""
+KARI, OLA = "1;Kari;Li;employee;11", "2;Ola;By;employee;12"
+FIRST = date(2026, 8, 17)
+
+
+def deaf(office: Any, *, made: bool = True) -> Any:
+    """What is asked of `ad` from now on is done, or not, and the answer never comes."""
+    kind = "lost_answer" if made else "unavailable"
+    return office.configure("ad", faults={"fail": [{"kind": kind, "every": 1}]})
+
+
+def hearing(office: Any, day: date) -> Any:
+    """A day on which the answers come again."""
+    return office.configure("ad", faults={}).on(day)
+
+
+def states(office: Any) -> dict[str | None, bool | None]:
+    """Whose accounts are there, and whether they are enabled."""
+    return {one.owner: one.enabled for one in office.objects(Kind.ACCOUNT)}
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_somebody_leaves_while_the_account_is_being_made(office: Any, made: bool):
+    """Where it was made, it is disabled, and deleted after retention; where it was not, nothing more is done."""
+    office.rules(RULES).people(OLA).sync()
+    deaf(office, made=made).people(KARI, OLA).sync()
+    office.people(OLA).sync()
+    assert states(office).get("hr:1") is (True if made else None)
+
+    hearing(office, FIRST + timedelta(days=1)).sync()
+
+    assert states(office) == {"hr:2": True, **({"hr:1": False} if made else {})}
+    office.on(FIRST + timedelta(days=31)).sync()
+    assert states(office) == {"hr:2": True}
+    office.sync()
+    assert (office.evaluated, office.lines) == (0, [])
+
+
+def test_a_stop_finds_the_account_that_was_being_made(office: Any):
+    """Nobody knew of it, and it is enabled: the stop disables it all the same."""
+    office.rules(RULES).people(OLA).sync()
+    deaf(office).people(KARI, OLA).sync()
+    hearing(office, FIRST)
+
+    ordered = persons.stop(open_context(office.folder / "config.yaml", office.clock), "hr:1", "lost laptop")
+
+    assert ordered.left == {}
+    assert states(office) == {"hr:1": False, "hr:2": True}
+
+
+def test_somebody_returns_while_the_account_is_being_deleted(office: Any):
+    """It comes out of the recycle bin with the run after the one that asked for it in vain."""
+    office.rules(RULES).people(KARI, OLA).sync()
+    office.people(OLA).on(FIRST + timedelta(days=1)).sync()
+    deaf(office).on(FIRST + timedelta(days=31)).sync()
+    assert states(office) == {"hr:2": True}
+    office.people(KARI, OLA).sync()
+
+    hearing(office, FIRST + timedelta(days=32)).sync()
+
+    assert states(office) == {"hr:1": True, "hr:2": True}
+    office.sync()
+    assert (office.evaluated, office.lines) == (0, [])
