@@ -101,6 +101,7 @@ class _Telling:
         self.seats: tuple[int, int] | None = None
         self.had_before = sorted({one.who for one in story if one.what in ("join", "enrol")})[::FILLED]
         self.is_spoilt, self.was_calm = False, True
+        self.left, self.found_queued = 0, False
         self.broken_until = -1
         self.emptied: tuple[str, ...] = ()
         self.is_half = False
@@ -169,12 +170,14 @@ class _Telling:
             self.is_spoilt = not self.program.reconcile()
         is_sound = not self._is_broken(number)
         self._export(today, is_sound=is_sound)
-        left = self._work(crash, is_sound)
+        self.found_queued = bool(self.left or crash)
+        self.left = left = self._work(crash, is_sound)
         is_calm = is_sound and not self.faults
         if left and self.seats:  # what was queued before there were too few of a licence waits until there are more
             is_calm = False
         if is_calm and left:
             self.program.deliver_all()
+            self.left = 0
         self.was_calm = is_calm
         self._check(number, self._day(today, is_calm=is_calm))
         self.told.days_run += 1
@@ -342,7 +345,10 @@ class _Telling:
 
     def _run_again(self, number: int) -> None:
         people, changes = self.program.changes_of_another_run()
-        if not people and changes == ["cloud group delete"]:  # it goes with the run behind the last member's
+        # A group goes with the run behind the last member's; and whoever met one that was still being made is looked at
+        # once more, with nothing to do.
+        is_last_step = not people and changes == ["cloud group delete"]
+        if is_last_step or (self.found_queued and not changes and people):
             self.program.sync(believes=True)
             self.program.deliver_all()
             people, changes = self.program.changes_of_another_run()
