@@ -32,7 +32,7 @@ demo: $(VENV)/.installed ## Run the main job on the example municipality and say
 	@EADM_SYNC=$(BIN)/eadm-sync sh examples/demo.sh
 
 test: $(VENV)/.tools ## Run all tests
-	$(BIN)/python -m pytest -q -n $(WORKERS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 .PHONY: simulation
 simulation: $(VENV)/.tools ## Tell stories of years in towns (minutes to hours; SEEDS=n FIRST_SEED=n YEARS=n PEOPLE=n EVERY=days PROCESSES=n)
