@@ -111,11 +111,11 @@ def _refused(content: bytes) -> tuple[str, str]:
 
 
 def bundles(requests: Iterable[tuple[str, int]], most: int = MOST) -> list[tuple[str, list[int]]]:
-    """The calls in as few batches as can be, by the address that each goes to; as address and positions."""
-    by_url: dict[str, list[int]] = {}
-    for url, at in requests:
-        by_url.setdefault(url, []).append(at)
-    return [(url, every[start : start + most]) for url, every in by_url.items() for start in range(0, len(every), most)]
+    """The calls in as few batches as can be, by the API that each is of; as API and positions."""
+    by_api: dict[str, list[int]] = {}
+    for api, at in requests:
+        by_api.setdefault(api, []).append(at)
+    return [(api, every[start : start + most]) for api, every in by_api.items() for start in range(0, len(every), most)]
 
 
 def written(requests: Sequence[HttpRequest]) -> tuple[str, bytes]:

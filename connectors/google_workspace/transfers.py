@@ -73,6 +73,8 @@ def _handed_over(apis: Apis, user: str, receiver: str, now: Callable[[], datetim
 
 
 def _good(reply: Reply, user: str) -> Mapping[str, Any]:
+    if reply.is_missing:  # and not the user, who was found: nothing may be taken for deleted by this
+        raise Transient("Google does not find what data is handed over by")
     if not reply.ok:
         raise refusals.refusal(reply, Kind.ACCOUNT, user)
     found: Mapping[str, Any] = reply.body

@@ -35,7 +35,7 @@ def check(path: str) -> None:
     if path == ROOT:
         return
     names = path.split("/")
-    if names[0] or not all(name.strip() for name in names[1:]) or not path.isprintable():
+    if not path.startswith(ROOT) or not all(name.strip() for name in names[1:]) or not path.isprintable():
         raise Rejected("a container here is the path of an organisational unit, as /Skole/Elever", "container")
     if len(names) - 1 > MOST_DEEP:
         raise Rejected(f"organisational units are at most {MOST_DEEP} deep", "container")

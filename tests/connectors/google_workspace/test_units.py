@@ -1,0 +1,120 @@
+"""Organisational units at Google Workspace: made on demand, those above first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.errors import ConnectorError, Rejected, Transient
+from connectors.google_workspace.batching import Reply
+from connectors.google_workspace.chains import run
+from connectors.google_workspace.connection import Connection
+from connectors.google_workspace.units import KNOWN_SECONDS, Units, check
+from tests.services.google.control import GoogleService
+
+Ensure = Callable[..., dict[str, ConnectorError]]
+
+
+@pytest.fixture
+def now() -> list[float]:
+    """The present, which a test can move."""
+    return [1000.0]
+
+
+@pytest.fixture
+def ensure(connection: Connection, now: list[float]) -> Ensure:
+    """Makes units; what could not be made."""
+    units = Units("my_customer", lambda: now[0])
+
+    def ensured(*paths: str) -> dict[str, ConnectorError]:
+        (failed,) = run(connection, [units.ensure(connection.apis, paths)])
+        return failed
+
+    return ensured
+
+
+def test_units_are_made_once_and_those_above_first(ensure: Ensure, google: GoogleService):
+    """Whatever the case of their names; what is there is left as it is."""
+    google.unit("/Skole")
+
+    failed = ensure("/Skole/Elever", "/skole/elever", "/")
+
+    assert failed == {}
+    assert google.contents()["units"] == ["/", "/Skole", "/Skole/Elever"]
+
+
+def test_what_is_there_is_asked_for_once_a_minute(ensure: Ensure, google: GoogleService, now: list[float]):
+    """By one call for all units; a unit that was deleted by hand meanwhile is made again."""
+    google.unit("/Skole/Elever")
+    ensure("/Skole", "/Skole/Elever")
+    first = google.counters()["operations"]
+    ensure("/Skole/Elever")
+    soon = google.counters()["operations"]
+    now[0] += KNOWN_SECONDS + 1
+    ensure("/Skole/Elever")
+
+    assert (first, soon, google.counters()["operations"]) == (1, 1, 2)
+
+
+def test_a_unit_that_somebody_else_makes_at_the_same_time_is_taken(connection: Connection, google: GoogleService):
+    """Google says "Invalid Ou Id" then, as it does of names that it does not take."""
+    units = Units("my_customer")
+    chain = units.ensure(connection.apis, ["/Skole"])
+    seen, _ = connection.send(next(chain))
+    google.unit("/Skole")
+    refused, _ = connection.send(chain.send([one for one in seen if one is not None]))
+    looked, _ = connection.send(chain.send([one for one in refused if one is not None]))
+
+    with pytest.raises(StopIteration) as ended:
+        chain.send([one for one in looked if one is not None])
+
+    assert [(one.status, one.message) for one in refused if one is not None] == [(400, "Invalid Ou Id")]
+    assert ended.value.value == {}
+
+
+@pytest.mark.parametrize("path", ["Skole", "/Skole/", "//", "/Skole//Elever", "/ ", "", "/a\n", "/x" * 36])
+def test_what_is_no_path_is_refused_before_anything_is_made(ensure: Ensure, google: GoogleService, path: str):
+    """No slash in front, a level without a name, or too deep; the others are made."""
+    failed = ensure(path, "/Skole")
+
+    assert list(failed) == [path]
+    assert isinstance(failed[path], Rejected)
+    assert google.contents()["units"] == ["/", "/Skole"]
+
+
+def test_what_is_below_a_unit_that_cannot_be_made_fails_with_it(connection: Connection):
+    """For the same reason, and without a call; what is beside it is made."""
+    chain = Units("my_customer").ensure(connection.apis, ["/Barnehage/Rosa", "/Skole"])
+    next(chain)
+    made = chain.send([Reply(200)])
+    looked = chain.send([Reply(400, {}, "invalid", "Invalid Ou Id"), Reply(200)])
+
+    with pytest.raises(StopIteration) as ended:
+        chain.send([Reply(404, {}, "notFound", "Org unit not found")])
+
+    assert [json.loads(one.body)["name"] for one in made] == ["Barnehage", "Skole"]
+    assert [one.methodId for one in looked] == ["directory.orgunits.get"]
+    assert {path: type(error) for path, error in ended.value.value.items()} == {"/Barnehage/Rosa": Rejected}
+
+
+def test_a_unit_below_one_made_a_moment_ago_is_asked_for_again(connection: Connection):
+    """Not every machine of Google's knows the new one yet."""
+    chain = Units("my_customer").ensure(connection.apis, ["/Skole/Elever"])
+    next(chain)
+    for reply in (Reply(200), Reply(200), Reply(400, {}, "invalid", "Invalid Parent Orgunit Id")):
+        chain.send([reply])
+
+    with pytest.raises(StopIteration) as ended:
+        chain.send([Reply(404, {}, "notFound", "Org unit not found")])
+
+    assert {path: type(error) for path, error in ended.value.value.items()} == {"/Skole/Elever": Transient}
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="/", categories=("L", "N")), min_size=1), max_size=35))
+def test_every_path_of_names_is_one(names: list[str]):
+    """Whatever the letters."""
+    check("/" + "/".join(names))
