@@ -49,11 +49,10 @@ def migrated_once(_migrated: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
     def copied(engine: Engine) -> None:
         with engine.connect() as connection:
             new = connection.connection.driver_connection
-            is_new = isinstance(new, sqlite3.Connection) and not new.execute("SELECT * FROM sqlite_master").fetchone()
-            if is_new:
+            if isinstance(new, sqlite3.Connection) and not new.execute("SELECT * FROM sqlite_master").fetchone():
                 _migrated.backup(new)
-        if not is_new:
-            migrate(engine)
+                return
+        migrate(engine)
 
     monkeypatch.setattr(database, "migrate", copied)
 

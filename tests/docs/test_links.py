@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-_LEFT_OUT = {".venv", "demo", ".git", "text"}  # `text` holds the beginnings of generated pages, whose links are theirs
+_LEFT_OUT = {"demo", "text"}  # `text` holds the beginnings of generated pages, whose links are theirs
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|\[[^\]]+\]:\s*(\S+)")
 
 
 def files(pattern: str) -> list[Path]:
-    """The project's own files of one kind."""
-    return sorted(path for path in ROOT.rglob(pattern) if not _LEFT_OUT & set(path.relative_to(ROOT).parts))
+    """The project's own files of one kind; what tools keep in folders with a dot is not."""
+    found: list[Path] = []
+    for folder, folders, _ in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in _LEFT_OUT and not name.startswith(".")]
+        found += Path(folder).glob(pattern)
+    return sorted(found)
 
 
 def anchors(page: Path) -> set[str]:
