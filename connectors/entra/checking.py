@@ -44,10 +44,13 @@ def check(connection: Connection, reader: Reader, options: EntraOptions) -> None
 
     Raises:
         AuthenticationFailed: Names each permission that is missing, and what it is for.
-        Rejected: The settings name a product or a service plan that the tenant does not have.
+        Rejected: The settings name a product or a service plan that the tenant does not have, or wait for accounts that
+            nobody brings.
         ConnectorError: As `Connection.get`.
     """
-    connection.get("/organization?$select=id")
+    told = connection.get("/organization?$select=id,onPremisesSyncEnabled")
+    if options.accounts == "synchronised" and not any(one.get("onPremisesSyncEnabled") for one in told["value"]):
+        raise Rejected("accounts: synchronised, but no Active Directory is synchronised to this tenant")
     if options.client_id is not None:
         _check_permissions(_granted(connection, options.client_id))
     products = reader.products()

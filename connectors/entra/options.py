@@ -103,6 +103,12 @@ class EntraOptions(BaseModel):
         None,
         description="Certificates (PEM) of the authorities to trust, in place of those that are known; to rehearse.",
     )
+    accounts: Literal["cloud", "synchronised"] = Field(
+        "cloud",
+        description="Where accounts come from. `cloud`: they are made here. `synchronised`: Entra Connect brings them"
+        " up from Active Directory. They are waited for by userPrincipalName or onPremisesImmutableId, never made,"
+        " and given groups, licences and what the cloud is the master of.",
+    )
     owner_attribute: OwnerAttribute = Field(
         "extensionAttribute15",
         description="Extension attribute of accounts that nothing else uses: says whose an account is, so that one"

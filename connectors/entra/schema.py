@@ -28,7 +28,7 @@ class Attribute(NamedTuple):
 
 
 ACCOUNT_NAME, GROUP_NAME = "userPrincipalName", "displayName"
-MANAGER = "manager"
+MANAGER, IMMUTABLE_ID = "manager", "onPremisesImmutableId"
 GROUP_TYPE, TEAM, TEMPLATE, NICKNAME = "groupType", "team", "teamTemplate", "mailNickname"
 SECURITY, MICROSOFT_365 = "security", "microsoft365"
 EXTENSIONS = "onPremisesExtensionAttributes"
@@ -60,7 +60,7 @@ USER: Mapping[str, Attribute] = {
     "ageGroup": Attribute("str", 64),
     "consentProvidedForMinor": Attribute("str", 64),
     "passwordPolicies": Attribute("str", 128),
-    "onPremisesImmutableId": Attribute("str", 256),
+    IMMUTABLE_ID: Attribute("str", 256),
     "showInAddressList": Attribute("bool"),
     MANAGER: Attribute("str", apart=True),
     **dict.fromkeys(EXTENSION_NAMES, Attribute("str", 1024)),
@@ -166,9 +166,14 @@ def _check_value(name: str, attribute: Attribute, value: Value) -> None:
         raise Rejected(f"'{name}' holds at most {attribute.max_length} characters, not {len(value)}", name)
 
 
-def user_table(mark: str, required: Collection[str] = ()) -> Table:
-    """Accounts, marked in that extension attribute."""
+def user_table(mark: str, required: Collection[str] = (), *, synchronised: bool = False) -> Table:
+    """Accounts, marked in that extension attribute; of synchronised ones, what names them and what is the cloud's."""
     attributes = {name: one for name, one in USER.items() if name != mark}
+    if synchronised:
+        ours = CLOUD_MASTERED | {ACCOUNT_NAME, IMMUTABLE_ID}
+        attributes = {name: one for name, one in attributes.items() if name in ours}
+        needed = [name for name in required if name in ours]
+        return Table(Kind.ACCOUNT, attributes, tuple(dict.fromkeys((ACCOUNT_NAME, *needed))), mark)
     return Table(Kind.ACCOUNT, attributes, tuple(dict.fromkeys((ACCOUNT_NAME, "displayName", *required))), mark)
 
 

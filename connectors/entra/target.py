@@ -29,7 +29,8 @@ class EntraTarget:
         """Relative files are relative to `folder`; `password` makes one that nobody knows. Touches nothing."""
         self._options = options
         self._connection = Connection(options, folder)
-        self._table = user_table(options.owner_attribute, options.required)
+        self._synchronised = options.accounts == "synchronised"
+        self._table = user_table(options.owner_attribute, options.required, synchronised=self._synchronised)
         self._reader = Reader(self._connection, self._table)
         self._products: Mapping[str, Product] | None = None
         memory = Memory(options.settling_seconds)
@@ -42,16 +43,16 @@ class EntraTarget:
         return Capabilities(
             kinds=_KINDS,
             batch_size=self._options.batch_size,
-            soft_delete=True,
+            soft_delete=not self._synchronised,  # who comes back is brought up again, perhaps as somebody new
             incremental=True,
             account_name=ACCOUNT_NAME,
             group_name=GROUP_NAME,
-            unique=tuple(dict.fromkeys((ACCOUNT_NAME, *self._options.unique))),
+            unique=tuple(dict.fromkeys(name for name in (ACCOUNT_NAME, *self._options.unique) if name in attributes)),
             required=self._table.required,
             attributes={name: one.type for name, one in attributes.items()},
             group_attributes={name: one.type for name, one in GROUP.items()},
             max_lengths={name: one.max_length for name, one in attributes.items() if one.max_length is not None},
-            passwords=True,
+            passwords=not self._synchronised,
             password_rules=RULES,
             # Every member may read every user, unless the tenant forbids it:
             # https://learn.microsoft.com/entra/fundamentals/users-default-permissions

@@ -16,6 +16,7 @@ from connectors.entra.members import Members
 from connectors.entra.options import EntraOptions
 from connectors.entra.refusals import as_a_whole
 from connectors.entra.schema import GROUP_NAME, MANAGER, Table
+from connectors.entra.synchronised import Synchronised
 from connectors.entra.teams import Teams
 from connectors.errors import ConnectorError, Rejected
 
@@ -71,7 +72,7 @@ class Writer:
     def _look(self, operations: Sequence[Operation]) -> Found:
         """Accounts of the owners of new ones, groups of the names that groups shall have, and managers."""
         creates = [one for one in operations if one.kind is Kind.ACCOUNT and one.action is Action.CREATE]
-        marks = dict.fromkeys(mark_of(one) for one in creates)
+        marks = dict.fromkeys(mark_of(one) for one in creates if self._options.accounts == "cloud")
         names = _values(operations, Kind.GROUP, GROUP_NAME)
         managers = _values(operations, Kind.ACCOUNT, MANAGER)
         if not marks and not names and not managers:
@@ -84,7 +85,9 @@ class Writer:
 
     def _chains(self, operations: Sequence[Operation], found: Found) -> Iterator[Chain[list[Outcome]]]:
         managers = Managers(self._options.graph_url, self._memory, dict(found.managers))
-        accounts = Accounts(self._table, self._memory, self._password, found.owned, managers)
+        accounts: Accounts | Synchronised = Accounts(self._table, self._memory, self._password, found.owned, managers)
+        if self._options.accounts == "synchronised":
+            accounts = Synchronised(self._table)
         groups = Groups(self._memory, found.named, Teams(self._options.graph_url))
         links: dict[str, list[Operation]] = {}
         licences: dict[str, list[Operation]] = {}

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from tests.services.common.wire import Wire
 
-from . import batching, licences
+from . import batching, connect, licences
 from .control_api import ControlApi
 from .errors import Refused, bad_request
 from .faults import Drop, drop, refuse_operation, refuse_request
@@ -129,6 +129,7 @@ class App:
     def _operate(self, call: Call, app: str, *, in_batch: bool) -> Answer:
         try:
             found = resolve(call)
+            connect.work_in_background(self.service)
             licences.work_in_background(self.service)
             headers = self._take(found.call, app)
             if in_batch:

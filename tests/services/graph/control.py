@@ -80,6 +80,10 @@ class GraphService(Process):
         """Makes or changes an object as an administrator or Entra Connect would, past all checks; its id."""
         return str(self.ask("put", {"kind": kind, "data": data, "id": key}))
 
+    def synchronise(self, after_seconds: float = 0.0, *, gone: bool = False, **data: Any) -> None:
+        """Has Entra Connect bring a user, or what changed of one, after a while; see `connect`."""
+        self.ask("synchronise", {"data": data, "after_seconds": after_seconds, "gone": gone})
+
     def link(self, group: str, ids: list[str], relation: str = "members") -> None:
         """Puts objects into a group, past all checks."""
         self.ask("link", {"group": group, "ids": ids, "relation": relation})

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.services.common.wire import Wire
 
-from . import seeding
+from . import connect, seeding
 from .config import Config
 from .errors import Refused
 from .identity import Identity
@@ -26,7 +26,7 @@ class ControlApi:
             "change": self._change, "seed": self._seed, "put": self._put, "link": self._link, "delete": self._delete,
             "counters": lambda _: dict(self.wire.counters), "wire": lambda _: self.wire.readable(),
             "reset": self._reset, "clock": self._clock, "delta": self._delta, "contents": self._contents,
-            "federated": lambda _: identity.federated_token(), "empty": self._empty,
+            "federated": lambda _: identity.federated_token(), "empty": self._empty, "synchronise": self._synchronise,
         }  # fmt: skip
 
     def answer(self, method: str, path: str, body: object) -> Answer:
@@ -60,6 +60,10 @@ class ControlApi:
         for key in body["ids"]:
             self.service.directory.link(body["relation"], body["group"], key)
         return "linked"
+
+    def _synchronise(self, body: dict[str, Any]) -> str:
+        connect.send(self.service, body["data"], body["after_seconds"], gone=body["gone"])
+        return "on its way"
 
     def _delete(self, body: dict[str, Any]) -> str:
         self.service.directory.purge(body["id"])

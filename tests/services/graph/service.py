@@ -76,6 +76,7 @@ class Service:
         delta_refusal: How delta tokens up to a version are refused ("expired" or "reset"), or None.
         seats_used: Licences' own count of seats, once it is made.
         delta_rounds: What the rounds of delta that are being read consist of.
+        arrivals: What Entra Connect is to bring, as `connect.send` puts it; forgotten when the service ends.
         licences_due: Users whose groups' licences are to be looked at, with the time, once it is made.
     """
 
@@ -99,6 +100,7 @@ class Service:
         self.delta_refusal: tuple[str, int] | None = None
         self.delta_rounds: dict[tuple[Any, ...], list[tuple[str, str]]] = {}
         self.seats_used: Counter[str] | None = None
+        self.arrivals: list[Any] = []
         self.licences_due: dict[str, float] | None = None
         self._throttles: dict[str, Throttle] = {}
 

@@ -22,13 +22,13 @@ ROLE_NAMES = (
 def organization(service: Service, _call: Call) -> Answer:
     """GET /organization."""
     domains = [_domain(name, first=not at, short=True) for at, name in enumerate(service.config.domains)]
-    synced = any(item.get("onPremisesSyncEnabled") for item in service.directory.of_kind("user"))
+    synced = any(item.get("onPremisesSyncEnabled") for item in service.directory.of_kind("user")) or service.arrivals
     value = {
         "id": service.config.tenant_id,
         "displayName": "Local tenant",
         "countryLetterCode": "NO",
         "tenantType": "AAD",
-        "onPremisesSyncEnabled": synced or None,
+        "onPremisesSyncEnabled": bool(synced) or None,
         "verifiedDomains": domains,
     }
     return Answer(200, {"@odata.context": f"{BASE}/$metadata#organization", "value": [value]})
