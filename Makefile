@@ -81,6 +81,10 @@ clean: ## Remove what was installed and what demos left
 docs: $(VENV)/.installed ## Write the generated parts of docs/ anew
 	@$(BIN)/python -m docs.generator
 
+.PHONY: wire-logs
+wire-logs: $(VENV)/.tools ## Record docs/wire-logs/ anew: what is sent to each target for one employee
+	@$(BIN)/python -m tests.wire_logs
+
 .PHONY: graph
 graph: $(VENV)/.tools ## Play Microsoft Graph on this machine, to rehearse with (OPTIONS="--users 2000 --delay 0.05"; OPTIONS=--help)
 	@$(BIN)/python -m tests.services.graph $(OPTIONS)
