@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
+from eadm_sync import ruleset
 from eadm_sync.state import database
-from tests import samba
+from tests import prepared, samba
 from tests.postgresql import Server, shared, start_new, what_is_missing
 
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
@@ -38,23 +38,21 @@ def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conn
     connection.close()
 
 
+@pytest.fixture(scope="session")
+def _rules() -> prepared.Rules:
+    """Rules that were compiled already."""
+    return prepared.Rules(ruleset.load_ruleset)
+
+
 @pytest.fixture(autouse=True)
-def migrated_once(_migrated: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has new SQLite states begin as copies: a tenth of a second less for each of hundreds.
+def prepared_once(_migrated: sqlite3.Connection, _rules: prepared.Rules, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has new SQLite states begin as copies, and rules that nobody edited compiled once.
 
-    Migrating is told in tests/state, where this does nothing, and by all that runs on PostgreSQL or as a program.
+    Migrating and loading are told in tests/state, where this does nothing, and tests/ruleset, which calls what it
+    tests; and by all that runs on PostgreSQL or as a program.
     """
-    migrate = database.migrate
-
-    def copied(engine: Engine) -> None:
-        with engine.connect() as connection:
-            new = connection.connection.driver_connection
-            if isinstance(new, sqlite3.Connection) and not new.execute("SELECT * FROM sqlite_master").fetchone():
-                _migrated.backup(new)
-                return
-        migrate(engine)
-
-    monkeypatch.setattr(database, "migrate", copied)
+    monkeypatch.setattr(database, "migrate", prepared.copying(_migrated, database.migrate))
+    monkeypatch.setattr(ruleset, "load_ruleset", _rules)
 
 
 @pytest.fixture(scope="session")

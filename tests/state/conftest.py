@@ -4,5 +4,5 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def migrated_once() -> None:
+def prepared_once() -> None:
     """Nothing: see tests/conftest.py."""
