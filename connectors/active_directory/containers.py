@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from connectors.active_directory import names
-from connectors.active_directory.ber import Add, Delete, Scope, Search, present
+from connectors.active_directory.ber import Add, Delete, Scope, Search, any_of, equals, present
 from connectors.active_directory.errors import Attempt, Code, error_of
-from connectors.active_directory.pipeline import Chain, Pipeline
+from connectors.active_directory.pipeline import Chain, entries_of
 from connectors.active_directory.settings import Rules
 from connectors.errors import AuthenticationFailed, ConnectorError, Rejected, Throttled, Unavailable
 
@@ -47,77 +47,60 @@ def check(container: str, rules: Rules, base_dn: str) -> None:
 
 @dataclass(frozen=True)
 class Containers:
-    """The organisational units of a domain.
+    """The organisational units of a domain. Chains of requests.
 
     Attributes:
-        pipeline: To its domain controller.
         base_dn: Of the domain.
         create: Whether those that are missing are made.
     """
 
-    pipeline: Pipeline
     base_dn: str
     create: bool
 
-    def ensure(self, containers: Iterable[str]) -> Mapping[str, ConnectorError]:
-        """Makes what is missing; why a container cannot be had, by its canonical name.
-
-        Raises:
-            Unavailable: The connection broke.
-        """
+    def ensure(self, containers: Iterable[str]) -> Chain[Mapping[str, ConnectorError]]:
+        """Makes what is missing; why a container cannot be had, by its canonical name."""
         wanted: dict[str, str] = {}
         for one in containers:
             wanted.setdefault(names.canonical(one), one)
-        missing = [key for key, there in self.pipeline.run(map(self._look, wanted)) if not there]
-        if not missing:
-            return {}
+        missing = yield from self._missing(wanted)
         if not self.create:
             return {key: Rejected("there is no such container", "container") for key in missing}
-        levels: dict[int, dict[str, str]] = {}
-        for key in missing:
-            for above in _upwards(wanted[key], self.base_dn):
-                levels.setdefault(len(names.parts(above)), {}).setdefault(names.canonical(above), above)
+        units = {names.canonical(one): one for key in missing for one in _upwards(wanted[key], self.base_dn)}
         failed: dict[str, ConnectorError] = {}
-        for depth in sorted(levels):
-            failed.update(self._make(levels[depth], failed))
+        for key, dn in sorted(units.items(), key=lambda unit: len(names.parts(unit[1]))):
+            above = names.canonical(names.parent(dn))
+            error = failed[above] if above in failed else (yield from self._made(key, dn))
+            if error is not None:
+                failed[key] = error
         return failed
 
-    def _make(self, level: Mapping[str, str], failed: Mapping[str, ConnectorError]) -> dict[str, ConnectorError]:
-        """Makes those of one depth; whoever is below one that failed fails with it."""
-        errors = {key: failed[above] for key in level if (above := names.canonical(names.parent(level[key]))) in failed}
-        chains = (self._made(key, dn) for key, dn in level.items() if key not in errors)
-        errors.update((key, error) for key, error in self.pipeline.run(chains) if error is not None)
-        return errors
+    def _missing(self, wanted: Collection[str]) -> Chain[list[str]]:
+        """Those that one look does not find: all of them where nothing is asked, some that are there by other names."""
+        if not wanted:
+            return []
+        answer = yield Search(self.base_dn, any_of(equals("distinguishedName", key) for key in wanted), ["1.1"])
+        there = {names.canonical(entry.dn) for entry in entries_of(answer, "look for containers")}
+        return [key for key in wanted if key not in there]
 
-    def _look(self, key: str) -> Chain[tuple[str, bool]]:
+    def _made(self, key: str, dn: str) -> Chain[ConnectorError | None]:
+        """Makes one, unless it is there, perhaps by another name that a domain takes for the same."""
         answer = yield Search(key, present("objectClass"), ["1.1"], Scope.BASE)
-        return key, answer.code == Code.SUCCESS and bool(answer.entries)
-
-    def _made(self, key: str, dn: str) -> Chain[tuple[str, ConnectorError | None]]:
-        _, there = yield from self._look(key)
-        if there:
-            return key, None
+        if answer.code == Code.SUCCESS and answer.entries:
+            return None
         type_, name = names.parts(dn)[0]
         if type_.upper() != "OU":
-            return key, Rejected(f"there is no {type_}={name}, and only organisational units are made", "container")
-        values = {"objectClass": [b"organizationalUnit"], _MARK: [_MADE_HERE]}
-        answer = yield Add(dn, values)
-        if answer.code in (Code.SUCCESS, Code.ALREADY_EXISTS):  # another worker was quicker
-            return key, None
+            return Rejected(f"there is no {type_}={name}, and only organisational units are made", "container")
+        answer = yield Add(dn, {"objectClass": [b"organizationalUnit"], _MARK: [_MADE_HERE]})
+        if answer.code in (Code.SUCCESS, Code.ALREADY_EXISTS):  # another part or worker was quicker
+            return None
         attempt = Attempt("make an organisational unit", container=names.parent(dn), attributes=("container",))
-        return key, outright(error_of(answer.code, answer.text, attempt), answer.code)
+        return outright(error_of(answer.code, answer.text, attempt), answer.code)
 
-    def tidy(self, left: Iterable[str]) -> None:
+    def tidy(self, dn: str) -> Chain[None]:
         """Takes away what was made here and is empty now, and likewise those above.
 
-        Raises:
-            Unavailable: The connection broke.
+        The server itself refuses to delete what is not empty, so that nothing can slip in between.
         """
-        for _ in self.pipeline.run(self._emptied(dn) for dn in {names.canonical(one): one for one in left}.values()):
-            pass
-
-    def _emptied(self, dn: str) -> Chain[None]:
-        """The server itself refuses to delete what is not empty, so that nothing can slip in between."""
         while names.is_within(dn, self.base_dn):
             answer = yield Search(dn, present("objectClass"), [_MARK], Scope.BASE)
             if [entry.attributes.get(_MARK) for entry in answer.entries] != [[_MADE_HERE]]:

@@ -1,4 +1,4 @@
-"""What a batch of operations is about, looked at in as few searches as can be before anything is written."""
+"""What some operations are about, looked at in as few searches as can be before any of them is carried out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from connectors.active_directory import names, protection
 from connectors.active_directory.ber import Entry, Search, any_of, equals
-from connectors.active_directory.pipeline import Pipeline
+from connectors.active_directory.pipeline import Chain, entries_of
 from connectors.active_directory.protection import Guard
 from connectors.active_directory.schema import ACCOUNT_NAME, Syntax
 from connectors.active_directory.settings import Rules, mark_of
@@ -23,12 +23,13 @@ _KINDS = {
     0x20000000: Kind.GROUP,
     0x20000001: Kind.GROUP,
 }
-_FILTERS = 100  # Active Directory answers with 1000 objects at most, and several may fit one filter
+_FILTERS = 50  # a server compares each object with every filter: more make a search dearer than two
+_DOING = "look at what is to be changed"
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An object as it was before the batch.
+    """An object as it was before it was changed.
 
     Attributes:
         anchor: Of it.
@@ -57,7 +58,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Look:
-    """What there is of what a batch names.
+    """What there is of what some operations name.
 
     Attributes:
         anchors: Objects by their anchors.
@@ -114,7 +115,7 @@ class Survey:
         for name, value in operation.attributes.items():
             self._want_attribute(rules, name, value)
 
-    def run(self, pipeline: Pipeline, base_dn: str) -> Look:
+    def look(self, base_dn: str) -> Chain[Look]:
         """Looks; nothing where there is nothing to look at.
 
         Raises:
@@ -122,12 +123,11 @@ class Survey:
         """
         for principal in self._principals:
             self._want(ACCOUNT_NAME, names.signs_in_as(principal, base_dn))
-        filters = list(self._filters)
-        searches = (
-            Search(base_dn, any_of(filters[start : start + _FILTERS]), self._attributes())
-            for start in range(0, len(filters), _FILTERS)
-        )
-        return self._look(pipeline.found(searches, "look at what is to be changed"))
+        filters, entries = list(self._filters), list[Entry]()
+        for start in range(0, len(filters), _FILTERS):
+            answer = yield Search(base_dn, any_of(filters[start : start + _FILTERS]), self._attributes())
+            entries += entries_of(answer, _DOING)
+        return self._look(entries)
 
     def _anchors(self, operation: Operation) -> Iterator[str | None]:
         """Members are looked at only where something is wrong with them: there are many."""

@@ -11,7 +11,7 @@ sockets when connections follow one another quickly, and its synchronous ones wa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from connectors.active_directory.ber import Answer, Entry, Request, Search, decode, encode, message_end
@@ -38,11 +38,14 @@ class Pipeline:
     def run(self, chains: Iterable[Chain[Result]]) -> Iterator[Result]:
         """The results of all chains, each as soon as it is there; answers owed to whoever stops early are awaited.
 
+        Args:
+            chains: In order; to a deque, chains may be added while it is run.
+
         Raises:
             Unavailable: The connection broke; what the chains under way came to is not known.
         """
         under_way: dict[int, Chain[Result]] = {}
-        waiting = iter(chains)
+        waiting = chains if isinstance(chains, deque) else deque(chains)
         try:
             ready: deque[tuple[Chain[Result], Answer | None]] = deque()
             while True:
@@ -74,10 +77,7 @@ class Pipeline:
             Unavailable, Throttled, AuthenticationFailed: One of them failed.
         """
         for answer in self.run(map(_single, searches)):
-            if answer.code != Code.SUCCESS:
-                error = general_error(answer.code, answer.text, Attempt(doing))
-                raise error or Unavailable(f"could not {doing}")
-            yield from answer.entries
+            yield from entries_of(answer, doing)
 
     def _advance(
         self, ready: deque[tuple[Chain[Result], Answer | None]], under_way: dict[int, Chain[Result]]
@@ -149,9 +149,25 @@ class Pipeline:
         return Unavailable(f"the domain controller broke off the connection{f': {error}' if error else ''}")
 
 
-def _take(chains: Iterator[Chain[Result]], count: int) -> Iterator[Chain[Result]]:
-    for _, chain in zip(range(count), chains, strict=False):
-        yield chain
+def entries_of(answer: Answer, doing: str) -> Sequence[Entry]:
+    """What a search found.
+
+    Args:
+        answer: To the search.
+        doing: For an operator, where it failed.
+
+    Raises:
+        Unavailable, Throttled, AuthenticationFailed: It failed.
+    """
+    if answer.code != Code.SUCCESS:
+        raise general_error(answer.code, answer.text, Attempt(doing)) or Unavailable(f"could not {doing}")
+    return answer.entries
+
+
+def _take(chains: deque[Chain[Result]], count: int) -> Iterator[Chain[Result]]:
+    while chains and count > 0:
+        yield chains.popleft()
+        count -= 1
 
 
 def _single(request: Request) -> Chain[Answer]:

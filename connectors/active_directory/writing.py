@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -19,7 +20,7 @@ from connectors.active_directory.namesakes import Claims
 from connectors.active_directory.objects import Made, Situation, check_operation
 from connectors.active_directory.options import ActiveDirectoryOptions
 from connectors.active_directory.pipeline import Chain, Pipeline
-from connectors.active_directory.protection import read_guard
+from connectors.active_directory.protection import Guard, read_guard
 from connectors.active_directory.schema import ACCOUNT_NAME
 from connectors.active_directory.settings import Rules, password_rules_of, rules_of
 from connectors.active_directory.values import anchor_of
@@ -41,7 +42,7 @@ _ACTIONS: Mapping[Kind, frozenset[Action]] = {
     Kind.MEMBERSHIP: frozenset({Action.CREATE, Action.DELETE}),
     Kind.NESTING: frozenset({Action.CREATE, Action.DELETE}),
 }
-_FILTERS = 200
+_AT_ONCE = 50  # a server compares each object with every filter: more make a search dearer than two
 
 
 class Writer:
@@ -73,7 +74,10 @@ class Writer:
 
 
 class _Batch:
-    """The operations of one batch that are sound."""
+    """The operations of one batch that are sound.
+
+    They are looked at in parts: while the first are written, the server is asked about the next.
+    """
 
     def __init__(
         self,
@@ -89,11 +93,36 @@ class _Batch:
         self._operations = operations
         self._base_dn = session.domain.base_dn
         self._policy = session.password_policy if any(one.password for one in operations) else None
+        self._claims = Claims()
+        self._containers = Containers(self._base_dn, options.create_containers)
+        self._left: dict[str, str] = {}
+        self._work: deque[Chain[Sequence[Outcome | Made]]] = deque()
 
     def run(self) -> Iterator[Outcome]:
-        look = self._look()
-        containers = Containers(self._pipeline, self._base_dn, self._options.create_containers)
-        no_container = containers.ensure(self._containers(look))
+        guard = read_guard(self._pipeline, self._base_dn, self._options.user)
+        self._work.extend(self._part(guard, part) for part in _parts(self._operations))
+        made: list[Made] = []
+        for results in self._pipeline.run(self._work):
+            made += [one for one in results if isinstance(one, Made)]
+            yield from (one for one in results if isinstance(one, Outcome))
+            if len(made) >= _AT_ONCE:
+                self._work.appendleft(self._named(made))
+                made = []
+        if made:
+            self._work.append(self._named(made))
+        if self._options.remove_empty_containers:
+            self._work.extend(map(self._tidied, self._left.values()))
+        for results in self._pipeline.run(self._work):
+            yield from (one for one in results if isinstance(one, Outcome))
+
+    def _part(self, guard: Guard, operations: Sequence[Operation]) -> Chain[Sequence[Outcome | Made]]:
+        """Looks at what some operations are about, and adds them to the work."""
+        survey = Survey(self._rules, guard)
+        for operation in operations:
+            survey.add(operation)
+        look = yield from survey.look(self._base_dn)
+        no_container = yield from self._containers.ensure(self._wanted(operations, look))
+        self._left.update((names.canonical(one), one) for one in _leaving(operations, look))
         accounts = Situation(
             self._rules[Kind.ACCOUNT],
             self._base_dn,
@@ -102,27 +131,15 @@ class _Batch:
             self._policy,
             password_rules_of(self._options),
             self._options.random_password,
-            Claims(),
+            self._claims,
         )
-        groups = replace(accounts, rules=self._rules[Kind.GROUP])
-        made: list[Made] = []
-        for results in self._pipeline.run(self._chains(accounts, groups)):
-            made += [one for one in results if isinstance(one, Made)]
-            yield from (one for one in results if isinstance(one, Outcome))
-        yield from self._named(made)
-        if self._options.remove_empty_containers:
-            containers.tidy(self._left(look))
+        self._work.extend(self._chains(operations, accounts, replace(accounts, rules=self._rules[Kind.GROUP])))
+        return ()
 
-    def _look(self) -> Look:
-        survey = Survey(self._rules, read_guard(self._pipeline, self._base_dn, self._options.user))
-        for operation in self._operations:
-            survey.add(operation)
-        return survey.run(self._pipeline, self._base_dn)
-
-    def _containers(self, look: Look) -> list[str]:
+    def _wanted(self, operations: Sequence[Operation], look: Look) -> list[str]:
         """Where something is created or moved to; what stays where it is needs no look."""
         wanted: dict[str, None] = {}
-        for operation in self._operations:
+        for operation in operations:
             if operation.kind not in _OBJECTS:
                 continue
             container = operation.container
@@ -132,27 +149,21 @@ class _Batch:
                 wanted[container] = None
         return list(wanted)
 
-    def _chains(self, accounts: Situation, groups: Situation) -> Iterator[Chain[Sequence[Outcome | Made]]]:
+    def _chains(
+        self, operations: Sequence[Operation], accounts: Situation, groups: Situation
+    ) -> Iterator[Chain[Sequence[Outcome | Made]]]:
         on_accounts, on_groups = Accounts(accounts, self._options.recycle_bin), Groups(groups)
-        links: dict[str, list[Operation]] = {}
-        for operation in self._operations:
-            if operation.kind in _LINKS:
-                links.setdefault((operation.anchor or "").casefold(), []).append(operation)
-            elif operation.kind is Kind.ACCOUNT:
+        for operation in operations:
+            if operation.kind is Kind.ACCOUNT:
                 yield _guarded(operation, on_accounts.chain(operation))
-            else:
+            elif operation.kind is Kind.GROUP:
                 yield _guarded(operation, on_groups.chain(operation))
         members = Members(groups)
-        for each in links.values():
+        for each in _by_group(operations).values():
             yield members.chain(each)
 
-    def _named(self, made: Sequence[Made]) -> Iterator[Outcome]:
-        """The outcomes of creations: many anchors come by one search. Both kinds share their names."""
-        chunks = [made[start : start + _FILTERS] for start in range(0, len(made), _FILTERS)]
-        for outcomes in self._pipeline.run(map(self._anchors, chunks)):
-            yield from outcomes
-
-    def _anchors(self, made: Sequence[Made]) -> Chain[list[Outcome]]:
+    def _named(self, made: Sequence[Made]) -> Chain[list[Outcome]]:
+        """The outcomes of creations: many anchors come by one search. Accounts and groups share their names."""
         names_ = any_of(equals(ACCOUNT_NAME, one.name) for one in made)
         answer = yield Search(self._base_dn, names_, ["objectGUID", ACCOUNT_NAME])
         anchors = {
@@ -161,11 +172,34 @@ class _Batch:
         }
         return [_made(one, anchors.get(one.name.casefold())) for one in made]
 
-    def _left(self, look: Look) -> list[str]:
-        """The containers that objects were in that were moved or deleted."""
-        leaving = (one for one in self._operations if one.kind in _OBJECTS)
-        seen = (look.live(one.kind, one.anchor) for one in leaving if one.container or one.action is Action.DELETE)
-        return [names.parent(one.dn) for one in seen if one is not None]
+    def _tidied(self, container: str) -> Chain[Sequence[Outcome | Made]]:
+        yield from self._containers.tidy(container)
+        return ()
+
+
+def _by_group(operations: Iterable[Operation]) -> dict[str, list[Operation]]:
+    """Who joins and leaves each group."""
+    links: dict[str, list[Operation]] = {}
+    for operation in operations:
+        if operation.kind in _LINKS:
+            links.setdefault((operation.anchor or "").casefold(), []).append(operation)
+    return links
+
+
+def _parts(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
+    """The operations in parts that one search can look at; those on the members of one group together."""
+    apart = [[one] for one in operations if one.kind in _OBJECTS] + list(_by_group(operations).values())
+    for start in range(0, len(apart), _AT_ONCE):
+        yield [one for some in apart[start : start + _AT_ONCE] for one in some]
+
+
+def _leaving(operations: Iterable[Operation], look: Look) -> Iterator[str]:
+    """The containers that objects are in that are to be moved or deleted."""
+    for one in operations:
+        if one.kind in _OBJECTS and (one.container or one.action is Action.DELETE):
+            seen = look.live(one.kind, one.anchor)
+            if seen is not None:
+                yield names.parent(seen.dn)
 
 
 def _refusal(operation: Operation, rules: Mapping[Kind, Rules], base_dn: str) -> Rejected | None:
