@@ -5,17 +5,21 @@ https://learn.microsoft.com/graph/api/user-assignlicense
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
+
+import msgspec
 
 from connectors.contract import Action, Kind, LicenceStock, Operation, Outcome
 from connectors.entra import refusals
 from connectors.entra.batching import Response
-from connectors.entra.chains import Ask, Chain, Memory, object_id
+from connectors.entra.chains import Ask, Chain, Memory, is_object_id, object_id
 from connectors.errors import ConnectorError, NotFound, Rejected
 
+_HELD = ("Active", "ActiveWithError")
 SKUS = "/subscribedSkus?$select=skuId,skuPartNumber,consumedUnits,prepaidUnits,capabilityStatus,servicePlans"
 
 
@@ -66,17 +70,24 @@ class Licences:
         products: By folded part number.
         disabled_plans: Names of service plans that are left off, by folded part number.
         memory: What was made not long ago.
+        by_groups: Ids of products that groups give to their members.
     """
 
     products: Mapping[str, Product]
     disabled_plans: Mapping[str, Sequence[str]]
     memory: Memory
+    by_groups: Collection[str] = ()
 
     def chain(self, account: str, operations: Sequence[Operation]) -> Chain[list[Outcome]]:
         """Carries out all operations on one user's licences: together, so that one product takes the other's place."""
         done: list[Outcome] = []
         bodies: list[tuple[Operation, dict[str, Any]]] = []
+        inherited = yield from self._inherited(account, operations)
         for operation in operations:
+            if operation.action is Action.CREATE and self._sku_id(operation) in inherited:
+                warning = f"{operation.sku} comes with a group already: it is not given a second time"
+                done.append(msgspec.structs.replace(_outcome(operation, None), warning=warning))
+                continue
             try:
                 bodies.append((operation, self._body(operation, account)))
             except ConnectorError as error:
@@ -95,6 +106,19 @@ class Licences:
             (response,) = yield [_ask(account, body)]
             done.append(_outcome(operation, None if response.ok else self._refusal(operation, response)))
         return done
+
+    def _inherited(self, account: str, operations: Sequence[Operation]) -> Chain[Collection[str]]:
+        """Ids of products that the user has by way of groups; asked for only where a group gives one of these."""
+        asked = {self._sku_id(one) for one in operations if one.action is Action.CREATE}
+        if asked.isdisjoint(self.by_groups) or not is_object_id(account):
+            return ()
+        (user,) = yield [Ask("GET", f"/users/{account}?$select=id,licenseAssignmentStates")]
+        states = (user.body.get("licenseAssignmentStates") or ()) if user.ok else ()
+        return {str(one["skuId"]) for one in states if one.get("assignedByGroup") and one.get("state") in _HELD}
+
+    def _sku_id(self, operation: Operation) -> str:
+        product = self.products.get((operation.sku or "").casefold())
+        return product.sku_id if product is not None else ""
 
     def _body(self, operation: Operation, account: str) -> dict[str, Any]:
         """What is asked for one operation.
@@ -130,6 +154,22 @@ class Licences:
             return Rejected(f"{operation.sku} comes with a group: it goes when the account leaves the group")
         settling = self.memory.is_settling(operation.account)
         return refusals.refusal(response, Kind.ACCOUNT, operation.account, settling=settling)
+
+
+def find_given_by_groups(skus: Sequence[str]) -> Chain[set[str]]:
+    """Those of some products, by id, that groups give to their members.
+
+    Raises:
+        ConnectorError: It cannot be found out.
+    """
+    responses = yield [
+        Ask("GET", f"/groups?$filter={quote(f'assignedLicenses/any(x:x/skuId eq {sku})', safe='')}&$select=id&$top=1")
+        for sku in skus
+    ]
+    for response in responses:
+        if not response.ok:
+            raise refusals.refusal(response, Kind.GROUP, None)
+    return {sku for sku, response in zip(skus, responses, strict=True) if response.body["value"]}
 
 
 def held_by(user: Mapping[str, Any]) -> set[str]:

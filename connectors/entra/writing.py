@@ -10,7 +10,7 @@ from connectors.entra.accounts import Accounts, find_owned, mark_of
 from connectors.entra.chains import Chain, Memory, run
 from connectors.entra.connection import Connection
 from connectors.entra.groups import Groups, find_named
-from connectors.entra.licences import Licences, Product
+from connectors.entra.licences import Licences, Product, find_given_by_groups
 from connectors.entra.managers import Managers, find_managers
 from connectors.entra.members import Members
 from connectors.entra.options import EntraOptions
@@ -56,6 +56,7 @@ class Writer:
         self._memory = memory
         self._password = password
         self._products = products
+        self._by_groups: dict[str, bool] = {}
 
     def apply(self, operations: Sequence[Operation]) -> Iterator[Outcome]:
         """As `connectors.contract.Target.apply`.
@@ -106,10 +107,24 @@ class Writer:
         for group, each in links.items():
             yield members.chain(group, each)
         if licences:
-            off = {part.casefold(): plans for part, plans in self._options.disabled_plans.items()}
-            giving = Licences(self._products(), off, self._memory)
+            giving = self._giving([one for each in licences.values() for one in each])
             for account, each in licences.items():
                 yield giving.chain(account, each)
+
+    def _giving(self, operations: Sequence[Operation]) -> Licences:
+        """Gives licences; looks once which of the products groups give, too."""
+        products = self._products()
+        named = {(one.sku or "").casefold() for one in operations if one.action is Action.CREATE}
+        skus = [products[name].sku_id for name in sorted(named) if name in products]
+        if unknown := [sku for sku in skus if sku not in self._by_groups]:
+            try:
+                (found,) = run(self._connection, [find_given_by_groups(unknown)])
+            except ConnectorError as error:
+                raise as_a_whole(error) from error
+            self._by_groups.update({sku: sku in found for sku in unknown})
+        off = {part.casefold(): plans for part, plans in self._options.disabled_plans.items()}
+        by_groups = {sku for sku in skus if self._by_groups[sku]}
+        return Licences(products, off, self._memory, by_groups)
 
 
 def _look(table: Table, marks: Sequence[str], names: Sequence[str], managers: Sequence[str]) -> Chain[Found]:

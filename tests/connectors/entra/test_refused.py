@@ -16,6 +16,7 @@ from connectors.errors import AlreadyExists, AuthenticationFailed, NotFound, Rej
 from tests.connectors.entra.conftest import Settings
 from tests.services.graph.config import SUFFICIENT_ROLES, Config, Faults
 from tests.services.graph.control import GraphService
+from tests.services.graph.licences import sku_id
 
 MakeTarget = Callable[..., EntraTarget]
 
@@ -201,6 +202,29 @@ def test_plans_that_are_left_off_are(target: MakeTarget, graph: GraphService):
 
     (state,) = graph.contents()["users"][account]["licenseAssignmentStates"]
     assert len(state["disabledPlans"]) == 1
+
+
+def test_what_comes_with_a_group_is_neither_given_twice_nor_taken_away(target: MakeTarget, graph: GraphService):
+    """It is told of as held; who is not in the group is given it."""
+    users, (group,) = graph.seed(users=2, groups=1)
+    graph.link(group, users[:1])
+    graph.put("group", group, assignedLicenses=[{"skuId": sku_id("EMS"), "disabledPlans": []}])
+    opened = target()
+
+    given = list(opened.apply([operation(Kind.LICENCE, Action.CREATE, account=key, sku="EMS") for key in users]))
+    held = {each.account for each in opened.read(Kind.LICENCE) if isinstance(each, RemoteObject)}
+    taken = one(opened, operation(Kind.LICENCE, Action.DELETE, account=users[0], sku="EMS"))
+
+    assert [each.error for each in given] == [None, None]
+    states = {key: graph.contents()["users"][key]["licenseAssignmentStates"] for key in users}
+    assert [each["assignedByGroup"] for key in users for each in states[key]] == [group, None]
+    assert {str(each.anchor): bool(each.warning) for each in given} == {
+        f"{users[0]}/EMS": True,
+        f"{users[1]}/EMS": False,
+    }
+    assert held == set(users)
+    assert isinstance(taken.error, Rejected)
+    assert "leaves the group" in taken.error.reason
 
 
 def test_one_product_takes_the_place_of_another_in_one_request(target: MakeTarget, graph: GraphService):
