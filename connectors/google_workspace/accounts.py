@@ -57,14 +57,12 @@ class Policy:
     Attributes:
         archives: Who is disabled is archived too, as far as there are seats for it.
         keeps_former_address: The address from before a rename stays as an alias.
-        hand_over: Does what has to be done before a user is deleted; ends with why it is not done yet, or None.
-        customer: The customer's id.
+        hand_over: Does what comes before the deletion of a user of that id; ends with why it is not done yet, or None.
     """
 
     archives: bool = False
     keeps_former_address: bool = True
     hand_over: Callable[[str], Chain[ConnectorError | None]] | None = None
-    customer: str = "my_customer"
 
 
 @dataclass(frozen=True)

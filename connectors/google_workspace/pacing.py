@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 READS = frozenset({"get", "list", "hasMember", "listForProduct", "listForProductAndSku"})
 MARGIN = 1.06
 """A window is taken to be so much longer than it is: what is sent evenly arrives less so."""
+QUERIES_SECONDS = 15.0
+"""The window of queries: Google counts 2 400 a minute, so 600 may go at once, and nobody waits longer than this."""
 
 
 class Rate:
@@ -40,7 +42,10 @@ class Pace:
 
     def __init__(self, per_second: Mapping[str, int], clock: Callable[[], float] = time.monotonic) -> None:
         """Calls in a second, by the names that `_names` gives; 0: no limit. `clock` is monotonic, in seconds."""
-        self._rates = {name: Rate(most, 1.0) for name, most in per_second.items() if most}
+        windows = {name: QUERIES_SECONDS if name == "queries" else 1.0 for name in per_second}
+        self._rates = {
+            name: Rate(round(most * windows[name]), windows[name]) for name, most in per_second.items() if most
+        }
         self._clock = clock
 
     def take(self, methods: Sequence[str]) -> tuple[list[int], float]:

@@ -17,6 +17,7 @@ from connectors.google_workspace.options import GoogleOptions
 from connectors.google_workspace.reading import Reader
 from connectors.google_workspace.refusals import as_a_whole
 from connectors.google_workspace.schema import Table
+from connectors.google_workspace.transfers import hand_over
 from connectors.google_workspace.units import Units
 
 _LINKS = (Kind.MEMBERSHIP, Kind.NESTING)
@@ -87,7 +88,7 @@ class Writer:
     ) -> Iterator[Chain[list[Outcome]]]:
         apis = self._connection.apis
         accounts = self._accounts(owned, unplaced)
-        groups = Groups(apis, self._memory, self._options.owner_type)
+        groups = Groups(apis, self._memory, self._options.owner_type, self._options.keep_former_address)
         links: dict[str, list[Operation]] = {}
         licences: dict[str, list[Operation]] = {}
         for operation in operations:
@@ -109,11 +110,13 @@ class Writer:
             yield giving.chain(account, each)
 
     def _accounts(self, owned: Mapping[str, str], unplaced: Mapping[str, ConnectorError]) -> Accounts:
-        options = self._options
+        apis, options = self._connection.apis, self._options
+        receiver = options.transfer_to
+        handing_over = None if receiver is None else (lambda user: hand_over(apis, user, receiver))
         return Accounts(
-            apis=self._connection.apis,
+            apis=apis,
             table=self._table,
-            policy=Policy(options.archive, options.keep_former_address),
+            policy=Policy(options.archive, options.keep_former_address, handing_over),
             memory=self._memory,
             password=self._password,
             owned=owned,
