@@ -18,6 +18,7 @@ from eadm_sync.app.decisions import Decision, Decisions
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.app.nesting import ByWay, by_way
 from eadm_sync.app.population import stored_organisation, stored_person
+from eadm_sync.app.programs import Follower, followers
 from eadm_sync.app.prospects import LastHold, Prospect, Turn, last_holds, prospects, turns
 from eadm_sync.app.tracing import Found, QuarantineRow, RecordTrace, Stranger, quarantined, records
 from eadm_sync.app.waits import Outcome, Wait, outcomes, waits
@@ -58,6 +59,7 @@ class Explained:
         by_way: Groups that they are in, or shall be, because a group of theirs is in them.
         orders: What was ordered about them.
         kept: What they keep for a while, though nothing gives it any more.
+        followers: Programs that follow changes to their accounts.
         pending: Whether they wait to be looked at again by the next run.
     """
 
@@ -79,6 +81,7 @@ class Explained:
     by_way: tuple[ByWay, ...]
     orders: tuple[Order, ...]
     kept: tuple[Kept, ...]
+    followers: tuple[Follower, ...]
     pending: bool
 
     @property
@@ -135,6 +138,10 @@ class WhyNot:
             if one.kind is kind and self.name == (one.target if kind is Kind.ACCOUNT else one.name):
                 return one.last_day
         return None
+
+    def is_account_in(self, target: str) -> bool:
+        """Whether an account in a target was asked about."""
+        return self.kind is Kind.ACCOUNT and self.name == target
 
     def concerns(self, target: str, object_key: str) -> bool:
         """Whether a change is of the thing itself."""
@@ -298,6 +305,7 @@ def _explained(context: Context, connection: Connection, person_id: str, *, look
         by_way=by_way(connection, known, made.desired),
         orders=standing_orders(connection, person_id),
         kept=tuple(overlap.kept),
+        followers=tuple(followers(context, connection, person_id, made.desired, known)),
         pending=bool(connection.scalar(select(tables.people.c.pending).where(tables.people.c.id == person_id))),
     )
 

@@ -15,8 +15,10 @@ from sqlalchemy import select
 from connectors.contract import Kind
 from eadm_sync.app.context import open_context
 from eadm_sync.app.delivering import deliver_all
+from eadm_sync.app.explaining import Explained, explained
 from eadm_sync.app.history import history_of_account
 from eadm_sync.app.queueing import item, listed
+from eadm_sync.cli.showing.explanation import lines
 from eadm_sync.cli.showing.queue import show_item
 from eadm_sync.errors import ConfigError
 from eadm_sync.state import tables
@@ -113,6 +115,27 @@ def test_program_follows_the_account_once(office: Office):
 
     office.on(LATER).sync()
     assert (office.lines, log(office)) == ([], ["create|kari|11|"])
+
+
+def told(office: Office) -> list[str]:
+    """What `explain` says of programs."""
+    found = explained(open_context(office.folder / "config.yaml", office.clock), "hr:1")
+    assert isinstance(found, Explained)
+    words = list(lines(found, every_rule=False))
+    return words[at + 1 : at + 3] if (at := next((i for i, one in enumerate(words) if "Programs" in one), 0)) else []
+
+
+def test_explanation_names_programs_with_what_came_of_them(office: Office):
+    """By which rule, behind what, how the last time ended; and what is still to be run."""
+    program(office, "exit 3")
+    office.people(KARI).rules(_RULES + HOME + AWAY).sync()
+
+    assert told(office) == [
+        "  ad away: after delete, disable, by r/staff; never run",
+        "  ad home: after create, rename, restore, by r/staff; run 2026-08-17 04:00 UTC, exit code 3, still to be run",
+    ]
+    office.rules(_RULES.replace("    after:\n", "")).sync()
+    assert told(office)[0].startswith("  ad home: once asked for by r/staff; run 2026-08-17 04:00 UTC, exit code 3")
 
 
 def test_rename_runs_it_again(office: Office):

@@ -9,6 +9,7 @@ from eadm_sync.cli.output import clean, many, plain, styled
 from eadm_sync.cli.showing.reasons import (
     decision_lines,
     mark,
+    moment,
     order_line,
     outcome_words,
     prospect_lines,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from eadm_sync.app.explaining import Explained, WhyNot
+    from eadm_sync.app.programs import Follower
     from eadm_sync.app.waits import Outcome
     from eadm_sync.desired.explaining import Attempt, RuleExplanation
     from eadm_sync.model import Affiliation
@@ -53,6 +55,7 @@ def lines(why: Explained, *, every_rule: bool) -> Iterator[str]:
         yield from _attempt_lines(rule, all_of_them=every_rule)
     yield from _lost_lines(has, shall, kept)
     yield from _by_way_lines(why)
+    yield from _follower_lines(why.followers)
     yield from _left_lines(why)
     yield from prospect_lines(why)
     yield from wait_lines(why.waits)
@@ -74,6 +77,7 @@ def why_not_lines(answer: WhyNot) -> Iterator[str]:
         yield ""
         yield _rule_line(rule, why.today)
         yield from _attempt_lines(rule, all_of_them=True)
+    yield from _follower_lines(one for one in why.followers if answer.is_account_in(one.target))
     yield from _left_lines(why)
     yield from prospect_lines(why)
     yield from wait_lines(why.waits)
@@ -215,6 +219,18 @@ def _by_way_lines(why: Explained) -> Iterator[str]:
         yield f"  {clean(one.target)} group {clean(one.group)}: through {through}, by {clean(one.rule)}{state}"
 
 
+def _follower_lines(followers: Iterable[Follower]) -> Iterator[str]:
+    """Programs that follow changes to accounts, and what came of them last."""
+    shown = list(followers)
+    if shown:
+        yield ""
+        yield styled("Programs behind changes to accounts:", "bold")
+    for one in shown:
+        asked = f"after {', '.join(one.on)}, by {clean(one.rule)}" if one.on else f"once asked for by {clean(one.rule)}"
+        ran = "never run" if one.at is None else f"run {moment(one.at)}, exit code {one.code}"
+        yield f"  {clean(one.target)} {clean(one.name)}: {asked}; {ran}{', still to be run' if one.is_owed else ''}"
+
+
 # ---------------------------------------------------------------- rules
 
 
@@ -293,6 +309,7 @@ def as_data(why: Explained, rules: Iterable[RuleExplanation] | None = None) -> d
             {"target": target, "kind": kind, "name": name or None, "what": sorted(aspects)}
             for (target, kind, name), aspects in sorted(why.known.left.items())
         ],
+        "programs": [plain(one) for one in why.followers],
         "rules": [_rule_data(rule) for rule in (why.explanation.rules if rules is None else rules)],
         "plan": [plain(prospect) for prospect in why.prospects],
         "faults": list(why.faults),
