@@ -47,6 +47,9 @@ REST: dict[str, Any] = {
     "targets": {"directory": {"type": "embedded", "path": "directory.db"}},
 }
 """What makes a part of a configuration whole."""
+CONFIG = jsonschema.Draft7Validator(config_schema())
+RULESET = jsonschema.Draft202012Validator(ruleset_schema())
+"""The editors' schemas, each read once."""
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:
@@ -92,7 +95,7 @@ def test_configuration_examples_load(tmp_path: Path, text: str):
     file = whole(tmp_path, text)
 
     load_settings(file, environ=ENVIRON)
-    jsonschema.validate(load_yaml_file(file).data, config_schema(), cls=jsonschema.Draft7Validator)
+    CONFIG.validate(load_yaml_file(file).data)
 
 
 @pytest.mark.parametrize("text", list(config_examples()))
@@ -120,7 +123,7 @@ def test_ruleset_examples_compile(tmp_path: Path, text: str):
     (tmp_path / "example.yaml").write_text(text, encoding="utf-8")
 
     load_ruleset([tmp_path / "example.yaml"], ruleset.VOCABULARY)
-    jsonschema.validate(load_yaml(text, "example.yaml").data, ruleset_schema(), cls=jsonschema.Draft202012Validator)
+    RULESET.validate(load_yaml(text, "example.yaml").data)
 
 
 def compiles(expression: str) -> bool:
@@ -199,7 +202,7 @@ def test_shipped_configurations_load(folder: str):
 
     assert context.ruleset.accounts
     data = load_yaml_file(ROOT / folder / name).data
-    jsonschema.validate(data, config_schema(), cls=jsonschema.Draft7Validator)
+    CONFIG.validate(data)
 
 
 def test_the_example_of_the_lifecycle_passes_its_tests():
@@ -235,7 +238,7 @@ def shipped_rulesets() -> list[Path]:
 @pytest.mark.parametrize("path", shipped_rulesets(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_shipped_rulesets_fit_their_schema(path: Path):
     """An editor underlines nothing in a ruleset that ships."""
-    jsonschema.validate(load_yaml_file(path).data, ruleset_schema(), cls=jsonschema.Draft202012Validator)
+    RULESET.validate(load_yaml_file(path).data)
 
 
 def test_documented_configurations_are_the_examples():

@@ -99,10 +99,16 @@ def offered(command: Any = None, prefix: str = "") -> Iterator[tuple[str, list[s
         yield from offered(inner, f"{prefix}{word} ")
 
 
-def test_every_command_and_option_is_documented(made: dict[str, str]):
+@pytest.fixture(scope="module")
+def known() -> dict[str, list[str]]:
+    """All commands with their options."""
+    return dict(offered())
+
+
+def test_every_command_and_option_is_documented(made: dict[str, str], known: dict[str, list[str]]):
     """Each command of the program has a section that names its arguments and options."""
     page = made["commands.md"]
-    for name, options in offered():
+    for name, options in known.items():
         _, found, after = page.partition(f"# `{name}`\n")
         assert found, name
         section = after.partition("\n## ")[0].partition("\n### ")[0]
@@ -137,9 +143,8 @@ def mentioned() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "call"), mentioned())
-def test_mentioned_commands_exist(page: str, call: str):
+def test_mentioned_commands_exist(known: dict[str, list[str]], page: str, call: str):
     """Whatever a page tells the reader to type is a command, with options that it has."""
-    known = dict(offered())
     words = call.split()
     name = next((name for name in (" ".join(words[:2]), words[0]) if name in known), None)
 
