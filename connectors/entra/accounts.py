@@ -15,11 +15,12 @@ from connectors.entra.chains import Ask, Chain, Memory, object_id
 from connectors.entra.managers import Managers
 from connectors.entra.schema import ACCOUNT_NAME, CLOUD_MASTERED, EXTENSIONS, Table
 from connectors.entra.searching import EVENTUAL, address, any_of, chunks, equals, has_address
-from connectors.errors import AlreadyExists, ConnectorError, Rejected, Transient
+from connectors.errors import AlreadyExists, ConnectorError, Protected, Rejected, Transient
 
 BIN = "/directory/deletedItems"
 RULES = PasswordRules(min_length=8, max_length=256, min_classes=3)
 """https://learn.microsoft.com/entra/identity/authentication/concept-sspr-policy#password-policies-that-only-apply-to-cloud-user-accounts"""
+_ROLES = "/users/{}/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$select=id"
 _OPERATION = "operation:"
 
 
@@ -121,7 +122,7 @@ class Accounts:
         body = {**self._changes(operation), "accountEnabled": bool(operation.enabled)}
         (response,) = yield [Ask("PATCH", f"/users/{anchor}", body)]
         if not response.ok:
-            raise self._refusal(response, anchor)
+            raise (yield from self._explained(response, anchor))
         return (yield from self.managers.give(operation, anchor, {}, new=True))
 
     def _taken(self, operation: Operation, mark: str, refused: Response) -> Chain[Outcome]:
@@ -157,7 +158,7 @@ class Accounts:
     def _take_back(self, operation: Operation, anchor: str) -> Chain[Outcome]:
         (response,) = yield [Ask("POST", f"{BIN}/{anchor}/restore")]
         if not response.ok:
-            raise self._refusal(response, anchor)
+            raise (yield from self._explained(response, anchor))
         self.memory.note(anchor, mark_of(operation))
         return (yield from self._take(operation, anchor))
 
@@ -180,7 +181,7 @@ class Accounts:
             return (yield from self.managers.give(operation, anchor, {}, new=False))
         if refusals.is_synchronised(response):
             return (yield from self._update_in_the_cloud(operation, anchor, body))
-        raise self._refusal(response, anchor)
+        raise (yield from self._explained(response, anchor))
 
     def _update_in_the_cloud(self, operation: Operation, anchor: str, body: Mapping[str, Any]) -> Chain[Outcome]:
         """Writes of a synchronised account what may be written, and names the rest."""
@@ -188,7 +189,7 @@ class Accounts:
         if ours:
             (response,) = yield [Ask("PATCH", f"/users/{anchor}", ours)]
             if not response.ok:
-                raise self._refusal(response, anchor)
+                raise (yield from self._explained(response, anchor))
         rest = sorted(operation.attributes.keys() - CLOUD_MASTERED) or ["password"]
         named = ", ".join(f"'{name}'" for name in rest)
         raise Rejected(f"the account {refusals.SYNCHRONISED} ({named})", rest[0] if len(rest) == 1 else None)
@@ -200,7 +201,7 @@ class Accounts:
         responses = yield asks
         for response in responses:  # the cause comes before what failed with it
             if not response.ok:
-                raise self._refusal(response, anchor)
+                raise (yield from self._explained(response, anchor))
         return Outcome(operation.id, None, anchor)
 
     # ------------------------------------------------------------ delete, restore
@@ -213,27 +214,32 @@ class Accounts:
         (response,) = yield [Ask("DELETE", f"/users/{anchor}")]
         gone = response.status == HTTPStatus.NOT_FOUND and not self.memory.is_settling(anchor)
         if not response.ok and not gone:
-            raise self._refusal(response, anchor)
+            raise (yield from self._explained(response, anchor))
         self.memory.forget(anchor)
         if operation.permanent:
             (purged,) = yield [Ask("DELETE", f"{BIN}/{anchor}")]
             if purged.status == HTTPStatus.NOT_FOUND and response.ok:
                 raise Transient("the account was deleted a moment ago, and is not in the recycle bin yet")
             if not purged.ok and purged.status != HTTPStatus.NOT_FOUND:
-                raise self._refusal(purged, anchor)
+                raise (yield from self._explained(purged, anchor))
         return Outcome(operation.id, None, anchor)
 
     def _restore(self, operation: Operation, anchor: str) -> Chain[Outcome]:
         """Takes an account out of the recycle bin, and disables it: it may have been deleted by hand, and enabled."""
         (restored,) = yield [Ask("POST", f"{BIN}/{anchor}/restore")]
         if not restored.ok and restored.status != HTTPStatus.NOT_FOUND:
-            raise self._refusal(restored, anchor)
+            raise (yield from self._explained(restored, anchor))
         (response,) = yield [Ask("PATCH", f"/users/{anchor}", {"accountEnabled": False})]
         if not response.ok:
             raise refusals.refusal(response, Kind.ACCOUNT, anchor, settling=restored.ok)
         return Outcome(operation.id, None, anchor)
 
-    def _refusal(self, response: Response, anchor: str) -> ConnectorError:
+    def _explained(self, response: Response, anchor: str) -> Chain[ConnectorError]:
+        """Why a change was refused; asks whether it is an administrator's account, where that could be why."""
+        if refusals.is_forbidden(response):
+            (roles,) = yield [Ask("GET", _ROLES.format(anchor), None, EVENTUAL)]
+            if roles.ok and roles.body["value"]:
+                return Protected(refusals.PROTECTED)
         return refusals.refusal(response, Kind.ACCOUNT, anchor, settling=self.memory.is_settling(anchor))
 
 

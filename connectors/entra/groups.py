@@ -15,10 +15,10 @@ from connectors.entra.chains import Ask, Chain, Memory, object_id
 from connectors.entra.schema import GROUP_NAME, GROUP_TABLE, SECURITY
 from connectors.entra.searching import address, any_of, chunks
 from connectors.entra.teams import SHAPE, SHAPED_BY, UNIFIED, Teams, wanted_type
-from connectors.errors import AlreadyExists, ConnectorError, Rejected
+from connectors.errors import AlreadyExists, ConnectorError, Protected, Rejected
 
-WHY = "groupTypes,mailEnabled,onPremisesSyncEnabled"
-"""What `reason_of` looks at."""
+WHY = "groupTypes,mailEnabled,onPremisesSyncEnabled,isAssignableToRole"
+"""What `explained` looks at."""
 
 
 def mark_of(operation: Operation) -> str:
@@ -157,6 +157,8 @@ def explained(response: Response, group: str, memory: Memory) -> Chain[Connector
         (told,) = yield [Ask("GET", f"/groups/{group}?$select={WHY}")]
         if told.ok and (reason := reason_of(told.body)):
             return Rejected(reason)
+        if told.ok and told.body.get("isAssignableToRole") and refusals.is_forbidden(response):
+            return Protected(refusals.PROTECTED)
     return error
 
 

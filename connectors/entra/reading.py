@@ -18,6 +18,7 @@ from connectors.entra.batching import Request
 from connectors.entra.connection import Connection
 from connectors.entra.licences import SKUS, Product, held_by, products_of
 from connectors.entra.members import OWNER
+from connectors.entra.protection import Administrators
 from connectors.entra.refusals import as_a_whole, refusal
 from connectors.entra.schema import GROUP_TABLE, GROUP_TYPE, MANAGER, TEAM, TEMPLATE, Table
 from connectors.entra.teams import SHAPE, is_team, template_of, type_of
@@ -44,6 +45,7 @@ class Reader:
         """`table` says what accounts have."""
         self._connection = connection
         self._tables = {Kind.ACCOUNT: table, Kind.GROUP: GROUP_TABLE}
+        self._administrators = Administrators(connection)
 
     def products(self) -> dict[str, Product]:
         """What the tenant has bought, by folded part number.
@@ -202,8 +204,11 @@ class Reader:
             enabled=bool(told.get("accountEnabled")) if kind is Kind.ACCOUNT else None,
             deleted=deleted,
             owner=owner_of(table.mark_of(told)),
-            protected=bool(told.get("isAssignableToRole")),
+            protected=bool(told.get("isAssignableToRole")) or self._is_administrators(kind, told, deleted=deleted),
         )
+
+    def _is_administrators(self, kind: Kind, told: Mapping[str, Any], *, deleted: bool) -> bool:
+        return kind is Kind.ACCOUNT and not deleted and told["id"] in self._administrators.ids()
 
     def _licences(self) -> Iterator[RemoteObject]:
         names = {one.sku_id: one.part_number for one in self.products().values()}

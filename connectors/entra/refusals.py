@@ -27,16 +27,19 @@ _NAMES = {
     "password": "password",
 }
 """Properties that Graph blames, by the attribute or field of an operation that brought them."""
-PROTECTED = (
-    "Entra refuses it to this application (403): who has an administrative role, and a group that gives one, is changed"
-    " by administrators only"
-)
+PROTECTED = "who has an administrative role, and a group that gives one, is changed by administrators only"
+FORBIDDEN = "Entra refuses it to this application (403): 'eadm-sync check' tells whether a permission is missing"
 SYNCHRONISED = "comes from Active Directory by synchronisation: change it there"
 
 
 def is_synchronised(response: Response) -> bool:
     """Whether Active Directory is the master of what was to be changed."""
     return "on-premises mastered" in _message(response)
+
+
+def is_forbidden(response: Response) -> bool:
+    """Whether it is refused to us: for want of a permission, or since it is about an administrator."""
+    return response.status == HTTPStatus.FORBIDDEN
 
 
 def is_conflict(response: Response) -> bool:
@@ -91,8 +94,8 @@ def refusal(response: Response, kind: Kind, anchor: str | None, *, settling: boo
 
 def _rejection(response: Response, kind: Kind) -> Rejected:
     attribute = _attribute(response)
-    if response.status == HTTPStatus.FORBIDDEN:
-        return Rejected(PROTECTED)
+    if is_forbidden(response):
+        return Rejected(FORBIDDEN)
     if is_synchronised(response):
         return Rejected(f"the {kind} {SYNCHRONISED}")
     if is_conflict(response):

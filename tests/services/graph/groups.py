@@ -229,6 +229,8 @@ def _refuse_unwritable(group: Item) -> None:
     if group.get("onPremisesSyncEnabled"):
         raise mastered_on_premises()
     _refuse_exchange(group)
+    if group.get("isAssignableToRole"):
+        raise Refused(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
     if DYNAMIC in group.data.get("groupTypes", ()):
         raise Refused(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation: the "
                       "members of a dynamic group cannot be changed.")  # fmt: skip

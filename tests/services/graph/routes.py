@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from . import deleted, delta, groups, licences, teams, tenant, users
+from . import deleted, delta, groups, licences, roles, teams, tenant, users
 from .config import Config
 from .errors import Refused
 from .service import Answer, Call, Service
@@ -30,6 +30,7 @@ _BIN = ("User.DeleteRestore.All", "User.ReadWrite.All", "Group.ReadWrite.All", "
 _TENANT = ("Organization.Read.All", "Domain.Read.All", "Directory.Read.All", "Directory.ReadWrite.All",
            "User.Read.All", "User.ReadWrite.All", "Group.ReadWrite.All")  # fmt: skip
 _ENABLING = ("User.EnableDisableAccount.All", "User.ReadWrite.All", "Directory.ReadWrite.All")
+_ROLES_READ = ("RoleManagement.Read.Directory", "Directory.Read.All", "Directory.ReadWrite.All")
 _TEAMS = ("Team.Create", "TeamSettings.ReadWrite.All", "Group.ReadWrite.All", "Directory.ReadWrite.All")
 
 ROUTES: Mapping[tuple[str, str], tuple[Handler, tuple[str, ...]]] = {
@@ -45,6 +46,9 @@ ROUTES: Mapping[tuple[str, str], tuple[Handler, tuple[str, ...]]] = {
     ("DELETE", "users/{}/manager/$ref"): (users.delete_manager, _USERS_WRITE),
     ("GET", "users/{}/memberOf"): (users.list_groups_of, _MEMBERS_READ),
     ("GET", "users/{}/transitiveMemberOf"): (users.list_groups_of, _MEMBERS_READ),
+    ("GET", "users/{}/transitiveMemberOf/microsoft.graph.directoryRole"): (roles.list_of_user, _ROLES_READ),
+    ("GET", "directoryRoles"): (roles.list_roles, _ROLES_READ),
+    ("GET", "directoryRoles/{}/members"): (roles.list_members, _ROLES_READ),
     ("POST", "users/{}/revokeSignInSessions"): (users.revoke_sessions, ("User.RevokeSessions.All", *_USERS_WRITE)),
     ("POST", "users/{}/assignLicense"): (licences.assign_to_user, _LICENCES_WRITE),
     ("GET", "users/{}/licenseDetails"): (licences.list_details, (*_LICENCES_READ, *_USERS_READ)),

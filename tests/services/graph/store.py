@@ -17,7 +17,7 @@ Kind = Literal["user", "group"]
 Relation = Literal["members", "owners"]
 
 MANAGER, FORMER_MANAGER = "_manager", "_formerManager"
-PASSWORD, GROUPS, TEAM, SESSIONS = "_password", "_groups", "_team", "_sessions"
+PASSWORD, GROUPS, TEAM, SESSIONS, ROLES = "_password", "_groups", "_team", "_sessions", "_roles"
 """Names under which an object keeps what Graph does not show as a property of it."""
 
 

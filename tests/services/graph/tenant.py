@@ -14,7 +14,7 @@ ROLE_NAMES = (
     "User.DeleteRestore.All", "Group.Read.All", "Group.ReadWrite.All", "Group.Create", "GroupMember.Read.All",
     "GroupMember.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All", "Organization.Read.All",
     "LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All", "Team.Create", "TeamSettings.ReadWrite.All",
-    "Domain.Read.All", "Application.Read.All",
+    "Domain.Read.All", "Application.Read.All", "RoleManagement.Read.Directory",
 )  # fmt: skip
 """Application permissions of Microsoft Graph that this service knows."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from . import licences
+from . import licences, roles
 from .contract import USER, check_body
 from .errors import Refused, bad_request, conflict, mastered_on_premises, not_found
 from .service import BASE, Answer, Call, Service
@@ -57,6 +57,7 @@ def update_user(service: Service, call: Call) -> Answer:
     """PATCH /users/{id}: null clears."""
     item = service.get("user", call.keys[0])
     body = check_body(USER, "PATCH", call.body)
+    roles.refuse_administrators(service, item, body)
     refuse_mastered(item, body)
     service.directory.put(item, _changed(service, item, body))
     return Answer(204)
@@ -150,7 +151,9 @@ def refuse_taken(service: Service, item: Item, data: Mapping[str, Any]) -> None:
 
 def delete_user(service: Service, call: Call) -> Answer:
     """DELETE /users/{id}: into the recycle bin; its memberships and licences are kept for its return."""
-    soft_delete(service, service.get("user", call.keys[0]))
+    item = service.get("user", call.keys[0])
+    roles.refuse_administrators(service, item, roles.SENSITIVE)
+    soft_delete(service, item)
     return Answer(204)
 
 
