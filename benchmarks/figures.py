@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from benchmarks.comparing import parse
-from benchmarks.installation import DATABASES, Installations, output, run, shell
-from benchmarks.measuring import Cost, cost, interleaved, middle
+from benchmarks.installation import DATABASES, Installations, OnPostgresql, output, run, shell
+from benchmarks.measuring import Cost, cost, interleaved, middle, scaled
+from benchmarks.queue_peers import PEERS
+from tests.postgresql import start_new, what_is_missing
 
 ITEMS = 100_000
+PEER_ITEMS = 2_000
+"""Other queues take so long for each item that fewer have to do; rates are compared."""
+
 Work = Callable[[], Cost]
 A_PERSON = "hr:001001"  # the first that every town has
 
@@ -85,17 +90,21 @@ class Row:
         return all(bound is None or figure <= bound for figure, bound in zip(figures, bounds, strict=True))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Bench:
     """Where figures are taken.
 
     Attributes:
         installations: The town.
         repeats: Runs of each, whose median counts.
+        is_full: Whether those are taken as well that take long: ten times the people, and on PostgreSQL.
+        taken: Figures so far.
     """
 
     installations: Installations
     repeats: int
+    is_full: bool = False
+    taken: list[Row] = field(default_factory=list)
 
     def row(self, id_: str, what: str, floor: str, aim: Aim, by_turns: tuple[Work, Work]) -> Row:
         """Measures floor and ours by turns."""
@@ -171,22 +180,92 @@ def changed(bench: Bench) -> Iterator[Row]:
     yield bench.row("P5", what, floor, Aim(ratio=1.3), (partial(town.sync, synced), town.sync_changed))
 
 
+def ten_times(bench: Bench) -> Iterator[Row]:
+    """P6: P1 to P5 once with ten times the people, against what the same took with as many as there are.
+
+    Raises:
+        RuntimeError: That was not measured.
+    """
+    if not bench.is_full:
+        return
+    town = bench.installations.larger
+    works: dict[str, Work] = {
+        "P2": lambda: town.plan(town.fresh),
+        "P4": town.sync_first,
+        "P1": lambda: town.sync(town.synced),
+        "P3": lambda: town.compare(town.synced, town.edited("attribute")),
+        "P5": town.sync_changed,
+    }
+    for id_, work in works.items():
+        wanted = EDITED["attribute"] if id_ == "P3" else ""
+        former = next((row for row in bench.taken if row.id == id_ and wanted in row.what), None)
+        if former is None:
+            raise RuntimeError(f"{id_} has to be measured before P6")
+        what = f"{former.what}, {town.people:,} people"
+        floor = f"the same with {bench.installations.people:,} people"
+        yield _row("P6", what, floor, Aim(ratio=11.0, peak_mib=600), (former.ours,), (work(),))
+
+
+def on_postgresql(bench: Bench) -> Iterator[Row]:
+    """P1, P4 and P5 with the state on PostgreSQL, against the same on SQLite.
+
+    Raises:
+        RuntimeError: That was not measured, or there is no PostgreSQL.
+    """
+    if not bench.is_full:
+        return
+    if missing := what_is_missing():
+        raise RuntimeError(missing)
+    server = start_new(settings=())
+    try:
+        town = OnPostgresql(bench.installations.place / "postgresql", bench.installations.people, server)
+        works: dict[str, Work] = {
+            "P4": town.sync_first,
+            "P1": lambda: town.sync(town.synced),
+            "P5": town.sync_changed,
+        }
+        for id_, work in works.items():
+            former = next((row for row in bench.taken if row.id == id_), None)
+            if former is None:
+                raise RuntimeError(f"{id_} has to be measured on SQLite first")
+            ours = tuple(work() for _ in range(bench.repeats))
+            yield _row(id_, f"{former.what}, state on PostgreSQL", "the same on SQLite", Aim(), (former.ours,), ours)
+    finally:
+        server.remove()
+
+
 def queue(bench: Bench) -> Iterator[Row]:
-    """P7."""
-    for ours, bare, what, floor in (
-        ("enqueue", "insert", "in, two prerequisites each", "bulk insert of the same rows"),
-        ("drain", "bare-drain", "out, a worker in batches of 100", "a table without order, leases and dependencies"),
-    ):
-        yield bench.row(
-            "P7",
-            f"{ITEMS:,} queue items {what}",
-            floor,
-            Aim(ratio=2.5),
-            (
-                partial(run, "benchmarks.queueing", bare, str(ITEMS)),
-                partial(run, "benchmarks.queueing", ours, str(ITEMS)),
-            ),
-        )
+    """P7: each way against a table without the queue, and against what other queues need for as many items."""
+    kinds = ("sqlite", "postgresql") if bench.is_full and not what_is_missing() else ("sqlite",)
+    for kind in kinds:
+        for ours, bare, what, floor in (
+            ("enqueue", "insert", "in, two prerequisites each", "bulk insert of the same rows"),
+            ("drain", "bare-drain", "out, batches of 100", "a table without order, leases and dependencies"),
+        ):
+            row = bench.row(
+                "P7",
+                f"{ITEMS:,} queue items {what}, {kind}",
+                floor,
+                Aim(ratio=2.5),
+                (
+                    partial(run, "benchmarks.queueing", kind, bare, str(ITEMS)),
+                    partial(run, "benchmarks.queueing", kind, ours, str(ITEMS)),
+                ),
+            )
+            yield row
+            yield from _against_peers(row, kind, "peer-in" if ours == "enqueue" else "peer-out")
+
+
+def _against_peers(row: Row, kind: str, direction: str) -> Iterator[Row]:
+    """The same against each other queue on that kind of database; fewer items, scaled."""
+    for peer in PEERS:
+        if peer.kind == kind:
+            spent = run("benchmarks.queueing", kind, direction, str(PEER_ITEMS), peer.name)
+            theirs = scaled(spent, ITEMS / PEER_ITEMS)
+            runs = row.runs[0], (theirs.seconds,)
+            floor = f"{peer.name}, rate of {PEER_ITEMS:,} items"
+            what = f"{row.what}, against {peer.name}"
+            yield replace(row, what=what, floor=floor, floor_cost=theirs, runs=runs, aim=Aim(ratio=1.0))
 
 
 def domain(bench: Bench) -> Iterator[Row]:
@@ -196,6 +275,27 @@ def domain(bench: Bench) -> Iterator[Row]:
             aim = Aim(ratio=round(1 / each.least, 2))
             what = f"Active Directory: {each.what}, {each.count:,}, against {each.floor}"
             yield _row("P8", what, each.floor, aim, each.floors, each.ours)
+
+
+def clouds(bench: Bench) -> Iterator[Row]:
+    """P9: our connectors against one call of the vendors' own packages after the other, on the same local service."""
+    count = "2000" if bench.is_full else "200"
+    for module, name, more in (
+        ("benchmarks.entra", "Entra ID", ()),
+        ("benchmarks.google", "Google Workspace", () if bench.is_full else ("--seconds", "15")),
+    ):
+        for each in parse(output(module, "--json", "--count", count, *more)):
+            aim = Aim(ratio=round(1 / each.least, 2))
+            what = f"{name}: {each.what}, {each.count:,}, against {each.floor}"
+            yield _row("P9", what, each.floor, aim, each.floors, each.ours)
+
+
+def google(_bench: Bench) -> Iterator[Row]:
+    """P9: a service that each of them asks in the same process; the quotas take their time, so it is done once."""
+    for each in parse(output("benchmarks.google", "--json")):
+        aim = Aim(ratio=round(1 / each.least, 2))
+        what = f"Google Workspace: {each.what}, {each.count:,}, against {each.floor}"
+        yield _row("P9", what, each.floor, aim, each.floors, each.ours)
 
 
 def starts(bench: Bench) -> Iterator[Row]:
@@ -222,6 +322,10 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "P5": changed,
     "P7": queue,
     "P8": domain,
+    "P9": google,
+    "P9": clouds,
     "P10": starts,
+    "PostgreSQL": on_postgresql,
+    "P6": ten_times,
 }
 """In the order in which they are taken: what one leaves, the next uses."""

@@ -72,18 +72,17 @@ class Transport:
         failure: ConnectorError | None = None
         while waiting and failure is None:
             ready, wait = self._pace.take([str(requests[at].methodId) for at in waiting])
+            if not ready:
+                self._sleep(wait)
+                continue
             now = [waiting[one] for one in ready]
             failure = self._send_now(requests, now, replies)
             waiting = [at for at in waiting if at not in set(now)]
-            if waiting and failure is None:
-                self._sleep(wait)
         return replies, failure
 
     def _send_now(
         self, requests: Sequence[HttpRequest], now: Sequence[int], replies: list[Reply | None]
     ) -> ConnectorError | None:
-        if not now:
-            return None
         try:
             authorization = self._signer.authorization()
         except ConnectorError as error:
