@@ -15,7 +15,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.comparing import Comparison, cost_here, finish
 from benchmarks.measuring import Cost
@@ -73,14 +75,14 @@ def _against_the_client(google: GoogleService, count: int) -> Iterator[Compariso
         client.close()
 
 
-def _both(target: Target, operations: Sequence[Operation], calls: Sequence[object]) -> tuple[Cost, Cost]:
+def _both(target: Target, operations: Sequence[Operation], calls: Sequence[Any]) -> tuple[Cost, Cost]:
     """What ours cost, and what calls of the client do one after the other."""
 
     def one_by_one() -> None:
         for call in calls:
-            call.execute()  # type: ignore[attr-defined] - the client has no types
+            call.execute()
 
-    return cost_here(lambda: _apply(target, operations)), cost_here(one_by_one)
+    return cost_here(partial(_apply, target, operations)), cost_here(one_by_one)
 
 
 # ------------------------------------------------------------ the quotas
@@ -100,7 +102,7 @@ def _against_the_quotas(google: GoogleService, seconds: int) -> tuple[list[Compa
     google.reset()
     with _target(google, None) as target:
         for what, allowed, operations in kinds:
-            cost = cost_here(lambda each=operations: _apply(target, each))  # type: ignore[misc] - mypy and defaults
+            cost = cost_here(partial(_apply, target, operations))
             floor = replace(cost, seconds=len(operations) / allowed, cpu_seconds=0.0)
             found.append(Comparison(what, "its quota", len(operations), OF_THE_QUOTA, [cost], [floor]))
     counters = google.counters()
