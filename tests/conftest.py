@@ -38,21 +38,18 @@ def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Conn
     connection.close()
 
 
-@pytest.fixture(scope="session")
-def _rules() -> prepared.Rules:
-    """Rules that were compiled already."""
-    return prepared.Rules(ruleset.load_ruleset)
+@pytest.fixture(scope="session", autouse=True)
+def prepared_once(_migrated: sqlite3.Connection) -> Iterator[prepared.Migrate]:
+    """Has new SQLite states begin as copies, and rules that nobody edited compiled once; yields what migrates.
 
-
-@pytest.fixture(autouse=True)
-def prepared_once(_migrated: sqlite3.Connection, _rules: prepared.Rules, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Has new SQLite states begin as copies, and rules that nobody edited compiled once.
-
-    Migrating and loading are told in tests/state, where this does nothing, and tests/ruleset, which calls what it
-    tests; and by all that runs on PostgreSQL or as a program.
+    Migrating is told in tests/state, which undoes this, loading in tests/ruleset, which calls what it tests; and both
+    by all that runs on PostgreSQL or as a program.
     """
-    monkeypatch.setattr(database, "migrate", prepared.copying(_migrated, database.migrate))
-    monkeypatch.setattr(ruleset, "load_ruleset", _rules)
+    migrate = database.migrate
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "migrate", prepared.copying(_migrated, migrate))
+        patch.setattr(ruleset, "load_ruleset", prepared.Rules(ruleset.load_ruleset))
+        yield migrate
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,11 @@
 
 import pytest
 
+from eadm_sync.state import database
+from tests.prepared import Migrate
+
 
 @pytest.fixture(autouse=True)
-def prepared_once() -> None:
-    """Nothing: see tests/conftest.py."""
+def _migrated_each_time(prepared_once: Migrate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """See tests/conftest.py."""
+    monkeypatch.setattr(database, "migrate", prepared_once)
