@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,16 +13,45 @@ from eadm_sync.app.planning import EVALUATED_WITH
 from eadm_sync.sample.write import write
 from eadm_sync.state import tables
 
-from .conftest import FIRST_DAY, Town, make_town
+from .conftest import FIRST_DAY, Made, Town, make_town
 
-DAYS, PEOPLE = 12, 60
+DAYS, PEOPLE = 8, 60
 
 
-@pytest.fixture
-def days(tmp_path: Path) -> Path:
-    """A municipality's exports, a folder for each day."""
-    write(tmp_path / "days", people=PEOPLE, seed=5, days=DAYS)
-    return tmp_path / "days"
+@dataclass(frozen=True)
+class Lived:
+    """A town that lived through all days, and what each of its days brought.
+
+    Attributes:
+        town: As it is after the last.
+        days: The municipality's exports, a folder for each day.
+        changes: How many changes each day's run made.
+        left: What a plan of everybody found to do after each day's run.
+    """
+
+    town: Town
+    days: Path
+    changes: list[int] = field(default_factory=list)
+    left: list[Made] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    """Every day has its run, after which everybody is looked at."""
+    folder = tmp_path_factory.mktemp("many-days")
+    write(folder / "days", people=PEOPLE, seed=5, days=DAYS)
+    daily = Lived(make_town(folder / "daily", PEOPLE), folder / "days")
+    for number in range(DAYS + 1):
+        _live(daily.town, daily.days, number)
+        assert daily.town.made
+        daily.changes.append(len(daily.town.made.lines))
+
+        daily.town.alter(tables.meta.delete().where(tables.meta.c.name == EVALUATED_WITH))
+        daily.left.append(daily.town.plan())
+        daily.town.assert_settled()
+        if number % 2:  # on the other days the next run evaluates everybody, on these only who changed
+            daily.town.sync()
+    return daily
 
 
 def _live(town: Town, days: Path, number: int) -> date:
@@ -37,33 +67,19 @@ def _live(town: Town, days: Path, number: int) -> date:
     return day
 
 
-def test_every_day_ends_as_if_everybody_had_been_looked_at(days: Path, tmp_path: Path):
+def test_every_day_ends_as_if_everybody_had_been_looked_at(lived: Lived):
     """After each day's run nothing is left to do, not even when everybody is evaluated anew."""
-    town = make_town(tmp_path / "town", PEOPLE)
-    changes = 0
-    for number in range(DAYS + 1):
-        _live(town, days, number)
-        assert town.made
-        changes += len(town.made.lines) if number else 0
-
-        town.alter(tables.meta.delete().where(tables.meta.c.name == EVALUATED_WITH))
-        everybody = town.plan()
-
-        assert everybody.evaluated >= PEOPLE
-        assert everybody.lines == everybody.held_lines == [], number
-        town.assert_settled()
-        if number % 2:  # on the other days the next run evaluates everybody, on these only who changed
-            town.sync()
-    assert changes > DAYS
+    assert len(lived.left) == DAYS + 1
+    assert min(everybody.evaluated for everybody in lived.left) >= PEOPLE
+    assert [everybody.lines + everybody.held_lines for everybody in lived.left] == [[]] * (DAYS + 1)
+    assert sum(lived.changes[1:]) > DAYS
 
 
-def test_the_same_weeks_seen_at_their_end_only_give_the_same_accounts(days: Path, tmp_path: Path):
+def test_the_same_weeks_seen_at_their_end_only_give_the_same_accounts(lived: Lived, tmp_path: Path):
     """Who was there in the end has the same accounts, whether we ran every day or were away for weeks."""
-    daily, once = make_town(tmp_path / "daily", PEOPLE), make_town(tmp_path / "once", PEOPLE)
-    for number in range(DAYS + 1):
-        _live(daily, days, number)
+    daily, once = lived.town, make_town(tmp_path / "once", PEOPLE)
     for number in (0, DAYS):
-        _live(once, days, number)
+        _live(once, lived.days, number)
 
     for target in ("ad", "entra", "google"):
         one, other = daily.content(target), once.content(target)
