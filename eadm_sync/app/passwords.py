@@ -19,17 +19,17 @@ from eadm_sync.app.population import stored_organisation, stored_person
 from eadm_sync.app.runs import recorded
 from eadm_sync.clock import today
 from eadm_sync.delivery.passwords import entry
-from eadm_sync.errors import EadmError
+from eadm_sync.errors import AmbiguousName, EadmError, NotFound
 from eadm_sync.importing.store import chunks
 from eadm_sync.lifecycle import NO_ORDERS, standing
 from eadm_sync.model import Person, Sealed
 from eadm_sync.plan.change import Change, PersonFrame, password_subject
 from eadm_sync.plan.passwords import policy_of, reset_passwords
 from eadm_sync.state import tables
-from eadm_sync.state.auditing import append_audit
+from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.orders import load_orders
-from eadm_sync.state.passwords import End, Kept, Secret, is_kept, load_kept, load_passwords, note_shown
+from eadm_sync.state.passwords import AUDITED, End, Kept, Secret, is_kept, load_kept, load_passwords, note_shown
 from eadm_sync.state.sealing import check_key
 
 
@@ -57,6 +57,10 @@ class Holder(msgspec.Struct, frozen=True):
     place: str
     accounts: dict[str, str]
     kept: Kept
+
+
+DENIED = "deny"
+"""What the audit calls it that somebody asked for a password who may not read any."""
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -93,7 +97,7 @@ def show(context: Context, name: str, reason: str) -> Shown:
         NotFound, AmbiguousName: Nobody, or several people, are called so.
         StateError: The state cannot be used.
     """
-    _require_reader(context)
+    _require_reader(context, "show", name)
     _require_reason(reason)
     with context.writing() as database, database.write() as connection:
         check_key(connection, context.vault)
@@ -122,7 +126,7 @@ def read_list(
     context: Context, reason: str, *, unit: str | None = None, class_group: str | None = None
 ) -> tuple[Shown, ...]:
     """The same with the passwords. Raises as `show` and `holders`."""
-    _require_reader(context)
+    _require_reader(context, "list", unit or class_group or "")
     _require_reason(reason)
     with context.writing() as database, database.write() as connection:
         check_key(connection, context.vault)
@@ -189,10 +193,26 @@ def destroy(context: Context, name: str, reason: str) -> bool:
 # ---------------------------------------------------------------- who may read, and what is said
 
 
-def _require_reader(context: Context) -> None:
+def _require_reader(context: Context, what: str, whose: str) -> None:
+    """Refuses who may not read passwords, with a line in the audit; `whose` as it was typed: a person or a place."""
     allowed = context.loaded.settings.passwords.shown_to
     if allowed is not None and context.actor not in allowed:
+        with context.writing() as database, database.write() as connection:
+            append_audit(connection, context.vault, [_refused(context, connection, what, whose)])
         raise NotAllowed(f"{context.actor} may not read first passwords: see 'passwords.shown_to' of the configuration")
+
+
+def _refused(context: Context, connection: Connection, what: str, whose: str) -> AuditEntry:
+    now = context.clock.now().isoformat()
+    try:
+        person = find_person(connection, whose) if what == "show" else None
+    except (NotFound, AmbiguousName):
+        person = None
+    if person is not None:
+        return entry(DENIED, person, {"asked": what}, now, actor=context.actor)
+    place = f"password:{whose}" if what == "list" else "password:"  # what was typed for nobody can be anything
+    detail = msgspec.msgpack.encode({"asked": what})
+    return AuditEntry(now, None, context.actor, None, AUDITED, DENIED, place, None, detail)
 
 
 def _require_reason(reason: str) -> None:

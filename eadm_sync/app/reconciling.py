@@ -217,11 +217,12 @@ def _reconciled(context: Context, database: Database, name: str, terms: Terms) -
         except ConnectorError as failure:
             log.warning("target.failed", target=name, error=str(failure))
             return _told_of_error(context, database, comparison, name, early, str(failure))
-    if used and not terms.dry_run:
-        end_used(context, database, name, used, began)
     found = {(one.object, one.what, one.name): one for one in (*comparison.found, *comparison.missing())}
     work = _Work(context, name, known, tuple(found.values()), comparison, terms, began, early, reading.ended)
-    return work.conclude(database)
+    told = work.conclude(database)
+    if used and not (terms.dry_run or told.held):  # a reading that is not believed tells nothing of passwords either
+        end_used(context, database, name, used, began)
+    return told
 
 
 def _told_of_error(

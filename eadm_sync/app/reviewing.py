@@ -254,9 +254,15 @@ def _line(target: str, verdict: Verdict, seen: Seen, name: str) -> Line:
 
 def _stranger(target: str, one: Stranger, unasked: str | None) -> Line:
     state = UNMATCHED if one.protected is None else "protected"
-    match = f"matches {unasked}, for whom nothing is planned now" if unasked else "nobody matches it"
+    match = f"matches {unasked}, for whom nothing is planned now" if unasked else _nobody_is_given(one)
     reason = one.protected or match
     return Line(target, state, "", "", one.anchor, one.name, one.container, "", reason)
+
+
+def _nobody_is_given(one: Stranger) -> str:
+    if one.alike:
+        return f"matches {', '.join(one.alike)}, for whom another account counts"
+    return "nobody matches it"
 
 
 def _told(error: SourceError) -> str:

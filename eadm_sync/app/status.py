@@ -62,6 +62,7 @@ class Status(msgspec.Struct, frozen=True):
         absent: Records that their source does not have any more.
         quarantined: What imports left out, by source.
         accounts: By target.
+        unbelieved: Why the latest reading of a target by `reconcile` was not believed, by target.
         drift: How much was changed in targets by hand and waits for a decision, by target.
         queue: By target; no rate is taken here.
         away: Targets that do not answer.
@@ -79,6 +80,7 @@ class Status(msgspec.Struct, frozen=True):
     absent: int
     quarantined: dict[str, int]
     accounts: tuple[AccountCount, ...]
+    unbelieved: dict[str, tuple[str, ...]]
     drift: dict[str, int]
     queue: tuple[TargetStats, ...]
     away: tuple[OpenCircuit, ...]
@@ -111,6 +113,7 @@ def status_of(context: Context, connection: Connection, *, exists: bool = True) 
         absent=_count(connection, tables.source_records, tables.IS_ABSENT),
         quarantined=_quarantined(connection),
         accounts=_accounts(connection, targets),
+        unbelieved=_unbelieved(connection, targets),
         drift=_drift(connection),
         queue=queue,
         away=tuple(one.circuit for one in queue if one.circuit is not None),
@@ -147,6 +150,24 @@ def _drift(connection: Connection) -> dict[str, int]:
     query = select(columns.target, func.count()).where(columns.accepted_at.is_(None)).group_by(columns.target)
     rows = connection.execute(query.order_by(columns.target))
     return {target: number for target, number in rows}  # noqa: C416 - rows are no pairs to mypy
+
+
+def _unbelieved(connection: Connection, targets: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Target → why nothing was written down of what its latest whole reading told, of those where that is so."""
+    runs = tables.runs.c
+    query = select(runs.report).where(runs.command == "reconcile", runs.finished_at.is_not(None))
+    latest: dict[str, tuple[str, ...]] = {}
+    for data in connection.scalars(query.order_by(runs.started_at.desc()).limit(_READINGS_LOOKED_AT)):
+        told = (msgspec.json.decode(data) if data else {}).get("drift", {})
+        for name in targets:
+            if name in told and not told[name].get("error"):
+                latest.setdefault(name, tuple(told[name].get("held", ())))
+        if latest.keys() >= set(targets):
+            break
+    return {name: reasons for name, reasons in sorted(latest.items()) if reasons}
+
+
+_READINGS_LOOKED_AT = 20  # jobs can read one target each; what is older than that says little of today
 
 
 def _accounts(connection: Connection, targets: tuple[str, ...]) -> tuple[AccountCount, ...]:

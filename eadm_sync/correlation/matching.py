@@ -64,12 +64,14 @@ class Stranger(msgspec.Struct, frozen=True, gc=False):
         name: What it is called.
         container: Where it is, or None.
         protected: Why it is protected, or None.
+        alike: Ids of the people who match it by some rule, whatever becomes of that.
     """
 
     anchor: str
     name: str
     container: str | None
     protected: str | None = None
+    alike: tuple[str, ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -145,9 +147,9 @@ class Matching:
         """Takes one account of the target; one that we made for somebody is theirs already."""
         if remote.deleted or self.maker(remote) is not None:
             return
-        if in_scope and remote.anchor not in self._known:
-            self.strangers.append(Stranger(remote.anchor, name, remote.container, protected))
         hits = self._matching(remote, in_scope=in_scope)
+        if in_scope and remote.anchor not in self._known:
+            self.strangers.append(Stranger(remote.anchor, name, remote.container, protected, tuple(sorted(hits))))
         if hits:
             self._seen[remote.anchor] = Seen(remote, name, protected)
         for person, rule in hits.items():

@@ -356,6 +356,19 @@ def test_who_waits_is_told_why(filled: Filled):
     assert served.faults == ()
 
 
+def test_an_account_that_is_only_like_somebodys_other_one_is_told_so(filled: Filled):
+    """A surer match counts, though it is protected; whoever reviews the rest is not told that nobody matches it."""
+    filled.configure(protected={"accounts": ["karili"]})
+    filled.account("karili", employeeID="1")
+    filled.account("kari-privat", private="kari@home.no")
+    filled.account("others")
+
+    reasons = {one.account: one.reason for one in review(filled.context).lines}
+
+    assert reasons["kari-privat"] == "matches hr:1, for whom another account counts"
+    assert reasons["others"] == "nobody matches it"
+
+
 def test_a_proposal_waits_for_somebodys_word(filled: Filled):
     """An address that is the same adopts nothing, and makes nothing."""
     anchor = filled.account("somebody", private="KARI@home.no")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connectors.contract import Kind, RemoteObject
+from connectors.contract import Action, Kind, Operation, RemoteObject
 from connectors.embedded.target import EmbeddedTarget
 from eadm_sync.app import passwords, rekeying
 from eadm_sync.app.context import Context, complete_metadata, open_context
@@ -109,7 +109,7 @@ def test_nobody_reads_without_a_reason(place: Place):
 
 
 def test_only_those_read_whom_the_configuration_names(place: Place):
-    """Whoever else may use the installation can still see who has a password."""
+    """Whoever else may use the installation can still see who has one; the audit tells what they were denied."""
     config = place.folder / "config.yaml"
     config.write_text(
         config.read_text(encoding="utf-8").replace("shown_to: null", "shown_to: [kari]"), encoding="utf-8"
@@ -119,6 +119,13 @@ def test_only_those_read_whom_the_configuration_names(place: Place):
         passwords.show(context, employee(context), "curious")
     with pytest.raises(NotAllowed):
         passwords.read_list(context, "curious", unit="1000")
+    with pytest.raises(NotAllowed):
+        passwords.show(context, "somebody else", "curious")
+    assert [(row.person_id, row.object) for row in audit(context, "deny")] == [
+        (employee(context), f"account:{employee(context)}"),
+        (None, "password:1000"),
+        (None, "password:"),
+    ]
     assert passwords.holders(context, unit="1000")
     context.actor = "kari"
     assert passwords.show(context, employee(context), "passport seen").secret
@@ -238,6 +245,25 @@ def test_a_used_password_is_destroyed(place: Place):
     passwords.reset(context, who, "forgotten")
     reconcile(context)
     assert passwords.show(context, who, "passport seen").secret
+
+
+def test_a_reading_that_is_not_believed_destroys_no_password(place: Place):
+    """Where a target is suddenly half empty, what it says of passwords is no surer."""
+    context = place.context
+    who = employee(context)
+    with context.make_target("ad") as target:
+        assert isinstance(target, EmbeddedTarget)
+        owners = {one.owner: one.anchor for one in target.read(Kind.ACCOUNT) if isinstance(one, RemoteObject)}
+        target.sign_in(owners[who])
+        gone = [anchor for owner, anchor in owners.items() if owner != who]
+        for anchor in gone:
+            list(target.apply([Operation(anchor, Kind.ACCOUNT, Action.DELETE, anchor=anchor)]))
+    place.clock.moment += timedelta(hours=1)
+
+    (found,) = reconcile(context, only="ad")
+
+    assert found.held
+    assert passwords.show(context, who, "not yet told").secret
 
 
 def test_housekeeping_destroys_what_nobody_has_used(place: Place):

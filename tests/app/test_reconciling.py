@@ -13,6 +13,7 @@ from connectors.contract import Action, Kind, Operation, RemoteObject
 from eadm_sync.app.auditing import verify
 from eadm_sync.app.deciding import decide, left_alone
 from eadm_sync.app.reconciling import Drift, TargetDrift, reconcile
+from eadm_sync.app.status import status
 from eadm_sync.errors import NotFound
 from eadm_sync.plan.audited import BY_HAND
 from eadm_sync.state import tables
@@ -398,10 +399,12 @@ def test_a_target_that_lost_much_is_not_believed(place: Any):
     assert found.held == (f"account: missing: 25 of {len(before)}, at most 20 are believed at once",)
     assert rows(place, tables.known_accounts) == before
     assert json.loads(last_run(place).report)["holds"][0]["brake"] == "ad.drift"
+    assert status(place.context).unbelieved == {"ad": found.held}
 
     believed = compared(place, believe="the directory was restored from a backup")
 
     assert believed.held == ()
+    assert status(place.context).unbelieved == {}
     assert len(rows(place, tables.known_accounts)) == len(before) - 25
     with place.context.reading() as database, database.read() as connection:
         audit = tables.audit.c

@@ -108,6 +108,10 @@ def _advice(found: Status) -> Iterator[Advice]:
         yield from _advice_on_run(found.last, does_jobs=_does_jobs(found))
     yield from _advice_on_queue(found)
     yield from _advice_on_jobs(found)
+    for target, reasons in found.unbelieved.items():
+        words = "; ".join(map(clean, reasons))
+        see = f"look with 'eadm-sync reconcile {clean(target)} --dry-run', and let it count with --believe"
+        yield Advice(HELD, f"what {clean(target)} holds was read and not believed ({words}): {see}")
     for target, number in found.drift.items():
         see = f"'eadm-sync drift list --target {clean(target)}'"
         yield Advice(DONE, f"{many(number, 'difference')} in {clean(target)}, made by hand, to be decided about: {see}")
