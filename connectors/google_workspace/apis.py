@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import httplib2
@@ -112,3 +112,9 @@ class Apis:
     def applications(self) -> Any:
         """Whose data can be transferred; of the Data Transfer API."""
         return self.api("datatransfer").root.applications()
+
+
+@cache
+def apis_of(endpoint: str | None) -> Apis:
+    """The calls to this endpoint: made once, since reading the documents takes longer than a request."""
+    return Apis(endpoint)

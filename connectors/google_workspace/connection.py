@@ -50,9 +50,9 @@ class Connection:
     def apis(self) -> Apis:
         """The calls there are."""
         if self._apis is None:
-            from connectors.google_workspace.apis import Apis  # noqa: PLC0415 - as above
+            from connectors.google_workspace.apis import apis_of  # noqa: PLC0415 - as above
 
-            self._apis = Apis(self._options.endpoint)
+            self._apis = apis_of(self._options.endpoint)
         return self._apis
 
     @property

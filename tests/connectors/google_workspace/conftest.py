@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.auth.crypt import RSASigner
 
 from connectors.google_workspace.connection import Connection
 from connectors.google_workspace.options import GoogleOptions
 from tests.services.google.control import GoogleService
 
 Settings = Callable[..., GoogleOptions]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_are_read_once() -> Iterator[None]:
+    """OpenSSL checks a private key for a tenth of a second each time that it is read; there is only one here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RSASigner, "from_string", cache(RSASigner.from_string))
+        yield
 
 
 @pytest.fixture(scope="session")
