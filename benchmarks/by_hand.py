@@ -308,8 +308,8 @@ class Rules:
             "primaryEmail": f"{mail_name}@elev.{GOOGLE}",
             "givenName": human.given_name,
             "familyName": human.family_name[:1] or "-",
-            "orgTitle": "Elev",
-            "department": unit.name,
+            "organizations.title": "Elev",
+            "organizations.department": unit.name,
         }
 
     def _staff_google(self, human: Human, each: Position, _username: str, mail_name: str) -> Made:
@@ -318,9 +318,9 @@ class Rules:
             "primaryEmail": f"{mail_name}@{GOOGLE}",
             "givenName": human.given_name,
             "familyName": human.family_name,
-            "orgTitle": each.title or "Lærer",
-            "department": unit.name,
-            "externalId": human.employee_number,
+            "organizations.title": each.title or "Lærer",
+            "organizations.department": unit.name,
+            "externalIds.organization": human.employee_number,
         }
 
     def _above(self, unit: Unit) -> str:

@@ -303,8 +303,8 @@ class ByHand:
                     "primaryEmail": f"{mail}@elev.{SCHOOL}",
                     "givenName": person.given_name or None,
                     "familyName": person.family_name[:1] or "-",
-                    "orgTitle": "Elev",
-                    "department": unit.name,
+                    "organizations.title": "Elev",
+                    "organizations.department": unit.name,
                 }
                 made.setdefault("pupils/pupil-google", ("pupils/pupil-google", f"/Elever/{place}", values, one.id))
             elif kind in self.working and (kind == "teacher" or unit.kind == "school"):
@@ -312,9 +312,9 @@ class ByHand:
                     "primaryEmail": f"{mail}@{SCHOOL}",
                     "givenName": person.given_name or None,
                     "familyName": person.family_name or None,
-                    "orgTitle": one.title or "Lærer",
-                    "department": unit.name,
-                    "externalId": person.employee_number,
+                    "organizations.title": one.title or "Lærer",
+                    "organizations.department": unit.name,
+                    "externalIds.organization": person.employee_number,
                 }
                 rule = "teachers/school-staff-google"
                 made.setdefault(rule, (rule, f"/Ansatte/{place}", values, one.id))

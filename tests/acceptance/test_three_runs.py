@@ -117,14 +117,19 @@ def test_a_renamed_person_keeps_username_and_account(settled: Town):
 def test_a_changed_rule_reaches_everybody_it_is_about(settled: Town):
     """An edit of the ruleset is a change like any other: planned whole, done once."""
     path = settled.folder / "rulesets" / "pupils.yaml"
-    path.write_text(path.read_text(encoding="utf-8").replace("orgTitle: Elev", "orgTitle: Skoleelev"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("organizations.title: Elev", "organizations.title: Skoleelev"),
+        encoding="utf-8",
+    )
 
     settled.sync()
 
     made = settled.made
     assert made
     assert made.evaluated == 250
-    pupils = [one for one in settled.content("google")["accounts"].values() if one[0]["orgTitle"] == "Skoleelev"]
+    pupils = [
+        one for one in settled.content("google")["accounts"].values() if one[0]["organizations.title"] == "Skoleelev"
+    ]
     assert len(made.lines) == len(pupils) > 100
     assert {line[1:] for line in made.lines} == {("google", str(Kind.ACCOUNT), "update")}
     settled.sync()
