@@ -38,7 +38,8 @@ workgroup = {domain}
 realm = {realm}
 netbios name = {host}
 server role = active directory domain controller
-server services = ldap
+server services = ldap, kdc
+ldap server require strong auth = allow_sasl_over_tls
 interfaces = {address}/8
 bind interfaces only = yes
 private dir = {folder}/private
@@ -62,7 +63,21 @@ path = {folder}/state/sysvol
 [netlogon]
 path = {folder}/state/sysvol/scripts
 """
-"""`nosync`: writes are two to three times as fast; what a crash of the machine would leave is not asked."""
+"""`nosync`: writes are two to three times as fast; what a crash of the machine would leave is not asked.
+
+`allow_sasl_over_tls`: Kerberos within TLS, as Windows takes it.
+"""
+
+_KERBEROS = """[libdefaults]
+default_realm = {realm}
+dns_lookup_kdc = false
+dns_canonicalize_hostname = false
+udp_preference_limit = 1
+[realms]
+{realm} = {{
+kdc = {address}:{port}
+}}
+"""
 
 _WATCH = """(
     folder=$2
@@ -82,12 +97,12 @@ class DomainController:
     Attributes:
         folder: Holds its data, its configuration and its log.
         address: Where it listens, an address of the loopback network.
-        ports: For LDAP with StartTLS, and for LDAPS.
+        ports: For LDAP with StartTLS, for LDAPS, and for Kerberos.
     """
 
     folder: Path
     address: str
-    ports: tuple[int, int]
+    ports: tuple[int, int, int]
 
     base_dn = BASE_DN
     admin_dn = f"CN=Administrator,CN=Users,{BASE_DN}"
@@ -112,6 +127,11 @@ class DomainController:
     def configuration(self) -> Path:
         """Its smb.conf."""
         return self.folder / "smb.conf"
+
+    @property
+    def kerberos(self) -> str:
+        """What Kerberos' own configuration (krb5.conf) has to say to find this domain."""
+        return _KERBEROS.format(realm=REALM, address=self.address, port=self.ports[2])
 
     def log(self) -> str:
         """What the server has written down so far."""
@@ -206,8 +226,8 @@ class DomainController:
 
     def _note_ports(self) -> None:
         """Takes over the ports that the relay was given."""
-        ldap, ldaps = (self.folder / "ports").read_text().split()
-        self.ports = int(ldap), int(ldaps)
+        ldap, ldaps, kerberos = (self.folder / "ports").read_text().split()
+        self.ports = int(ldap), int(ldaps), int(kerberos)
 
     def _end(self, how: signal.Signals) -> None:
         note = self.folder / "pid"
@@ -223,6 +243,7 @@ class DomainController:
             time.sleep(0.02)
 
 
+_PORTS = 389, 636, 88
 _ANONYMOUS_BIND = bytes.fromhex("300c020101600702010304008000")
 
 
@@ -243,7 +264,7 @@ def start_new(*, process: int | None = None, log_level: int = 1) -> DomainContro
     made = _made_domain()
     folder = Path(tempfile.mkdtemp(prefix="eadm-sync-ad-"))
     root = os.geteuid() == 0
-    controller = DomainController(folder, _free_address() if root else "127.0.0.1", (389, 636) if root else (0, 0))
+    controller = DomainController(folder, _free_address() if root else "127.0.0.1", _PORTS if root else (0, 0, 0))
     try:
         for name in ("private", "state"):
             shutil.copytree(made / name, folder / name, ignore=shutil.ignore_patterns("tls"))
@@ -269,7 +290,7 @@ def shared(meeting_place: Path) -> Iterator[DomainController]:
         fcntl.flock(users, fcntl.LOCK_SH)  # a process that is killed lets go of it
         is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ  # who all end with the process that started them
         controller = _noted(note) or start_new(process=os.getppid() if is_one_of_many else os.getpid())
-        note.write_text(f"{controller.address} {controller.ports[0]} {controller.ports[1]} {controller.folder}")
+        note.write_text(" ".join(map(str, (controller.address, *controller.ports, controller.folder))))
         fcntl.flock(lock, fcntl.LOCK_UN)
         try:
             yield controller
@@ -283,8 +304,8 @@ def shared(meeting_place: Path) -> Iterator[DomainController]:
 def _noted(note: Path) -> DomainController | None:
     if not note.exists():
         return None
-    address, ldap, ldaps, folder = note.read_text().split(" ", 3)
-    return DomainController(Path(folder), address, (int(ldap), int(ldaps)))
+    address, ldap, ldaps, kerberos, folder = note.read_text().split(" ", 4)
+    return DomainController(Path(folder), address, (int(ldap), int(ldaps), int(kerberos)))
 
 
 def _is_last(users: int) -> bool:
@@ -349,7 +370,7 @@ def _free_address() -> str:
     start = os.getpid()
     for number in range(start, start + 1000):
         address = f"127.60.{number // 250 % 250}.{number % 250 + 1}"
-        if all(_is_free(address, port) for port in (389, 636)):
+        if all(_is_free(address, port) for port in _PORTS):
             return address
     raise RuntimeError("every loopback address is taken")
 

@@ -47,8 +47,7 @@ def check(reader: Reader, options: ActiveDirectoryOptions) -> str | None:
     named = {Kind.ACCOUNT: options.account_containers, Kind.GROUP: options.group_containers}
     own = (options.owner_attribute, options.group_owner_attribute, *options.unique, *options.required)
     reader.require_known(dict.fromkeys((*own, *options.attributes, *options.group_attributes)))
-    token = frozenset(reader.session.entry("", ["tokenGroups"]).attributes.get("tokenGroups", ()))
-    proof = _Proof(reader, options, token)
+    proof = _Proof(reader, options, reader.session.domain.token)
     for kind in (Kind.ACCOUNT, Kind.GROUP):
         for container in reader.scope(kind).containers:
             proof.container(kind, container, writing=bool(named[kind]))

@@ -6,17 +6,20 @@ not have been told yet.
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import ldap3
-from ldap3.core.exceptions import LDAPException, LDAPPackageUnavailableError
+from ldap3.core.exceptions import LDAPException, LDAPPackageUnavailableError, LDAPSessionTerminatedByServerError
 
 from connectors.active_directory.ber import Entry
 from connectors.active_directory.errors import Attempt, Code, PasswordPolicy, error_of, is_signed_out, sign_in_failed
@@ -26,6 +29,7 @@ from connectors.errors import AuthenticationFailed, ConnectorError, Unavailable
 
 _PORTS = {"tls": 636, "start_tls": 389}
 _IDLE_SECONDS = 60  # firewalls forget connections after minutes; a look whether this one stands costs a millisecond
+_KDC_UNREACHABLE = 2529639068  # KRB5_KDC_UNREACH of MIT Kerberos (krb5.h), unsigned
 _COMPLEXITY = 1  # pwdProperties: DOMAIN_PASSWORD_COMPLEX, [MS-SAMR] 2.2.3.9
 
 
@@ -38,12 +42,14 @@ class Domain:
         host: The domain controller's own name.
         invocation_id: Of its database: another one after it was restored. Numbers of changes count for it only.
         schema_dn: Where the schema is.
+        token: SIDs of whom we signed in as and of all groups he is in; none where it does not tell.
     """
 
     base_dn: str
     host: str
     invocation_id: str
     schema_dn: str
+    token: frozenset[bytes]
 
 
 class Session:
@@ -83,7 +89,7 @@ class Session:
         Raises:
             ConnectorError: As `connection`.
         """
-        names = ["defaultNamingContext", "dnsHostName", "schemaNamingContext", "dsServiceName"]
+        names = ["defaultNamingContext", "dnsHostName", "schemaNamingContext", "dsServiceName", "tokenGroups"]
         root = self.entry("", names)
         service = _text(root, "dsServiceName")
         settings = self.entry(service, ["invocationId"])
@@ -92,6 +98,7 @@ class Session:
             host=_text(root, "dnsHostName"),
             invocation_id=settings.attributes["invocationId"][0].hex(),
             schema_dn=_text(root, "schemaNamingContext"),
+            token=frozenset(root.attributes.get("tokenGroups", ())),
         )
 
     @cached_property
@@ -272,12 +279,16 @@ class _Opening:
             Unavailable: It cannot be reached, or its certificate is not good (NotTrusted).
             AuthenticationFailed: It does not let us in.
         """
+        if self.options.authentication == "ntlm" and not _offers_md4():
+            raise AuthenticationFailed("this system no longer offers what NTLM needs (MD4): use `simple` or `kerberos`")
         tls = self._tls()
         connection = self._unconnected(tls)
         try:
             connection.open(read_server_info=False)
             if self.options.encryption == "start_tls":
                 connection.start_tls(read_server_info=False)
+            if self.options.authentication == "kerberos":
+                connection.sasl_credentials = (_own_name(connection),)
             done, result, *_ = connection.bind(read_server_info=False)
         except LDAPPackageUnavailableError as error:
             _drop(connection)
@@ -290,6 +301,9 @@ class _Opening:
                 trust = "the certificates of `ca_file`" if self.ca_file else "the system"
                 raise NotTrusted(f"{self.server}: its certificate is not trusted by {trust}: {tls.fault}") from error
             raise self._failed(error) from error
+        except self._of_kerberos() as error:
+            _drop(connection)
+            raise self._no_ticket(error) from error
         if not done:
             _drop(connection)
             raise self._not_let_in(result)
@@ -333,11 +347,23 @@ class _Opening:
             raise AuthenticationFailed(f"`ca_file` {self.ca_file} cannot be read as certificates (PEM)") from error
 
     def _failed(self, error: Exception) -> ConnectorError:
-        if isinstance(error, ValueError):  # of hashlib: NTLM needs MD4, which OpenSSL 3 no longer offers
-            return AuthenticationFailed(
-                "this system no longer offers what NTLM needs (MD4): use `simple` or `kerberos`"
-            )
+        if self.options.authentication == "ntlm" and isinstance(error, LDAPSessionTerminatedByServerError):
+            return AuthenticationFailed(f"{self.server} takes no NTLM in this way: use `simple` or `kerberos`")
         return Unavailable(f"{self.server} cannot be reached: {type(error).__name__}")
+
+    def _of_kerberos(self) -> tuple[type[Exception], ...]:
+        """What the package raises that ldap3 uses for Kerberos."""
+        if self.options.authentication == "kerberos":
+            with suppress(ImportError):
+                return (import_module("gssapi").exceptions.GSSError,)
+            with suppress(ImportError):
+                return (import_module("winkerberos").KrbError,)
+        return ()
+
+    def _no_ticket(self, error: Exception) -> ConnectorError:
+        if getattr(error, "min_code", None) == _KDC_UNREACHABLE:
+            return Unavailable(f"{self.server}: no Kerberos server of the domain can be reached")
+        return AuthenticationFailed(f"{self.server}: Kerberos does not sign us in: {error}")
 
     def _not_let_in(self, result: Mapping[str, Any]) -> ConnectorError:
         if result["result"] == Code.INVALID_CREDENTIALS:
@@ -352,6 +378,24 @@ def _drop(connection: Any) -> None:
         connection.unbind()
     if socket is not None:
         socket.close()
+
+
+def _offers_md4() -> bool:
+    """Whether ldap3 finds a digest that OpenSSL 3 no longer has by default: there, or in the package pycryptodome."""
+    try:
+        hashlib.new("md4", usedforsecurity=False)
+    except ValueError:
+        return find_spec("Crypto") is not None
+    return True
+
+
+def _own_name(connection: Any) -> str:
+    """What a domain controller calls itself: tickets are for that name, and the settings may have an alias of it.
+
+    It says so within TLS, so that its certificate vouches for it.
+    """
+    (root,), _ = search(connection, "", "(objectClass=*)", ldap3.BASE, ["dnsHostName"], ())
+    return _text(root, "dnsHostName")
 
 
 def _require(result: Mapping[str, Any], attempt: Attempt) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from connectors.active_directory import names
 from connectors.active_directory.ber import Entry, Scope, Search, all_of, any_of, equals, present
+from connectors.active_directory.connection import Domain
 from connectors.active_directory.pipeline import Pipeline
 from connectors.errors import Unavailable
 
@@ -44,13 +45,15 @@ class Guard:
         domain_sid: objectSid of the domain.
         names: Canonical distinguished names of administrators' groups and of all who are in them.
         primary_groups: RIDs of those groups: who has one for its primary group is in it without being listed.
-        user: Who we signed in as, as the settings say it.
+        user: Who we signed in as, as the settings say it; "" with Kerberos.
+        token: His SID, and those of all groups he is in; none where the domain controller does not tell.
     """
 
     domain_sid: bytes
     names: frozenset[str]
     primary_groups: frozenset[int]
     user: str
+    token: frozenset[bytes]
 
     def reason(self, entry: Entry) -> str | None:
         """Why an object is protected; None where it is not. The entry has to have ATTRIBUTES."""
@@ -72,7 +75,11 @@ class Guard:
         return names.canonical(entry.dn) in self.names
 
     def _is_ourselves(self, entry: Entry) -> bool:
+        if entry.first("userAccountControl") and entry.first("objectSid") in self.token:
+            return True
         user = self.user.casefold()
+        if not user:
+            return False
         if "=" in user:
             return names.canonical(user) == names.canonical(entry.dn)
         name = entry.text("sAMAccountName").casefold()
@@ -81,17 +88,23 @@ class Guard:
         return user == entry.text("userPrincipalName").casefold() or user.partition("@")[0] == name
 
 
-def read_guard(pipeline: Pipeline, base_dn: str, user: str) -> Guard:
+def read_guard(pipeline: Pipeline, domain: Domain, user: str) -> Guard:
     """What is protected in a domain at this moment; a handful of small searches.
+
+    Args:
+        pipeline: To its domain controller.
+        domain: What that says of itself.
+        user: Who we signed in as, as the settings say it.
 
     Raises:
         Unavailable, AuthenticationFailed: The domain cannot be read.
     """
+    base_dn = domain.base_dn
     search = Search(base_dn, present("objectSid"), ["objectSid"], Scope.BASE)
-    domain = next(iter([*pipeline.found([search], _DOING)]), None)
-    if domain is None:
+    itself = next(iter([*pipeline.found([search], _DOING)]), None)
+    if itself is None:
         raise Unavailable("the domain's own entry cannot be read: without it nobody knows who is an administrator")
-    sid = domain.first("objectSid")
+    sid = itself.first("objectSid")
     topmost = [_sid(sid, rid) for rid in _DOMAIN_GROUPS] + [_sid(_BUILTIN, rid) for rid in _BUILTIN_GROUPS]
     groups = _search(pipeline, base_dn, [equals("objectSid", one) for one in topmost])
     listed: set[str] = set()
@@ -103,7 +116,7 @@ def read_guard(pipeline: Pipeline, base_dn: str, user: str) -> Guard:
         fresh = {key: dn for key, dn in members.items() if key not in listed}
         listed.update(fresh)
         groups = _search(pipeline, base_dn, [equals("distinguishedName", dn) for dn in fresh.values()])
-    return Guard(sid, frozenset(listed), frozenset(rids), user)
+    return Guard(sid, frozenset(listed), frozenset(rids), user, domain.token)
 
 
 def _search(pipeline: Pipeline, base_dn: str, filters: Sequence[bytes]) -> list[Entry]:

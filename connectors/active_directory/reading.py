@@ -208,7 +208,7 @@ class Reader:
         """The same; whom objects point at is told by DN."""
         rules = self.rules(kind)
         with self.session.translated():
-            guard = read_guard(Pipeline(self.session.connection), self.session.domain.base_dn, self._options.user)
+            guard = read_guard(Pipeline(self.session.connection), self.session.domain, self._options.user)
         named = rules.attributes["sAMAccountName"]
         every = {attribute.name: attribute for attribute in (named, *wanted)}
         return Telling(kind, every, rules.mark, guard)

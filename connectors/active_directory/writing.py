@@ -91,6 +91,7 @@ class _Batch:
         self._options = options
         self._rules = rules
         self._operations = operations
+        self._domain = session.domain
         self._base_dn = session.domain.base_dn
         self._policy = session.password_policy if any(one.password for one in operations) else None
         self._claims = Claims()
@@ -99,7 +100,7 @@ class _Batch:
         self._work: deque[Chain[Sequence[Outcome | Made]]] = deque()
 
     def run(self) -> Iterator[Outcome]:
-        guard = read_guard(self._pipeline, self._base_dn, self._options.user)
+        guard = read_guard(self._pipeline, self._domain, self._options.user)
         self._work.extend(self._part(guard, part) for part in _parts(self._operations))
         made: list[Made] = []
         for results in self._pipeline.run(self._work):

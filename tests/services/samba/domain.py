@@ -41,9 +41,15 @@ def make(configuration: str, password: str) -> None:
     )
     domain = opened(settings)
     administrator = f"CN=Administrator,CN=Users,{domain.domain_dn()}"
-    domain.modify_ldif(
-        f"dn: {administrator}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: {NEVER_EXPIRES}\n"
-    )
+    replace(domain, administrator, "userAccountControl", str(NEVER_EXPIRES))
+    host, realm = settings.get("netbios name"), settings.get("realm").lower()
+    server = f"CN={host},OU=Domain Controllers,{domain.domain_dn()}"
+    replace(domain, server, "servicePrincipalName", f"ldap/{host.lower()}.{realm}")  # tickets are asked for by it
+
+
+def replace(domain: SamDB, dn: str, attribute: str, value: str) -> None:
+    """Puts one value in place of those of an object's attribute."""
+    domain.modify_ldif(f"dn: {dn}\nchangetype: modify\nreplace: {attribute}\n{attribute}: {value}\n")
 
 
 def seed(configuration: str, number: int, container: str, prefix: str) -> None:

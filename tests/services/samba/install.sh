@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests' own Active Directory domain controller is made of (Debian, Ubuntu; root). Starts no service.
 set -eu
-# --check only says what is missing.
+# --check only says what is missing; --kerberos adds what `pip install eadm-sync[kerberos]` needs.
 
 what_is_missing() {
     [ -x /usr/sbin/samba ] && [ -d /usr/share/samba/setup ] && /usr/bin/python3 -c 'import samba.provision' 2>/dev/null &&
@@ -10,6 +10,9 @@ what_is_missing() {
 }
 
 missing=$(what_is_missing)
+if [ "${1:-}" = --kerberos ] && ! command -v krb5-config >/dev/null; then # what the package gssapi is built from
+    missing="$missing gcc libkrb5-dev python3-dev"
+fi
 [ -n "$missing" ] || exit 0
 if [ "${1:-}" = --check ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "The Active Directory tests need $missing: run $0 as root" >&2

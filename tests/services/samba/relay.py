@@ -1,9 +1,9 @@
-"""Runs a domain controller without being root: in a network of its own, with two of its ports led outside.
+"""Runs a domain controller without being root: in a network of its own, with three of its ports led outside.
 
-    relay.py PORTS LDAP-PORT LDAPS-PORT COMMAND...
+    relay.py PORTS LDAP-PORT LDAPS-PORT KERBEROS-PORT COMMAND...
 
-Samba's ports 389 and 636 are compiled in, and an ordinary user may not listen there; in a user namespace of one's own
-one may. 0 as a port picks a free one; the two that were taken are written to the file PORTS.
+Samba's ports 389, 636 and 88 are compiled in, and an ordinary user may not listen there; in a user namespace of one's
+own one may. 0 as a port picks a free one; the three that were taken are written to the file PORTS.
 """
 
 import ctypes
@@ -63,9 +63,10 @@ def accept(listener: socket.socket, port: int) -> None:
         threading.Thread(target=lead, args=(client, port), daemon=True).start()
 
 
-def main(ports: str, ldap: str, ldaps: str, *command: str) -> None:
+def main(ports: str, ldap: str, ldaps: str, kerberos: str, *command: str) -> None:
     """Listens outside, starts the command inside, and ends with it."""
-    pairs = [(socket.create_server((INSIDE, int(outside))), inside) for outside, inside in ((ldap, 389), (ldaps, 636))]
+    led = ((ldap, 389), (ldaps, 636), (kerberos, 88))
+    pairs = [(socket.create_server((INSIDE, int(outside))), inside) for outside, inside in led]
     enter_own_network()
     server = subprocess.Popen(command)
 
