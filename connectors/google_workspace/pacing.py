@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 READS = frozenset({"get", "list", "hasMember", "listForProduct", "listForProductAndSku"})
-MARGIN = 1.06
+MARGIN = 1.04
 """A window is taken to be so much longer than it is: what is sent evenly arrives less so."""
 QUERIES_SECONDS = 15.0
 """The window of queries: Google counts 2 400 a minute, so 600 may go at once, and nobody waits longer than this."""
