@@ -11,10 +11,18 @@ from connectors.errors import ConnectorError, Rejected, Transient
 from connectors.google_workspace.batching import Reply
 from connectors.google_workspace.chains import run
 from connectors.google_workspace.connection import Connection
+from connectors.google_workspace.options import GoogleOptions
 from connectors.google_workspace.transfers import hand_over
+from tests.connectors.google_workspace.conftest import Settings
 from tests.services.google.control import GoogleService
 
 HandOver = Callable[..., ConnectorError | None]
+
+
+@pytest.fixture
+def options(settings: Settings) -> GoogleOptions:
+    """Settings by which data is handed over: only those ask for the right to it."""
+    return settings(transfer_to="user00001@kommune.example")
 
 
 @pytest.fixture
