@@ -106,5 +106,5 @@ def as_known(desired: Desired, stand: Standing, seal: Seal) -> Known:
 
 
 def _known_group(group: DesiredGroup) -> KnownGroup:
-    member_of = dict.fromkeys(group.member_of, group.rule)
+    member_of = {outer: group.puts_into(outer) for outer in group.member_of}
     return KnownGroup(group.target, group.key, "", group.container, dict(group.attributes), group.rule, member_of)

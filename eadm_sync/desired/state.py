@@ -43,6 +43,7 @@ class DesiredGroup(msgspec.Struct, frozen=True):
             rule gives no key.
         further: Ids of further rules that gave it too, and whose word is in it.
         policies: As for accounts.
+        nested_by: Of `member_of`, those that a further rule says: → its id.
     """
 
     target: str
@@ -53,14 +54,20 @@ class DesiredGroup(msgspec.Struct, frozen=True):
     member_of: tuple[str, ...] = ()
     further: tuple[str, ...] = ()
     policies: Mapping[str, str] = {}
+    nested_by: Mapping[str, str] = {}
 
     def says(self, other: DesiredGroup) -> bool:
         """Whether what another rule, or the same, says of the group is in it already."""
         return other.rule in {self.rule, *self.further} and set(other.further) <= {self.rule, *self.further}
 
-    def in_groups(self, keys: Iterable[str]) -> DesiredGroup:
-        """The group as a member of other ones than it was."""
-        return msgspec.structs.replace(self, member_of=tuple(keys))
+    def puts_into(self, group: str) -> str:
+        """Id of the rule that puts it into another group."""
+        return self.nested_by.get(group, self.rule)
+
+    def in_groups(self, keys: Iterable[str], nested_by: Mapping[str, str] | None = None) -> DesiredGroup:
+        """The group as a member of other ones than it was; without `nested_by` each is said by whoever said it."""
+        said_by = self.nested_by if nested_by is None else nested_by
+        return msgspec.structs.replace(self, member_of=tuple(keys), nested_by=said_by)
 
     def with_further(self, other: DesiredGroup) -> DesiredGroup:
         """The group with what a further rule, which gives the same one, says of it and its first rule does not."""
@@ -70,6 +77,10 @@ class DesiredGroup(msgspec.Struct, frozen=True):
             attributes={**other.attributes, **self.attributes},
             member_of=tuple(dict.fromkeys((*self.member_of, *other.member_of))),
             further=tuple(dict.fromkeys((*self.further, other.rule, *other.further))),
+            nested_by={
+                **{name: other.puts_into(name) for name in other.member_of if name not in self.member_of},
+                **self.nested_by,
+            },
             policies={
                 **{name: policy for name, policy in other.policies.items() if name not in self.attributes},
                 **self.policies,

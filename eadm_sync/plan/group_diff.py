@@ -36,7 +36,8 @@ def _nestings(desired: DesiredGroup, known: KnownGroup | None, others: Container
     left = known.left if known else frozenset()
     for group in desired.member_of:
         if group not in held and aspect("nesting", group) not in left:
-            yield _nesting(Action.CREATE, desired.target, group, desired.key, desired.rule, "given by a rule")
+            rule = desired.puts_into(group)
+            yield _nesting(Action.CREATE, desired.target, group, desired.key, rule, "given by a rule")
     for group, rule in held.items():
         if group not in desired.member_of and rule not in others and aspect("nesting", group) not in left:
             yield _nesting(Action.DELETE, desired.target, group, desired.key, rule, "no rule gives it any more")
@@ -105,6 +106,6 @@ def note_renamed_group(desired: DesiredGroup, known: KnownGroup, others: Contain
     if known.rule != desired.rule and known.rule not in others:
         into.groups.append((desired.rule, desired.target, desired.key))
     for group in desired.member_of:
-        rule = known.member_of.get(group)
-        if rule is not None and rule != desired.rule and rule not in others:
-            into.nestings.append((desired.rule, desired.target, group, desired.key))
+        rule, says = known.member_of.get(group), desired.puts_into(group)
+        if rule is not None and rule != says and rule not in others:
+            into.nestings.append((says, desired.target, group, desired.key))

@@ -112,15 +112,17 @@ class Groups:
 
     def _changes(self, group: DesiredGroup, known: KnownGroup | None) -> tuple[Change, ...]:
         others = self._beside.others(group)
+        set_by_others = self._beside.attributes(others)
         taken = self.adopt(group) if known is None else None
         if taken is not None:
             known, change = taken
-            return (change, *diff_group(group, known, others=others, set_by_others=self._beside.attributes(others)))
+            return (change, *diff_group(group, known, others=others, set_by_others=set_by_others))
         if known is not None:
             note_renamed_group(group, known, others, self.renamed)
             names = self.words[group.target].group_attributes
             known = known.limited_to(names) if names else known
-        return diff_group(group, known, others=others, set_by_others=self._beside.attributes(others))
+            others = self._beside.nesting(others, known)
+        return diff_group(group, known, others=others, set_by_others=set_by_others)
 
     # ------------------------------------------------------------ groups that nobody is in any more
 
@@ -167,12 +169,13 @@ class Groups:
         named = {key: place for key, place in self._found.items() if place[0].member_of}
         for key in self._found.keys() & known.keys():
             wanted = {called(key[0], name, there) for name in self._found[key][0].member_of}
-            others = self._beside.others(self._found[key][0])
+            others = self._beside.nesting(self._beside.others(self._found[key][0]), known[key])
             for outer, rule in known[key].member_of.items():
                 if outer not in wanted and rule not in others:
                     above.leave(key, outer)
         for key, (group, member) in sorted(named.items()):
             settled: list[str] = []
+            said_by = {called(group.target, name, there): rule for name, rule in group.nested_by.items()}
             for name in group.member_of:
                 outer = called(group.target, name, there)
                 fault = _fault(key, outer, there, above)
@@ -182,7 +185,7 @@ class Groups:
                 else:
                     message = f"{group.target}: the group '{group.key}' shall be in the group '{name}', {fault}"
                     self.problems.append((member, f"{message} (rule {group.rule})"))
-            self._found[key] = (group.in_groups(settled), member)
+            self._found[key] = (group.in_groups(settled, said_by), member)
 
 
 class _Above:
@@ -219,6 +222,20 @@ class _Beside:
     def others(self, group: DesiredGroup) -> frozenset[str]:
         """Ids of the rules that may give the group, without those that did."""
         return self._of(group.rule).difference(group.further)
+
+    def nesting(self, others: frozenset[str], known: KnownGroup) -> frozenset[str]:
+        """Ids of the rules whose nestings stay: those that may give the group beside the ones that did.
+
+        Older programs noted for a nesting the first of several rules that gave the group, not the one that nests. What
+        is noted for a rule that does not nest stays as long as another one may have said it.
+        """
+        if not any(self._rules[rule].nests for rule in others):
+            return others
+        return others.union(rule for rule in known.member_of.values() if not self._nests(rule))
+
+    def _nests(self, rule_id: str) -> bool:
+        rule = self._rules.get(rule_id)
+        return rule is not None and rule.nests
 
     def attributes(self, rules: Iterable[str]) -> frozenset[str]:
         """What some rules set."""

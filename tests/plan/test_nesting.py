@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select, update
 
 from connectors.contract import Kind
+from eadm_sync.app.context import open_context
 from eadm_sync.errors import ConfigError
+from eadm_sync.state.tables import known_nestings
 
 from .conftest import Office
 
@@ -145,6 +148,22 @@ def test_what_one_rule_says_of_a_group_is_not_undone_by_another_that_gives_it_to
     ):
         office.people(*people).sync()
         assert [line for line in office.lines if line[0] == "group:u-11"] == []
+    assert nestings(office) == {("Alle", "U-11")}
+
+
+@pytest.mark.parametrize("noted_for", ["others", "unit"])  # the second: a state of an older program
+def test_a_nesting_that_a_later_rule_says_is_not_undone_by_the_first(office: Office, noted_for: str):
+    """It is noted for the rule that says it, so that looking at the people of the other alone does not end it."""
+    first = BY_UNIT % ", when: person.family_name == 'Bø'"
+    others = (BY_UNIT % f"{IN_ALL}, when: person.family_name != 'Bø'").replace("rule: unit", "rule: others")
+    office.rules(ACCOUNTS + first + others + ALL % "").people(KARI, "3;Per;Bø;employee;11").sync()
+    with open_context(office.folder / "config.yaml", office.clock).writing() as state, state.write() as connection:
+        assert connection.scalars(select(known_nestings.c.rule)).all() == ["r/others"]
+        connection.execute(update(known_nestings).values(rule=f"r/{noted_for}"))
+
+    office.people(KARI, "3;Pål;Bø;employee;11").sync()
+
+    assert [line for line in office.lines if "nesting" in line] == []
     assert nestings(office) == {("Alle", "U-11")}
 
 
