@@ -71,8 +71,25 @@ format: $(VENV)/.tools ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.tools ## Measure against floors in the same run (minutes)
+bench: $(VENV)/.tools $(VENV)/.peers ## Measure against floors in the same run (minutes)
 	$(BIN)/python -m benchmarks
+
+.PHONY: bench-full
+bench-full: $(VENV)/.tools $(VENV)/.peers ## Likewise 100 000 people, a million once, and PostgreSQL (hours; 40 GB in TMPDIR)
+	$(BIN)/python -m benchmarks --full
+
+.PHONY: bench-check
+bench-check: bench ## Measure, and compare with the ratios that are committed
+	$(BIN)/python -m benchmarks.check
+
+.PHONY: bench-table
+bench-table: $(VENV)/.installed ## Write the last figures into README.md
+	$(BIN)/python -m benchmarks.readme
+
+# Other queues, to be measured beside ours.
+$(VENV)/.peers: pyproject.toml $(VENV)/.tools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	@touch $@
 
 clean: ## Remove what was installed and what demos left
 	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,8 +1,8 @@
-"""Takes the project's figures, each against a floor in the same run.
+"""Takes the project's figures, each against a floor or a peer in the same run.
 
-    python -m benchmarks                                  everything, 100 000 people, the median of three runs
+    make bench          20 000 people, one run of each: minutes
+    make bench-full     100 000 people, the median of three runs; PostgreSQL beside SQLite, and 1 000 000 people once
     python -m benchmarks --people 10000 --only P1,P2
-    make bench
 
 Every run is a process of its own, ours and the floor by turns, on an invented town in a temporary folder. The figures
 go to benchmarks/results/<date>-<commit>.json, and a table to the terminal. No figure is asserted: a machine that is
@@ -16,45 +16,58 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.figures import FIGURES, Bench, Row
+from benchmarks.figures import FIGURES, Bench
 from benchmarks.installation import Installations
-from benchmarks.report import table, write
+from benchmarks.report import Taken, as_json, table, write
 
-PEOPLE = 100_000
-REPEATS = 3
+PEOPLE, REPEATS = 20_000, 1
+FULL_PEOPLE, FULL_REPEATS = 100_000, 3
 
 
 def main() -> None:
     """Measures, writes and prints."""
     options = _options()
-    rows: list[Row] = []
     failures: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="eadm-sync-bench-") as folder:
-        bench = Bench(Installations(Path(folder), options.people), options.repeats)
+        bench = Bench(Installations(Path(folder), options.people), options.repeats, options.full)
         for id_, figure in FIGURES.items():
             if id_ not in options.only:
                 continue
             try:
                 for row in figure(bench):
-                    rows.append(row)
+                    bench.taken.append(row)
                     print(f"{row.id:4}{row.ours.seconds:9.2f} s {row.ratio:8.2f}×  {row.what}", flush=True)
             except (RuntimeError, OSError) as error:
                 failures[id_] = str(error)
                 print(f"{id_} could not be measured: {error}", file=sys.stderr, flush=True)
-    whole = options.people == PEOPLE and options.repeats >= REPEATS and set(options.only) == set(FIGURES)
-    written = write(rows, failures, options.people, options.repeats, whole=whole)
-    print(f"\n{table(rows, options.people)}\n\nwritten to {written}")
+    taken = Taken(bench.taken, failures, options.people, options.repeats, _kind(options))
+    written = write(taken)
+    print(f"\n{table([as_json(row) for row in bench.taken])}\n\nwritten to {written}")
     sys.exit(1 if failures else 0)
+
+
+def _kind(options: argparse.Namespace) -> str:
+    """Full and quick runs can be compared with one another; anything else is a trial."""
+    whole = set(options.only) == set(FIGURES)
+    if whole and options.full and options.people == FULL_PEOPLE and options.repeats == FULL_REPEATS:
+        return "full"
+    if whole and not options.full and options.people == PEOPLE:
+        return "quick"
+    return "trial"
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--people", type=int, default=PEOPLE, help="people in the town (default %(default)s)")
-    parser.add_argument("--repeats", type=int, default=REPEATS, help="runs of each, whose median counts")
-    parser.add_argument("--only", type=_ids, default=tuple(FIGURES), help=f"ids out of {','.join(sorted(FIGURES))}")
-    return parser.parse_args()
+    parser.add_argument("--full", action="store_true", help="all of it: takes an hour or two, and 40 GB of disk")
+    parser.add_argument("--people", type=int, help=f"people in the town (default {PEOPLE}, with --full {FULL_PEOPLE})")
+    parser.add_argument("--repeats", type=int, help="runs of each, whose median counts")
+    parser.add_argument("--only", type=_ids, default=tuple(FIGURES), help=f"ids out of {','.join(FIGURES)}")
+    options = parser.parse_args()
+    people, repeats = (FULL_PEOPLE, FULL_REPEATS) if options.full else (PEOPLE, REPEATS)
+    options.people, options.repeats = options.people or people, options.repeats or repeats
+    return options
 
 
 def _ids(text: str) -> tuple[str, ...]:

@@ -93,9 +93,8 @@ def of_frame(frame: PersonFrame) -> Facts:
 
 
 def _shape(change: Change) -> object:
-    return _shaped(
-        change.container[1] if change.container else None, {n: new for n, (_, new) in change.attributes.items()}
-    )
+    new = {**change.initial, **{name: new for name, (_, new) in change.attributes.items()}}
+    return _shaped(change.container[1] if change.container else None, new)
 
 
 def _shaped(container: str | None, attributes: dict[str, Any]) -> object:

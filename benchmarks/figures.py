@@ -290,14 +290,6 @@ def clouds(bench: Bench) -> Iterator[Row]:
             yield _row("P9", what, each.floor, aim, each.floors, each.ours)
 
 
-def google(_bench: Bench) -> Iterator[Row]:
-    """P9: a service that each of them asks in the same process; the quotas take their time, so it is done once."""
-    for each in parse(output("benchmarks.google", "--json")):
-        aim = Aim(ratio=round(1 / each.least, 2))
-        what = f"Google Workspace: {each.what}, {each.count:,}, against {each.floor}"
-        yield _row("P9", what, each.floor, aim, each.floors, each.ours)
-
-
 def starts(bench: Bench) -> Iterator[Row]:
     """P10."""
     synced = bench.installations.synced
@@ -322,7 +314,6 @@ FIGURES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "P5": changed,
     "P7": queue,
     "P8": domain,
-    "P9": google,
     "P9": clouds,
     "P10": starts,
     "PostgreSQL": on_postgresql,

@@ -1,7 +1,11 @@
-"""The installations that are measured, made when they are first needed, in one temporary folder."""
+"""The installations that are measured, made when they are first needed, in one temporary folder.
+
+Their state is in SQLite files, or on a PostgreSQL server of the benchmark's own with the settings it comes with.
+"""
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +13,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from benchmarks.measuring import Cost, cost
+from tests.postgresql import Server
 
 DATABASES = ("eadm-sync.db", "ad.db", "entra.db", "google.db")
 SYNC = ("sync", "--yes")
@@ -23,6 +28,16 @@ class Installations:
     def __init__(self, folder: Path, people: int) -> None:
         self.people = people
         self._folder = folder
+
+    @property
+    def place(self) -> Path:
+        """Where they are."""
+        return self._folder
+
+    @cached_property
+    def larger(self) -> Installations:
+        """Those of a town of ten times as many."""
+        return Installations(self._folder / "larger", 10 * self.people)
 
     @cached_property
     def fresh(self) -> Path:
@@ -44,16 +59,21 @@ class Installations:
         folder = self._folder / "synced"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self.fresh, folder)
+        self._give_state(folder)
         return self.sync(folder)
 
     def sync_changed(self) -> Cost:
         """A sync of a copy of `synced` in which a thousand people have changed."""
         folder = self._folder / "changed"
         shutil.copytree(self.synced, folder)
+        self._give_state(folder, self.synced)
         run("benchmarks.town", str(folder))
         spent = self.sync(folder)
         shutil.rmtree(folder)
         return spent
+
+    def _give_state(self, folder: Path, like: Path | None = None) -> None:
+        """Hook: gives a copied installation a state of its own, as another one has it, or empty."""
 
     @staticmethod
     def sync(folder: Path) -> Cost:
@@ -86,6 +106,31 @@ class Installations:
         database = self._folder / "floor.db"
         run("benchmarks.floors", "remember", str(self.fresh), str(database))
         return database
+
+
+class OnPostgresql(Installations):
+    """The same with their state on a server: a database for each."""
+
+    def __init__(self, folder: Path, people: int, server: Server) -> None:
+        super().__init__(folder, people)
+        self._server = server
+
+    def _give_state(self, folder: Path, like: Path | None = None) -> None:
+        import psycopg  # noqa: PLC0415 - whoever measures must be small, and needs it for this only
+
+        template = f" TEMPLATE {like.name}" if like else ""
+        with psycopg.connect(self._server.url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {folder.name} WITH (FORCE)")
+            connection.execute(f"CREATE DATABASE {folder.name}{template}")
+        path = folder / "config.yaml"
+        url = self._server.url_of(folder.name).replace("+psycopg", "")
+        text, places = _DATABASE.subn(rf"\1{url}", path.read_text(encoding="utf-8"))
+        if places != 1:
+            raise RuntimeError("the example configuration names its database otherwise")
+        path.write_text(text, encoding="utf-8")
+
+
+_DATABASE = re.compile(r"^(  url: )(sqlite|postgresql)://\S+", re.MULTILINE)
 
 
 def run(module: str, *arguments: str) -> Cost:

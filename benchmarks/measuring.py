@@ -69,6 +69,11 @@ def interleaved(
     return tuple(one for one, _ in pairs), tuple(other for _, other in pairs)
 
 
+def scaled(cost: Cost, times: float) -> Cost:
+    """What so many times the work would have cost; memory does not grow with it."""
+    return Cost(cost.seconds * times, cost.cpu_seconds * times, cost.peak_mib)
+
+
 def middle(costs: Sequence[Cost]) -> Cost:
     """The median of each figure."""
     return Cost(*(median(getattr(each, field.name) for each in costs) for field in fields(Cost)))

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,33 +21,60 @@ from benchmarks.town import PROJECT, SEED
 
 RESULTS = PROJECT / "benchmarks" / "results"
 PACKAGES = ("sqlalchemy", "msgspec", "cryptography", "jinja2", "pydantic", "typer")
-_HEADER = ("id", "what", "seconds", "people/s", "CPU s", "peak MiB", "floor s", "ratio", "aim", "met")
+_HEADER = ("id", "what", "seconds", "CPU s", "peak MiB", "floor s", "ratio", "aim", "met")
+
+Figure = dict[str, Any]
+"""A row as it stands in a result."""
 
 
-def write(rows: Sequence[Row], failures: dict[str, str], people: int, repeats: int, *, whole: bool) -> Path:
-    """Writes one run's figures as JSON; a later run on the same commit and day takes the place of an earlier one.
+@dataclass(frozen=True)
+class Taken:
+    """What one run has measured.
 
-    A trial (not `whole`: fewer people, some figures only) never takes the place of the whole.
+    Attributes:
+        rows: The figures.
+        failures: Id of what could not be measured → why.
+        people: In the town.
+        repeats: Runs of each.
+        kind: "full", "quick" or "trial": some figures only, or of another number of people.
     """
+
+    rows: Sequence[Row]
+    failures: dict[str, str]
+    people: int
+    repeats: int
+    kind: str
+
+
+def write(taken: Taken) -> Path:
+    """Writes one run's figures as JSON; a later one of its kind on the same commit and day takes its place."""
     commit = _git("rev-parse", "--short", "HEAD")
     now = datetime.now(UTC)
     out = {
         "taken_at": now.isoformat(timespec="seconds"),
+        "kind": taken.kind,
         "commit": commit,
         "uncommitted_changes": bool(_git("status", "--porcelain")),
         "machine": machine(),
         "versions": {name: version(name) for name in PACKAGES},
-        "people": people,
+        "people": taken.people,
         "seed": SEED,
         "through": {name[0]: "eadm-sync" if knows(name) else "benchmarks.driver" for name in (PLAN, SYNC)},
-        "repeats": repeats,
-        "rows": [as_json(row) for row in rows],
-        "failures": failures,
+        "repeats": taken.repeats,
+        "rows": [as_json(row) for row in taken.rows],
+        "failures": taken.failures,
     }
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{now:%Y-%m-%d}-{commit}{'' if whole else '-trial'}.json"
+    path = RESULTS / f"{now:%Y-%m-%d}-{commit}{'' if taken.kind == 'full' else f'-{taken.kind}'}.json"
     path.write_text(json.dumps(out, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
+
+
+def latest(*kinds: str, folder: Path = RESULTS) -> Figure | None:
+    """The newest result of some kinds, or None where there is none."""
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")]
+    wanted = [result for result in results if result.get("kind") in kinds]
+    return max(wanted, key=lambda result: str(result["taken_at"]), default=None)
 
 
 def machine() -> dict[str, Any]:
@@ -62,7 +90,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def as_json(row: Row) -> dict[str, Any]:
+def as_json(row: Row) -> Figure:
     """One figure."""
     own, floor = row.runs
     return {
@@ -83,18 +111,22 @@ def as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def table(rows: Iterable[Row], people: int) -> str:
+def table(rows: Iterable[Figure]) -> str:
     """The figures in Markdown."""
     lines = [_line(_HEADER), _line(["---"] * len(_HEADER))]
-    return "\n".join([*lines, *(_line(_cells(row, people)) for row in rows)])
+    return "\n".join([*lines, *(_line(_cells(row)) for row in rows)])
 
 
-def _cells(row: Row, people: int) -> Sequence[str]:
-    ours = row.ours
-    rate = f"{people / ours.seconds:,.0f}" if row.of_people else ""
-    figures = (f"{ours.seconds:.2f}", rate, f"{ours.cpu_seconds:.2f}", f"{ours.peak_mib:.0f}")
-    against = (f"{row.floor_cost.seconds:.2f}", f"{row.ratio:.2f}×")
-    return row.id, row.what, *figures, *against, str(row.aim), "yes" if row.met else "no"
+def _cells(row: Figure) -> Sequence[str]:
+    ours = f"{row['seconds']:.2f}", f"{row['cpu_seconds']:.2f}", f"{row['peak_mib']:.0f}"
+    against = f"{row['floor_seconds']:.2f}", f"{row['ratio']:.2f}×", row["aim"]
+    return row["id"], row["what"], *ours, *against, _verdict(row)
+
+
+def _verdict(row: Figure) -> str:
+    if not row["aim"]:
+        return ""
+    return "yes" if row["met"] else "no"
 
 
 def _line(cells: Iterable[str]) -> str:
