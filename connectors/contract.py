@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import msgspec
 from pydantic import BaseModel
@@ -362,6 +362,19 @@ class Capabilities:
     password_rules: PasswordRules = PasswordRules()
     world_readable: frozenset[str] = frozenset()
     refuses_national_ids: bool = False
+
+
+@runtime_checkable
+class HasSchema(Protocol):
+    """A target whose administrators decide which attributes there are; `capabilities` name those that may be."""
+
+    def lacks(self, kind: Kind, attributes: Collection[str]) -> Sequence[str]:
+        """Those of some attributes of accounts or groups that it does not have, in their order.
+
+        Raises:
+            ConnectorError: As `Target.check`.
+        """
+        ...
 
 
 class Target(Protocol):

@@ -156,15 +156,27 @@ class Reader:
         Raises:
             Rejected: Names one that it has not.
         """
+        for name in self.unknown(attributes):
+            raise Rejected("the domain's schema has no such attribute", name)
+
+    def lacks(self, kind: Kind, attributes: Collection[str]) -> list[str]:
+        """Those of some attributes of accounts or groups that the domain's schema has not, in their order."""
+        table = self.rules(kind).attributes
+        return self.unknown(
+            [name for name in attributes if name in table and table[name].syntax not in _MADE_OF_GROUP_TYPE]
+        )
+
+    def unknown(self, attributes: Collection[str]) -> list[str]:
+        """Those of some attributes that the domain's schema has not, in their order."""
+        if not attributes:
+            return []
         tests = "".join(f"(lDAPDisplayName={escape_filter_chars(name)})" for name in attributes)
         schema = self.session.domain.schema_dn
         found = {
             entry.attributes["lDAPDisplayName"][0].decode().casefold()
             for entry in self.session.pages(schema, f"(|{tests})", ["lDAPDisplayName"])
         }
-        for name in attributes:
-            if name.casefold() not in found:
-                raise Rejected("the domain's schema has no such attribute", name)
+        return [name for name in attributes if name.casefold() not in found]
 
     def _changed(
         self, kind: Kind, changes: Changes, since: ResumeToken, telling: Telling

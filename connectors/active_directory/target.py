@@ -43,6 +43,14 @@ class ActiveDirectoryTarget:
         """
         return check(self._reader, self._options)
 
+    def lacks(self, kind: Kind, attributes: Collection[str]) -> Sequence[str]:
+        """Those of some attributes that the domain's schema has not: Exchange's are there only where it has been.
+
+        Raises:
+            ConnectorError: Unavailable, AuthenticationFailed.
+        """
+        return self._reader.lacks(kind, attributes)
+
     def read(
         self, kind: Kind, since: ResumeToken | None = None, attributes: Collection[str] | None = None
     ) -> Iterator[RemoteObject | ResumeToken]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.contract import Source
+from connectors.contract import HasSchema, Kind, Source
 from connectors.errors import ConnectorError
 from eadm_sync.app.context import Context, open_context
 from eadm_sync.app.correlating import match_rules
@@ -175,7 +175,34 @@ def _look_at_source(context: Context, name: str, source: Source) -> str:
 
 def _look_at_target(context: Context, name: str) -> str:
     with context.make_target(name) as target:
-        return target.check() or ""
+        said = target.check() or ""
+        if isinstance(target, HasSchema):
+            _hold_against_schema(context, name, target)
+        return said
+
+
+def _hold_against_schema(context: Context, name: str, target: HasSchema) -> None:
+    """Looks whether the target has every attribute that rules set; rules that do not hold are told of by themselves.
+
+    Raises:
+        ConfigError: Names every rule that sets one that it has not.
+    """
+    try:
+        ruleset = context.ruleset
+    except ConfigError:
+        return
+    problems: list[Problem] = []
+    for kind, rules in ((Kind.ACCOUNT, ruleset.accounts), (Kind.GROUP, ruleset.groups)):
+        own = [rule for rule in rules if rule.target == name]
+        lacking = frozenset(target.lacks(kind, sorted({attribute for rule in own for attribute in rule.attributes})))
+        problems += [
+            Problem(rule.file, rule.line, 1, f"sets {attribute}, which target '{name}' does not have", place=rule.id)
+            for rule in own
+            for attribute in rule.attributes
+            if attribute in lacking
+        ]
+    if problems:
+        raise ConfigError(tuple(problems))
 
 
 def _part(kind: str, name: str, look: Look, problems: list[Problem]) -> Part:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 
 import pytest
 import structlog
@@ -318,6 +319,24 @@ def test_a_check_names_the_right_that_is_missing(domain: Domain) -> None:
     assert f"the right to create user objects in {domain.base} is missing" in fault
     assert "the right to write userAccountControl of accounts" in fault
     assert password not in fault
+
+
+def test_a_check_names_the_rule_whose_attribute_the_domain_lacks(domain: Domain) -> None:
+    """Before anything is written: Exchange's attributes are known to us, and not to this domain."""
+    config = domain.town.folder / "config.yaml"
+    rules = domain.town.folder / "rulesets" / "employees.yaml"
+    text = rules.read_text(encoding="utf-8")
+    first = '      employeeID: "{{ person.employee_number }}"\n'
+    rules.write_text(text.replace(first, f"{first}      extensionAttribute1: eadm\n", 1), encoding="utf-8")
+    try:
+        report = check(config, domain.town.clock)
+    finally:
+        rules.write_text(text, encoding="utf-8")
+
+    (problem,) = report.problems
+    assert problem.message == "sets extensionAttribute1, which target 'ad' does not have"
+    assert Path(problem.file).name == "employees.yaml"
+    assert text.splitlines()[problem.line - 1].strip() == "- rule: employee-ad"
 
 
 def test_a_check_warns_of_national_ids_in_clear(domain: Domain) -> None:

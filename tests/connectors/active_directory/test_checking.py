@@ -84,6 +84,19 @@ def test_an_attribute_that_the_domain_does_not_know_is_named(target: Targets, gi
     assert caught.value.attribute in ("extensionAttribute15", "noSuchAttribute")
 
 
+@pytest.mark.parametrize(
+    ("kind", "attributes", "lacking"),
+    [
+        (Kind.ACCOUNT, ["mail", "extensionAttribute1", "TITLE"], ["extensionAttribute1"]),
+        (Kind.GROUP, ["groupScope", "mailNickname", "groupCategory"], ["mailNickname"]),  # two words for groupType
+        (Kind.ACCOUNT, [], []),
+    ],
+)
+def test_what_the_schema_lacks_is_told(target: Targets, kind: Kind, attributes: list[str], lacking: list[str]) -> None:
+    """Exchange has never been in this domain."""
+    assert target().lacks(kind, attributes) == lacking
+
+
 def test_who_may_not_replicate_is_told_everything_each_time(
     target: Targets, home: Home, service: dict[str, str]
 ) -> None:
