@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exportqueue.pace import Pace
     from exportqueue.queue import Queue
     from exportqueue.retry import Classify, RetryPolicy, Verdict, VerdictKind
-    from exportqueue.tables import QueueTables, define
+    from exportqueue.tables import QueueTables, define, queue_tables
     from exportqueue.worker import Drained, Worker
 
 _HOMES = {
@@ -32,7 +32,7 @@ _HOMES = {
     "pace": ("Pace",),
     "queue": ("Queue",),
     "retry": ("Classify", "RetryPolicy", "Verdict", "VerdictKind"),
-    "tables": ("QueueTables", "define"),
+    "tables": ("QueueTables", "define", "queue_tables"),
     "worker": ("Drained", "Worker"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -68,6 +68,7 @@ __all__ = [
     "Wanted",
     "Worker",
     "define",
+    "queue_tables",
 ]
 
 

@@ -23,6 +23,10 @@ Row = tuple[object, ...]
 class Database(Protocol):
     """One kind of database."""
 
+    def __hash__(self) -> int:
+        """There is one of each kind."""
+        ...
+
     def among(self, column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[bool]:
         """Whether a column's value is in the array parameter `name`, by a look-up for each value."""
         ...

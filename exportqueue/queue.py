@@ -64,7 +64,6 @@ class Queue:
     def __init__(self, tables: QueueTables, clock: Callable[[], datetime] = utc_now) -> None:
         self.tables = tables
         self._clock = clock
-        self._statements: dict[str, Statements] = {}
 
     # ---------------------------------------------------------------- filling
 
@@ -324,10 +323,7 @@ class Queue:
     # ---------------------------------------------------------------- within
 
     def _for(self, conn: sa.Connection) -> Statements:
-        name = conn.dialect.name
-        if name not in self._statements:
-            self._statements[name] = build(self.tables, database_of(conn))
-        return self._statements[name]
+        return build(self.tables, database_of(conn))
 
     def _micros(self) -> int:
         return to_micros(self._clock())

@@ -7,6 +7,7 @@ Conditions on `state` and `finished_at` are literal text, never parameters: only
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,8 +49,9 @@ class Statements:
     purge_edges: sa.Delete
 
 
+@lru_cache(maxsize=8)  # a program has one set of tables on one kind of database, and many a queue
 def build(tables: QueueTables, database: Database) -> Statements:
-    """All statements for `tables`."""
+    """All statements for `tables`; the same ones each time."""
     items = tables.items.c
     return Statements(
         allocate=sa.text(

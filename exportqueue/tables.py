@@ -12,6 +12,7 @@ only where a query repeats the index's condition word for word: queries take it 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -43,6 +44,15 @@ class QueueTables:
     pauses: sa.Table
     counters: sa.Table
     circuits: sa.Table
+
+
+@cache
+def queue_tables() -> QueueTables:
+    """The tables by themselves, the same at each call, for whoever works on tables that are there.
+
+    Defined anew, they would cost some milliseconds, and all that SQLAlchemy remembers of statements on them.
+    """
+    return define(sa.MetaData())
 
 
 def define(metadata: sa.MetaData) -> QueueTables:

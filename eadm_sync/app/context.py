@@ -26,7 +26,7 @@ from eadm_sync.state.auditing import cover_unchained, has_unchained
 from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading, open_for_writing
 from eadm_sync.state.sending import encrypted, keyed_hash
-from exportqueue import Queue, define
+from exportqueue import Queue, define, queue_tables
 
 if TYPE_CHECKING:  # what reads rules takes a fifth of a second to load; `status` and lists need none of it
     from eadm_sync.expression import Origin
@@ -163,7 +163,7 @@ class Context:
     @cached_property
     def queue(self) -> Queue:
         """The export queue, on the state database."""
-        return Queue(define(MetaData()), clock=self.clock.now)
+        return Queue(queue_tables(), clock=self.clock.now)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Database]:

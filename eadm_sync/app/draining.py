@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import Connection, MetaData, func, select
+from sqlalchemy import Connection, func, select
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.delivering import TargetReport, deliver_all
@@ -15,7 +15,7 @@ from eadm_sync.app.naming import known_name
 from eadm_sync.app.planning import Progress, silent
 from eadm_sync.app.runs import recorded
 from eadm_sync.state.database import Database
-from exportqueue import TargetStats, define
+from exportqueue import TargetStats, queue_tables
 from exportqueue.item import from_micros
 from exportqueue.tables import IS_DELAYED
 
@@ -115,7 +115,7 @@ def _next(context: Context, connection: Connection, stats: TargetStats, until: d
     now = context.clock.now()
     if stats.ready or stats.running:
         return now
-    items = define(MetaData()).items.c
+    items = queue_tables().items.c
     delayed = select(func.min(items.not_before)).where(IS_DELAYED, items.target == stats.target)
     earliest: int | None = connection.scalar(delayed)
     return now if earliest is None else from_micros(earliest)

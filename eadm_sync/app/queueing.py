@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, MetaData, select
+from sqlalchemy import Connection, select
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
@@ -17,7 +17,7 @@ from eadm_sync.errors import NotFound, StateError
 from eadm_sync.plan.change import Change, group_key, person_of
 from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.scripts import Outcome, load_scripts
-from exportqueue import Item, OpenCircuit, Phase, State, TargetStats, UnknownItem, Wanted, define
+from exportqueue import Item, OpenCircuit, Phase, State, TargetStats, UnknownItem, Wanted, queue_tables
 from exportqueue.item import UNFINISHED, from_micros
 from exportqueue.tables import IS_DEAD, IS_UNFINISHED
 
@@ -225,7 +225,7 @@ def all_dead(context: Context, target: str, *, orphans: bool = False) -> tuple[C
     Raises:
         NotFound: No target is called so, in the configuration or in the queue.
     """
-    items = define(MetaData()).items.c
+    items = queue_tables().items.c
     with context.reading() as database, database.read() as connection:
         _known_target(context, connection, target)
         is_orphan = target not in context.loaded.settings.targets
@@ -319,7 +319,7 @@ def _change(
 
 
 def _lane(context: Context, connection: Connection, target: str) -> Lane:
-    pauses = define(MetaData()).pauses.c
+    pauses = queue_tables().pauses.c
     pause_ = connection.execute(select(pauses.reason, pauses.paused_at).where(pauses.target == target)).first()
     return Lane(
         target=target,
@@ -341,7 +341,7 @@ def _known_target(context: Context, connection: Connection, target: str) -> None
 
 def _chosen(connection: Connection, ids: Collection[int]) -> tuple[Chosen, ...]:
     ordered = sorted(set(ids))
-    items = define(MetaData()).items.c
+    items = queue_tables().items.c
     columns = [items[name] for name in Chosen.__struct_fields__]
     found: list[Chosen] = []
     for begin in range(0, len(ordered), _AT_ONCE):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import Connection, MetaData, select
+from sqlalchemy import Connection, select
 
 from eadm_sync.plan.change import person_of
-from exportqueue import Queue, define
+from exportqueue import Queue, queue_tables
 from exportqueue.tables import IS_DEAD, IS_UNFINISHED
 
-_ITEMS = define(MetaData()).items.c
+_ITEMS = queue_tables().items.c
 
 REASON = "superseded: known state was put right"
 """What a dropped item says."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, MetaData, select
+from sqlalchemy import Connection, select
 
 from connectors.contract import Kind
 from eadm_sync.app.context import Context
 from eadm_sync.plan.change import password_subject, person_of
 from eadm_sync.state import tables
-from exportqueue import Item, State, define
+from exportqueue import Item, State, queue_tables
 from exportqueue.item import from_micros
 from exportqueue.tables import IS_UNFINISHED
 
@@ -69,7 +69,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def waits(context: Context, connection: Connection, person_id: str) -> Iterator[Wait]:
     """Everything of a person in the queue that is not done."""
-    items = define(MetaData()).items.c
+    items = queue_tables().items.c
     subjects = (person_id, password_subject(person_id))
     query = select(items.id).where(IS_UNFINISHED, items.subject.in_(subjects)).order_by(items.id)
     unfinished = [context.queue.get(connection, item_id) for item_id in connection.scalars(query)]
@@ -116,7 +116,7 @@ def _what(item: Item) -> str:
 
 def _stops(connection: Connection) -> Iterator[tuple[str, tuple[Reason, ...]]]:
     """Target → why nothing at all is delivered to it."""
-    queue = define(MetaData())
+    queue = queue_tables()
     pauses = connection.execute(select(queue.pauses.c.target, queue.pauses.c.reason))
     paused: dict[str, str] = {row.target: row.reason for row in pauses}
     circuits = queue.circuits.c
