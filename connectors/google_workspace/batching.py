@@ -89,7 +89,14 @@ def replied(request: HttpRequest | None, status: int, headers: Mapping[str, str]
             HTTPStatus.BAD_GATEWAY, {}, "", "an answer without JSON: something stands between us and Google", told
         )
     reason, message = _refused(content)
-    return Reply(status, {}, reason, message or str(response.reason), told)
+    return Reply(status, {}, reason, message or _phrase(status), told)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
 
 
 def _refused(content: bytes) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from connectors.errors import AuthenticationFailed, NotFound, Rejected
-from connectors.google_workspace.connection import SCOPES, Connection
+from connectors.google_workspace.connection import SCOPES, Connection, scopes_of
 from connectors.google_workspace.options import GoogleOptions
 
 if TYPE_CHECKING:  # as in `connection`
@@ -28,7 +28,7 @@ def check(connection: Connection, options: GoogleOptions) -> None:
         connection.signer.authorization()
     except AuthenticationFailed as error:
         missing = connection.signer.missing()
-        if not missing or len(missing) == len(SCOPES):
+        if not missing or len(missing) == len(scopes_of(options)):
             raise  # it is not a scope that is missing
         named = "; ".join(f"{scope} ({SCOPES[scope]})" for scope in missing)
         raise AuthenticationFailed(f"domain-wide delegation lacks scopes: {named}") from error
@@ -37,16 +37,16 @@ def check(connection: Connection, options: GoogleOptions) -> None:
 
 
 def _check_apis(connection: Connection, options: GoogleOptions) -> None:
-    refused: list[str] = []
+    refused: dict[str, str] = {}
     for name, request in _questions(connection, options):
         try:
             connection.get(request)
         except AuthenticationFailed as error:
-            refused.append(f"{name}: {error.reason}")
+            refused.setdefault(name, error.reason)
         except (NotFound, Rejected):
             continue  # it answers, and that was the question
     if refused:
-        raise AuthenticationFailed("; ".join(refused))
+        raise AuthenticationFailed("; ".join(f"{name}: {reason}" for name, reason in refused.items()))
 
 
 def _questions(connection: Connection, options: GoogleOptions) -> Iterator[tuple[str, HttpRequest]]:
@@ -59,6 +59,8 @@ def _questions(connection: Connection, options: GoogleOptions) -> Iterator[tuple
     for one in list(options.licences.values())[:1]:
         call = apis.licences.listForProduct(productId=one.product, customerId=customer, maxResults=1, fields="kind")
         yield "Enterprise License Manager API", call
+    if options.transfer_to is not None:
+        yield "Admin SDK API (data transfer)", apis.applications.list(maxResults=1, fields="applications(id)")
 
 
 def _check_custom_fields(connection: Connection, options: GoogleOptions) -> None:

@@ -33,6 +33,16 @@ SCOPES = {
 """What domain-wide delegation has to grant to the service account's client id, and what for."""
 
 
+def scopes_of(options: GoogleOptions) -> tuple[str, ...]:
+    """The scopes that are asked for: one that nothing needs by these settings need not be granted."""
+    unneeded = {
+        f"{_SCOPE}admin.directory.userschema.readonly": not options.custom_fields,
+        f"{_SCOPE}apps.licensing": not options.licences,
+        f"{_SCOPE}admin.datatransfer": options.transfer_to is None,
+    }
+    return tuple(scope for scope in SCOPES if not unneeded.get(scope))
+
+
 class Connection:
     """One customer. Opened by the first call; one thread at a time."""
 
@@ -62,7 +72,7 @@ class Connection:
             from connectors.google_workspace.credentials import Signer  # noqa: PLC0415 - as above
 
             self._signing = self._http()
-            self._signer = Signer(self._options, self._folder, tuple(SCOPES), self._signing)
+            self._signer = Signer(self._options, self._folder, scopes_of(self._options), self._signing)
         return self._signer
 
     def send(self, requests: Sequence[HttpRequest]) -> tuple[list[Reply | None], ConnectorError | None]:

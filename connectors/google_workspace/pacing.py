@@ -28,7 +28,7 @@ class Rate:
 
     def wait_seconds(self, now: float) -> float:
         """Until one more may be sent; 0 if it may now."""
-        while self._sent and self._sent[0] <= now - self._seconds:
+        while self._sent and self._sent[0] + self._seconds <= now:
             self._sent.popleft()
         return 0.0 if len(self._sent) < self._most else self._sent[0] + self._seconds - now
 

@@ -1,7 +1,7 @@
 """Calls on their way to Google: batches side by side, and pages one after the other. Imports the client.
 
-Nothing is retried here, that is the queue's; save that httplib2 sends once more over a new connection what a kept one
-was closed upon without an answer. Whatever is sent has to be safe to repeat anyway.
+Nothing is retried here, that is the queue's; save that what gets lost with a kept connection, which may have been
+closed long before, is sent once more over a new one. Whatever is sent has to be safe to repeat anyway.
 """
 
 from __future__ import annotations
@@ -153,11 +153,15 @@ class Transport:
         if not hasattr(self._local, "http"):
             self._local.http = self._connect()
             self._opened.append(self._local.http)
-        try:
-            response, content = self._local.http.request(url, method, body=body, headers=headers)
-        except (OSError, httplib2.HttpLib2Error, http.client.HTTPException) as error:
-            self._local.http.connections.clear()
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+        while True:
+            kept = bool(self._local.http.connections)
+            try:
+                response, content = self._local.http.request(url, method, body=body, headers=headers)
+                break
+            except (OSError, httplib2.HttpLib2Error, http.client.HTTPException) as error:
+                _close_connections(self._local.http)
+                if not kept or isinstance(error, TimeoutError):
+                    raise Unavailable(f"{type(error).__name__}: {error}") from error
         told = {str(name).lower(): str(value) for name, value in response.items()}
         if response.status < HTTPStatus.MULTIPLE_CHOICES:
             return Reply(response.status, headers=told), content
@@ -168,6 +172,11 @@ class Transport:
         self._threads.shutdown()
         while self._opened:
             self._opened.pop().close()
+
+
+def _close_connections(http: httplib2.Http) -> None:
+    while http.connections:
+        http.connections.popitem()[1].close()
 
 
 def whole(reply: Reply) -> ConnectorError:
