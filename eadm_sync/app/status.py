@@ -39,6 +39,7 @@ class LastRun(msgspec.Struct, frozen=True):
         held_changes: How many changes are held, by "<target>.<kind>.<action>".
         failed_sources: Sources it could not read, with the reason.
         problems: People whom the rules could not serve.
+        undecided: Accounts that somebody has to say of whose they are.
     """
 
     run: RunRow
@@ -49,6 +50,7 @@ class LastRun(msgspec.Struct, frozen=True):
     held_changes: dict[str, int]
     failed_sources: dict[str, str]
     problems: int
+    undecided: int = 0
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -187,6 +189,8 @@ def _last(connection: Connection) -> LastRun | None:
         return None
     planning_error, made_by, plan = _last_plan(connection)
     report = _report(row)
+    problems = plan.get("problems", ())
+    undecided = sum(one.get("waits", False) for one in problems)
     targets: dict[str, dict[str, Any]] = report.get("targets", {})
     return LastRun(
         run=RunRow(row.id, row.command, row.actor, row.started_at, row.finished_at, row.status),
@@ -196,7 +200,8 @@ def _last(connection: Connection) -> LastRun | None:
         holds=tuple(hold.get("name") or hold["brake"] for hold in plan.get("holds", ())),
         held_changes=plan.get("held_changes", {}),
         failed_sources=plan.get("failed_sources", {}),
-        problems=len(plan.get("problems", ())),
+        problems=len(problems) - undecided,
+        undecided=undecided,
     )
 
 

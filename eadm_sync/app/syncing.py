@@ -41,6 +41,7 @@ class SyncReport:
         targets: What delivery did, by target; empty where nothing was delivered.
         failed_sources: Names of sources that could not be read.
         problems: How many faults kept the rules from serving a person in a target.
+        undecided: How many accounts wait for somebody to say whose they are.
     """
 
     run_id: str
@@ -52,6 +53,7 @@ class SyncReport:
     targets: tuple[TargetReport, ...] = ()
     failed_sources: tuple[str, ...] = ()
     problems: int = 0
+    undecided: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -245,7 +247,8 @@ def _describe(run: Run, report: SyncReport, made: Planned) -> None:
     held = Counter(slice_of(change) for _, _, held in plan.judged() for change in held) if plan.holds else Counter()
     report.held = held.total()
     report.failed_sources = tuple(error.source for error in made.failures)
-    report.problems = len(plan.problems)
+    report.undecided = sum(problem.waits for problem in plan.problems)
+    report.problems = len(plan.problems) - report.undecided
     run.report.update(
         plan=plan.hash,
         ruleset=plan.basis.ruleset,

@@ -7,7 +7,7 @@ FAILED = 1
 CHANGES = 2
 """`plan`: there are changes. Also Typer's own code for a wrong command line."""
 HELD = 3
-"""A brake holds some of it; the rest went on."""
+"""A brake holds some of it, or somebody has to say which account is whose; the rest went on."""
 DECLINED = 4
 """Somebody was asked and said no; nothing was written."""
 INTERRUPTED = 130

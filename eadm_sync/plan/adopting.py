@@ -29,12 +29,16 @@ _MARK = "\0"
 
 
 class Undecided(EadmError):
-    """Somebody's account in `target` may be there already, and nobody can say yet: `reason`."""
+    """Somebody's account in `target` may be there already, and nobody can say yet: `reason`.
 
-    def __init__(self, target: str, reason: str) -> None:
+    `waits`: because somebody has to decide; not, because something failed.
+    """
+
+    def __init__(self, target: str, reason: str, *, waits: bool = False) -> None:
         super().__init__(f"{target}: {reason}")
         self.target = target
         self.reason = reason
+        self.waits = waits
 
 
 class Existing(Protocol):
@@ -64,12 +68,14 @@ class Matched:
         known: What is known of them, with what is adopted.
         changes: The adoptions.
         waiting: Target → why they get no account there yet.
+        asked: Those of them for which somebody has to decide.
         left: Targets in which they have an account that is left alone.
     """
 
     known: Known
     changes: list[Change] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
 
 
@@ -107,7 +113,7 @@ class Adopting:
             if verdict is not None:
                 theirs = verdict.theirs
                 if theirs is None:
-                    raise Undecided(form.target, described(verdict))
+                    raise Undecided(form.target, described(verdict), waits=True)
                 name = name_within(form, theirs.remote.attributes.get(form.attribute))
                 if name is not None:
                     yield name
@@ -134,6 +140,7 @@ class Adopting:
                 matched.left.add(account.target)
             else:
                 matched.waiting[account.target] = described(verdict)
+                matched.asked.add(account.target)
         if matched.changes:
             matched.known = msgspec.structs.replace(known, accounts=accounts)
         return matched

@@ -313,9 +313,9 @@ class Maker:
             self.inputs.approvals.note(frame.changes)
         self._made.clear()
 
-    def report(self, person_id: str, reason: str) -> None:
+    def report(self, person_id: str, reason: str, *, waits: bool = False) -> None:
         """Notes a fault; the person is looked at, and it is told of, by every run until it is put right."""
-        self.problems.append(Problem(person_id, reason))
+        self.problems.append(Problem(person_id, reason, waits))
         self.due[person_id] = self.today
 
     def without_protected(self, frames: Iterable[GroupFrame]) -> Iterator[GroupFrame]:
@@ -345,7 +345,7 @@ class Maker:
         try:
             desired = self._desired(person, stand)
         except (NoFreeCandidate, NameTaken, Undecided) as error:
-            self.report(person.id, str(error))
+            self.report(person.id, str(error), waits=isinstance(error, Undecided) and error.waits)
             changes = urgent
         else:
             changes = (*urgent, *self._changes(person, stand, desired, known))
@@ -390,7 +390,7 @@ class Maker:
         due = first_after(self.today, (stand.next_change, *turning_days))
         self.due[person.id] = due if is_served else self.today
         for target, reason in sorted(matched.waiting.items()):
-            self.report(person.id, f"{target}: {reason}")
+            self.report(person.id, f"{target}: {reason}", waits=target in matched.asked)
         wanted, held = doubted(desired, overlap.known, overlap.kept, self._doubts(person.id), enabled=stand.enabled)
         changes = diff_person(
             person.id,

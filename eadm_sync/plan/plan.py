@@ -60,11 +60,18 @@ class Basis(msgspec.Struct, frozen=True):
         return tuple(words)
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """A person whom the rules cannot serve: "no free username". The rest of the plan goes on."""
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A person whom the rules cannot serve: "no free username". The rest of the plan goes on.
+
+    Attributes:
+        person: The person's id.
+        reason: Why, for people.
+        waits: Nothing is wrong: somebody has to say which account is theirs.
+    """
 
     person: str
     reason: str
+    waits: bool = False
 
 
 class Plan(msgspec.Struct):

@@ -26,6 +26,7 @@ from eadm_sync.app.persons import stop
 from eadm_sync.app.planning import Planned, planned
 from eadm_sync.app.reconciling import reconcile
 from eadm_sync.app.reviewing import NotDecided, Review, decide, review, take_back
+from eadm_sync.app.status import status
 from eadm_sync.app.syncing import SyncReport, apply_saved, sync
 from eadm_sync.clock import FixedClock
 from eadm_sync.config.keys import write_key_file
@@ -340,6 +341,19 @@ def test_an_ambiguous_match_gets_no_account_until_somebody_accepts_one(filled: F
     assert ("correlation", "accept", "hr:1") in filled.audit()
     filled.sync()
     assert (filled.lines, filled.problems) == ([], {})
+
+
+def test_who_waits_for_a_word_is_no_failure(filled: Filled):
+    """The run tells of it apart from what went wrong, and `status` says that somebody has to decide."""
+    filled.account("kari-a", employeeID="1")
+    filled.account("kari-b", employeeID="1")
+
+    report = filled.sync()
+
+    assert (report.problems, report.undecided) == (0, 1)
+    last = status(filled.context).last
+    assert last is not None
+    assert (last.problems, last.undecided) == (0, 1)
 
 
 def test_who_waits_is_told_why(filled: Filled):

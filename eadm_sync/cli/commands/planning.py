@@ -102,8 +102,9 @@ def plan(  # noqa: PLR0913, PLR0917 - one for each option
     eadm-sync plan --rulesets ../pull-request/rulesets --format markdown
     eadm-sync plan --as-of 2027-08-15
 
-    Exit codes: 0 nothing to do, 2 there are changes, 3 a brake holds some of it, 1 something failed or a source could
-    not be read. They speak of what you narrowed it to; a held or unreadable source always counts.
+    Exit codes: 0 nothing to do, 2 there are changes, 3 a brake holds some of it, or `correlate` asks about somebody,
+    1 something failed or a source could not be read. They speak of what you narrowed it to; a held or unreadable source
+    always counts.
     """  # noqa: D301 - click reads the backslash
     if rulesets:
         others = bool(target or person or rule or out or as_of)
@@ -177,8 +178,8 @@ def sync(
     eadm-sync sync --yes --no-deliver
     eadm-sync sync --release hr.vanished --reason "School closed, confirmed by HR"
 
-    Exit codes: 0 done, 3 done but for what a brake holds, 1 something failed, was refused, is left, or a source could
-    not be read; 4 you said no, nothing was written.
+    Exit codes: 0 done, 3 done but for what a brake holds or `correlate` asks about, 1 something failed, was refused, is
+    left, or a source could not be read; 4 you said no, nothing was written.
     """  # noqa: D301 - click reads the backslash
     from eadm_sync.app import syncing
 
@@ -420,7 +421,7 @@ def run_asked(
         return DECLINED
     if not report.is_complete or report.problems:
         return FAILED
-    return HELD if is_held else DONE
+    return HELD if is_held or report.undecided else DONE
 
 
 def require_answer(form: Format, *, yes: bool) -> None:

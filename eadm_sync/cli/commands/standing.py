@@ -26,8 +26,8 @@ def status(config: Config = CONFIG, as_: As = Format.TABLE) -> int:
 
     Example: eadm-sync status
 
-    Exit codes: 0 nothing waits for an operator, 3 a brake holds something, 1 something failed, was refused, is away or
-    has died, or the state cannot be read.
+    Exit codes: 0 nothing waits for an operator, 3 a brake holds something, or somebody has to decide, 1 something
+    failed, was refused, is away or has died, or the state cannot be read.
     """
     from eadm_sync.app.status import status as look
 
@@ -192,3 +192,6 @@ def _advice_on_run(last: LastRun, *, does_jobs: bool) -> Iterator[Advice]:
     if last.problems:
         see = f"'eadm-sync report {clean(last.planned_by)}' says whom and why"
         yield Advice(FAILED, f"the rules could not serve {many(last.problems, 'person', 'people')}: {see}")
+    if last.undecided:
+        text = f"{many(last.undecided, 'person waits', 'people wait')} for a word about an account that may be theirs"
+        yield Advice(HELD, f"{text}: 'eadm-sync correlate' shows whom")

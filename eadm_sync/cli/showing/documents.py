@@ -67,6 +67,7 @@ def _head(preview: Preview) -> dict[str, Any]:
         "holds": [*map(_import_hold, preview.planned.import_holds), *preview.holds],
         "sources": list(_sources(preview)),
         "problems": [{"person": person, "reason": reason} for person, reason in preview.problems],
+        "undecided": [{"person": person, "reason": reason} for person, reason in preview.undecided],
         "postponed": plan.postponed,
         "waiting": plan.waiting,
     }

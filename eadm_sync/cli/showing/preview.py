@@ -66,16 +66,24 @@ class Preview:
     @property
     def problems(self) -> tuple[tuple[str, str], ...]:
         """People whom the rules cannot serve: (id, why)."""
+        return self._of_problems(waits=False)
+
+    @property
+    def undecided(self) -> tuple[tuple[str, str], ...]:
+        """People who wait for somebody to say which account is theirs: (id, why)."""
+        return self._of_problems(waits=True)
+
+    def _of_problems(self, *, waits: bool) -> tuple[tuple[str, str], ...]:
         wanted = self.selection.person
-        rows = ((problem.person, problem.reason) for problem in self.planned.plan.problems)
-        return tuple((person, reason) for person, reason in rows if wanted in {None, person})
+        found = (one for one in self.planned.plan.problems if one.waits is waits and wanted in {None, one.person})
+        return tuple((one.person, one.reason) for one in found)
 
     @property
     def exit_code(self) -> int:
         """What the program ends with when this was only looked at."""
         if self.planned.failures or self.problems:
             return FAILED
-        if self.tally.total_held or self.planned.import_holds:
+        if self.tally.total_held or self.planned.import_holds or self.undecided:
             return HELD
         return CHANGES if self.tally.total else DONE
 
@@ -149,6 +157,7 @@ def notices(preview: Preview) -> Iterator[Notice]:
     yield from (_import_hold(hold, preview.config) for hold in preview.planned.import_holds)
     yield from (_hold(hold, preview.config) for hold in preview.holds)
     yield from _unserved(preview.problems)
+    yield from _undecided(preview.undecided)
     plan = preview.planned.plan
     if plan.postponed:
         text = f"{counted(len(plan.postponed), 'person', 'people')} will be looked at by the next run, because changes"
@@ -215,6 +224,14 @@ def _unserved(problems: tuple[tuple[str, str], ...]) -> Iterator[Notice]:
     if len(problems) > _MOST_PROBLEMS:
         more = counted(len(problems) - _MOST_PROBLEMS, "more person", "more people")
         yield Notice(True, f"{more} cannot be served; see all with --format json.")
+
+
+def _undecided(waiting: tuple[tuple[str, str], ...]) -> Iterator[Notice]:
+    for person, reason in waiting[:_MOST_PROBLEMS]:
+        yield Notice(False, f"{clean(person)} waits for a decision: {clean(reason)}. Everybody else is served.")
+    if len(waiting) > _MOST_PROBLEMS:
+        more = counted(len(waiting) - _MOST_PROBLEMS, "more person waits", "more people wait")
+        yield Notice(False, f"{more} for a decision; see all with 'eadm-sync correlate'.")
 
 
 _MOST_PROBLEMS = 20  # more of one kind say no more than their number

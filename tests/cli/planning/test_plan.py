@@ -61,7 +61,7 @@ def test_json_holds_all_of_it_under_stable_keys(new: Any) -> None:
     plan = json.loads(said.out)
     assert list(plan) == [
         *("hash", "basis", "preview_of", "exit_code", "narrowed_to", "summary", "holds", "sources", "problems"),
-        *("postponed", "waiting", "groups", "people"),
+        *("undecided", "postponed", "waiting", "groups", "people"),
     ]
     changes = sum(len(one["changes"]) for one in [*plan["groups"], *plan["people"]])
     assert sum(row["count"] for row in plan["summary"]) == changes > 0
