@@ -82,8 +82,6 @@ def test_everybody_of_a_unit(place: Any):
 def test_what_is_the_targets_own_or_left_alone_is_passed_over(place: Any):
     """It is told how much that is; somebody decides about the second with `drift overwrite`."""
     (place.rules / "zz.yaml").write_text("ruleset: zz\ndrift: {ad: {attributes: report}}\n", encoding="utf-8")
-    info = '      info: "{{ jobs[affiliation.title].field }}"\n'
-    place.edit("employees.yaml", info, f"{info}    drift: {{physicalDeliveryOfficeName: initial-only}}\n")
     shaped, _ = sent(place, Choice("displayName", rule="employees/employee-ad"))
     person = min(shaped)
     anchor = known(place)[person].anchor
