@@ -14,6 +14,7 @@ from connectors.contract import Action, Kind, Operation, Outcome, Password, Pass
 from connectors.errors import AlreadyExists, ConnectorError, Protected, Rejected, Transient
 from connectors.google_workspace import refusals
 from connectors.google_workspace.chains import Chain, Memory
+from connectors.google_workspace.hashing import sha512_crypt
 from connectors.google_workspace.schema import ACCOUNT_NAME, ALIASES, NAME_LENGTH, Table, cut
 from connectors.google_workspace.searching import with_external_id
 
@@ -58,11 +59,13 @@ class Policy:
         archives: Who is disabled is archived too, as far as there are seats for it.
         keeps_former_address: The address from before a rename stays as an alias.
         hand_over: Does what comes before the deletion of a user of that id; ends with why it is not done yet, or None.
+        hashes_passwords: Passwords are sent as hashes.
     """
 
     archives: bool = False
     keeps_former_address: bool = True
     hand_over: Callable[[str], Chain[ConnectorError | None]] | None = None
+    hashes_passwords: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ class Accounts:
             return (yield from self._take(operation, known))
         given, _ = cut({name: value for name, value in operation.attributes.items() if value not in (None, "", [])})
         body = {**self.table.body(given, {}, mark), "suspended": not operation.enabled}
-        body |= _secret(operation.password or Password(self.password()))
+        body |= self._secret(operation.password or Password(self.password()))
         if operation.container is not None:
             body["orgUnitPath"] = operation.container
         (reply,) = yield [self.apis.users.insert(body=body, fields="id,primaryEmail")]
@@ -178,7 +181,7 @@ class Accounts:
         given, _ = cut(operation.attributes)
         body = {**self.table.body(given, present), **more}
         if operation.password is not None:
-            body |= _secret(operation.password)
+            body |= self._secret(operation.password)
         if operation.container is not None:
             body["orgUnitPath"] = operation.container
         if body:
@@ -300,6 +303,13 @@ class Accounts:
 
     # ------------------------------------------------------------ outcomes
 
+    def _secret(self, password: Password) -> dict[str, Any]:
+        must_change = {"changePasswordAtNextLogin": password.must_change}
+        if self.policy.hashes_passwords:
+            hashed = sha512_crypt(password.value, secrets.token_hex(8))
+            return {"password": hashed, "hashFunction": "crypt", **must_change}
+        return {"password": password.value, **must_change}
+
     def _done(self, operation: Operation, anchor: str, reply: Reply) -> Outcome:
         """A success, with what was stored otherwise than asked."""
         given, short = cut(operation.attributes)
@@ -367,7 +377,3 @@ def _check_password(password: Password | None) -> None:
         fault = "it has characters beyond ASCII"
     if fault is not None:
         raise Rejected(fault, "password")
-
-
-def _secret(password: Password) -> dict[str, Any]:
-    return {"password": password.value, "changePasswordAtNextLogin": password.must_change}

@@ -103,6 +103,11 @@ class GoogleOptions(BaseModel):
         description="Account attributes, beside primaryEmail, givenName and familyName, that an account cannot be"
         " without.",
     )
+    password_hash: Literal["crypt"] | None = Field(
+        None,
+        description="`crypt`: passwords are sent as SHA-512 hashes, which are of no use in anybody's log; Google cannot"
+        " hold them against rules of its own then. None: as they are, within TLS.",
+    )
     archive: bool = Field(
         False,
         description="Whoever is disabled is archived too, as far as there are Archived User licences; without one the"

@@ -116,7 +116,9 @@ class Writer:
         return Accounts(
             apis=apis,
             table=self._table,
-            policy=Policy(options.archive, options.keep_former_address, handing_over),
+            policy=Policy(
+                options.archive, options.keep_former_address, handing_over, options.password_hash is not None
+            ),
             memory=self._memory,
             password=self._password,
             owned=owned,

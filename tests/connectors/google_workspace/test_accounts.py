@@ -10,6 +10,7 @@ import pytest
 
 from connectors.contract import Action, Kind, Operation, Outcome, Password, RemoteObject, Value
 from connectors.errors import AlreadyExists, NotFound, Protected, Rejected, Transient
+from connectors.google_workspace.hashing import sha512_crypt
 from connectors.google_workspace.target import GoogleTarget
 from tests.connectors.google_workspace.conftest import Settings
 from tests.services.google.config import Config
@@ -240,6 +241,17 @@ def test_google_takes_ascii_only(hand: Hand):
 
     assert isinstance(error, Rejected)
     assert error.attribute == "password"
+
+
+def test_a_password_can_travel_as_a_hash(open_hand: Open):
+    """Google is told how to hold against it what somebody types."""
+    hand = open_hand(password_hash="crypt")
+    anchor = hand.make(fields={"password": Password("hemmelig1", must_change=False)})
+
+    stored = hand.stored(anchor)
+    salt = stored["_password"].split("$")[2]
+    assert stored["_password"] == sha512_crypt("hemmelig1", salt)
+    assert stored["changePasswordAtNextLogin"] is False
 
 
 # ---------------------------------------------------------------- disabling
