@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +12,11 @@ import yaml
 
 from connectors.contract import Kind, RemoteObject
 from exportqueue import State
-from tests.acceptance.conftest import Town
+from tests.acceptance.conftest import ROOT, Town
 from tests.acceptance.entra.conftest import DOMAIN, Tenant, products
 
 UPN = f"{{{{ username }}}}@{DOMAIN}"
+PAGE = ROOT / "docs" / "how-to" / "entra.md"
 HALF_AN_HOUR = 1800.0
 
 
@@ -92,6 +94,22 @@ def as_teams(document: dict[str, Any]) -> None:
         if rule["target"] == "entra":
             nickname = "unit-{{ affiliation.unit.code }}"
             rule["attributes"] = {"mailNickname": nickname, "team": True, "teamTemplate": "educationStaff"}
+
+
+def test_the_rules_that_the_page_shows_make_class_teams(tenant: Tenant):
+    """As they stand there; the class of pupils whom nobody teaches in this small town is no team yet."""
+    town = tenant.town
+    (shown,) = re.findall(r"^```yaml\n(ruleset: .*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    pupils = shown.replace("'teacher'", "'pupil'").replace("role: owner", "role: member")
+    (town.folder / "rulesets" / "teams.yaml").write_text(pupils, encoding="utf-8")
+
+    town.sync()
+
+    groups = tenant.graph.contents()["groups"].values()
+    classes = [one for one in groups if one["mailNickname"].startswith("class-")]
+    assert classes
+    assert all(one["members"] and one["visibility"] == "HiddenMembership" for one in classes)
+    assert teams(tenant) == {}
 
 
 def teams(tenant: Tenant) -> dict[str, str]:
