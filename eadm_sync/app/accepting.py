@@ -207,9 +207,11 @@ def _supersede(
     }
     orphans = frozenset({item.subject for item in queued if dead and _waits_for(item, dead)} - planned)
     subjects = {item.subject for item in queued} & (planned | orphans)
-    note_tried(connection, context.queue, context.vault, subjects, account_words(context))
+    groups &= {(item.target, item.subject) for item in queued}
+    tried = subjects | {subject for _, subject in groups}
+    note_tried(connection, context.queue, context.vault, tried, account_words(context))
     superseded = context.queue.supersede(connection, subjects)
-    dropped = _drop(context, connection, groups & {(item.target, item.subject) for item in queued})
+    dropped = _drop(context, connection, groups)
     return superseded.dropped + dropped, superseded.running, orphans
 
 

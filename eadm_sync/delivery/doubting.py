@@ -37,7 +37,7 @@ def note_tried(
         connection: A connection that may write.
         queue: The export queue.
         vault: Opens payloads.
-        subjects: Ids of people.
+        subjects: Ids of people, and groups as `group_key` has them.
         called: Target → the attribute that accounts are called by, for finding one again that may have been made.
     """
     note_doubts(connection, _tried(connection, queue, vault, subjects, called))
@@ -45,11 +45,12 @@ def note_tried(
 
 def end_answered(connection: Connection, changes: Iterable[Change]) -> None:
     """Ends what is in doubt of the things that were just confirmed."""
-    confirmed = [change for change in changes if change.person is not None]
-    noted = load_doubts(connection, sorted({change.person or "" for change in confirmed})) if confirmed else {}
+    confirmed: dict[str, list[Change]] = {}
+    for change in changes:
+        confirmed.setdefault(_subject(change), []).append(change)
     over = {
-        person: frozenset(chain.from_iterable(answered(one, doubts) for one in confirmed if one.person == person))
-        for person, doubts in noted.items()
+        subject: frozenset(chain.from_iterable(answered(one, doubts) for one in confirmed[subject]))
+        for subject, doubts in (load_doubts(connection, sorted(confirmed)) if confirmed else {}).items()
     }
     if over:
         end_doubts(connection, over)
@@ -65,6 +66,10 @@ def _tried(
     found: dict[str, set[Doubt]] = {}
     for item in queue.tried(connection, subjects, _SWITCHING):
         change = unpack(item.payload, item.format, vault)
-        if change.person is not None and (item.fence or gives_again(change)):
-            found.setdefault(change.person, set()).update(doubts_of(change, called.get(change.target)))
-    return {person: frozenset(doubts) for person, doubts in found.items() if doubts}
+        if item.fence or gives_again(change):
+            found.setdefault(_subject(change), set()).update(doubts_of(change, called.get(change.target)))
+    return {subject: frozenset(doubts) for subject, doubts in found.items() if doubts}
+
+
+def _subject(change: Change) -> str:
+    return change.person if change.person is not None else change.subject

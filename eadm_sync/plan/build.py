@@ -241,7 +241,7 @@ class Maker:
         self.renamed = Renamed()
         self.lost = Lost()
         self.formers: list[Former] = []
-        self.groups = Groups(inputs.ruleset, inputs.words, self.renamed, self._adopting.group)
+        self.groups = Groups(inputs.ruleset, inputs.words, self.renamed, inputs.doubts, self._adopting.group)
         self.licences: Counter[Product] = Counter()
         self._made: list[tuple[Person, PersonFrame]] = []
         self._reached: dict[tuple[str, str, str], int] = {}

@@ -18,7 +18,7 @@ from eadm_sync.plan.change import Change
 from eadm_sync.plan.overlap import Kept
 from eadm_sync.state.doubts import GONE, MADE, Doubt
 from eadm_sync.state.drift import ATTRIBUTES, CONTAINER, ENABLED, aspect
-from eadm_sync.state.known import Known, KnownAccount
+from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
 _T = TypeVar("_T")
 
@@ -27,6 +27,7 @@ UNKNOWN = "?"
 
 _SWITCHING = frozenset({Action.ENABLE, Action.DISABLE})
 _COMING_BACK = frozenset({Action.CREATE, Action.RESTORE})
+_OBJECTS = frozenset({Kind.ACCOUNT, Kind.GROUP})
 _THERE = frozenset({MADE, GONE})
 _BEGINNING_OR_END = frozenset({Action.CREATE, Action.ADOPT, Action.RESTORE, Action.DELETE})
 
@@ -37,6 +38,8 @@ def doubts_of(change: Change, called: str | None = None) -> Iterator[Doubt]:
     A group that may have been made is not: the target finds it again by its owner when it is asked to make it.
     """
     target, kind = change.target, change.kind
+    if kind is Kind.NESTING:
+        yield Doubt(target, kind, change.group or "", "")
     if kind is Kind.MEMBERSHIP:
         yield Doubt(target, kind, change.group or "", change.role)
     elif kind is Kind.LICENCE:
@@ -55,9 +58,9 @@ def doubts_of(change: Change, called: str | None = None) -> Iterator[Doubt]:
 
 
 def answered(change: Change, doubts: Collection[Doubt]) -> frozenset[Doubt]:
-    """Which of a person's doubts end with a change that was confirmed."""
+    """Which of a subject's doubts end with a change that was confirmed."""
     mine = [doubt for doubt in doubts if doubt.target == change.target]
-    if change.kind is Kind.ACCOUNT and change.action in _BEGINNING_OR_END:
+    if change.kind in _OBJECTS and change.action in _BEGINNING_OR_END:
         return frozenset(mine)
     told = {(doubt.kind, doubt.name, _respect(doubt)) for doubt in doubts_of(change)}
     if change.kind is Kind.ACCOUNT:  # whatever was done to it, it is there
@@ -117,6 +120,13 @@ def doubted(
         else:
             desired = _doubt_access(desired, known, doubt, kept)
     return desired, known
+
+
+def doubted_places(known: KnownGroup, outer: Collection[str], wanted: Collection[str]) -> KnownGroup:
+    """A group such that what is wanted is asked for again, of its places in some `outer` groups that are in doubt."""
+    certain = {name: rule for name, rule in known.member_of.items() if name not in outer}
+    perhaps = {name: known.member_of.get(name, known.rule) for name in sorted(outer) if name not in wanted}
+    return msgspec.structs.replace(known, member_of=certain | perhaps)
 
 
 def with_seats(changes: Iterable[Change], known: Known) -> tuple[Change, ...]:

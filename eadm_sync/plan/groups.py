@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
+from connectors.contract import Kind
 from eadm_sync.desired import DesiredGroup
 from eadm_sync.plan.adopting import Undecided
 from eadm_sync.plan.change import Change, GroupFrame, group_key
+from eadm_sync.plan.doubting import doubted_places
 from eadm_sync.plan.group_diff import diff_group, end_group, end_nestings, note_renamed_group
 from eadm_sync.ruleset import Ruleset, TargetWords
 from eadm_sync.ruleset.rules import GroupRule
 from eadm_sync.state import tables
+from eadm_sync.state.doubts import Doubt
 from eadm_sync.state.known import KnownGroup, load_groups
 from eadm_sync.state.outcomes import Renamed
 
@@ -47,6 +50,7 @@ class Groups:
     Attributes:
         ruleset: The rules.
         words: What each target's groups can hold.
+        doubts: What may be otherwise than known, by subject.
         adopt: Says which group that is there already is to be taken, with the change that takes it; or None.
         renamed: Gathers groups that are known by a rule which has another name now.
         overtaken: As `Plan.overtaken`, after `frames`.
@@ -57,6 +61,7 @@ class Groups:
     ruleset: Ruleset
     words: Mapping[str, TargetWords]
     renamed: Renamed
+    doubts: Mapping[str, Collection[Doubt]]
     adopt: Callable[[DesiredGroup], tuple[KnownGroup, Change] | None] = lambda _group: None
     overtaken: list[Key] = field(default_factory=list)
     postponed: list[str] = field(default_factory=list)
@@ -91,6 +96,8 @@ class Groups:
         """
         known = load_groups(connection)
         self._settle_nestings(known, busy)
+        if self.doubts:
+            known = {**known, **dict(self._doubted(known))}
         ending = dict(self._endings(connection, known, busy)) if may_end else {}
         for key in sorted(self._found.keys() | ending.keys()):
             if key in ending:
@@ -123,6 +130,17 @@ class Groups:
             known = known.limited_to(names) if names else known
             others = self._beside.nesting(others, known)
         return diff_group(group, known, others=others, set_by_others=set_by_others)
+
+    def _doubted(self, known: Mapping[Key, KnownGroup]) -> Iterator[tuple[Key, KnownGroup]]:
+        """Groups of which places in other groups are in doubt, such that what is wanted is asked for again."""
+        for key, (group, _) in self._found.items():
+            outer = {
+                one.name
+                for one in self.doubts.get(group_key(key[1]), ())
+                if (one.target, one.kind) == (key[0], Kind.NESTING)
+            }
+            if outer and key in known:
+                yield key, doubted_places(known[key], outer, group.member_of)
 
     # ------------------------------------------------------------ groups that nobody is in any more
 

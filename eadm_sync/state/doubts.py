@@ -22,12 +22,13 @@ _COLUMNS = ("person_id", "target", "kind", "name", "aspect")
 
 
 class Doubt(msgspec.Struct, frozen=True, order=True):
-    """One thing of a person that may be otherwise than known.
+    """One thing of a person, or a group's place in another one, that may be otherwise than known.
 
     Attributes:
         target: Name of the target.
-        kind: Account, membership or licence.
-        name: Key of the group, or product; of an account "", or what one is called that may have been made.
+        kind: Account, membership, licence or nesting.
+        name: Key of the group, of a nesting the outer one; or product; of an account "", or what one is called that may
+            have been made.
         aspect: In what respect: of an account "enabled", "container", "attributes.title" (`drift.aspect`), MADE or
             GONE; of a membership the role that was asked for; "" of a licence.
     """
@@ -39,11 +40,11 @@ class Doubt(msgspec.Struct, frozen=True, order=True):
 
 
 Doubts = dict[str, frozenset[Doubt]]
-"""Id of a person → what is in doubt of theirs."""
+"""Subject of changes, a person's id or a group as `group_key` has it → what is in doubt of it."""
 
 
 def load_doubts(connection: Connection, person_ids: Collection[str] | None = None) -> Doubts:
-    """What is in doubt of everybody, or of some people (at most some thousands at a time); there is seldom any."""
+    """What is in doubt of everybody, or of some subjects (at most some thousands at a time); there is seldom any."""
     columns = tables.doubts.c
     query = select(columns.person_id, columns.target, columns.kind, columns.name, columns.aspect)
     if person_ids is not None:

@@ -16,6 +16,10 @@ lifecycle: {retention_days: 30}
 accounts:
   - {rule: a, target: ad, attributes: {name: "{{ person.given_name }}"}}
 """
+NESTED = """
+  - {rule: unit, target: ad, name: "U-{{ affiliation.unit.code }}"%s}
+  - {rule: everybody, target: ad, for_each: person, name: alle}
+"""
 KARI, OLA = "1;Kari;Li;employee;11", "2;Ola;By;employee;12"
 FIRST = date(2026, 8, 17)
 
@@ -76,5 +80,22 @@ def test_somebody_returns_while_the_account_is_being_deleted(office: Any):
     hearing(office, FIRST + timedelta(days=32)).sync()
 
     assert states(office) == {"hr:1": True, "hr:2": True}
+    office.sync()
+    assert (office.evaluated, office.lines) == (0, [])
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_groups_place_in_another_one_is_asked_for_again(office: Any, given: bool):
+    """It was given, or ended, unheard, and the rules were taken back before anybody knew."""
+    inside, alone = (f"{RULES}groups:\n" + NESTED % text for text in (", member_of: alle", ""))
+    before, after = (inside, alone) if given else (alone, inside)
+    office.rules(before).people(KARI).sync()
+    deaf(office).rules(after).sync()
+    assert bool(office.objects(Kind.NESTING)) is not given
+    office.rules(before).sync()
+
+    hearing(office, FIRST + timedelta(days=1)).sync()
+
+    assert bool(office.objects(Kind.NESTING)) is given
     office.sync()
     assert (office.evaluated, office.lines) == (0, [])
