@@ -61,6 +61,10 @@ crash-domain: $(VENV)/.tools ## Kill a domain controller ten times while 5 000 c
 crash-graph: $(VENV)/.tools ## Kill a local Graph ten times while 5 000 changes are delivered to it (minutes)
 	GRAPH_CRASH_CHANGES=5000 $(BIN)/python -m pytest -q --timeout=0 tests/acceptance/entra/test_trouble.py -k dies
 
+.PHONY: crash-google
+crash-google: $(VENV)/.tools ## Kill a local Google ten times while 5 000 changes are delivered to it (minutes)
+	GOOGLE_CRASH_CHANGES=5000 $(BIN)/python -m pytest -q --timeout=0 tests/acceptance/google/test_trouble.py -k dies
+
 check: $(VENV)/.tools ## Run every gate but the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

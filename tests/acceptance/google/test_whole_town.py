@@ -1,0 +1,92 @@
+"""The example town with Google Workspace as a target, over the wire: somebody comes, moves, leaves and comes back."""
+
+from __future__ import annotations
+
+import csv
+from datetime import timedelta
+
+from connectors.contract import Kind, RemoteObject
+from tests.acceptance.conftest import FIRST_DAY, Town
+from tests.acceptance.google.conftest import DOMAIN, STAFF, Customer
+
+
+def test_a_second_run_has_nothing_to_do(customer: Customer):
+    """Everybody has one account, in few requests; what was written is what a reading finds."""
+    town, google = customer.town, customer.google
+    first = town.sync()
+    counters = google.counters()
+    contents = google.contents()
+    google.reset()
+    second = town.sync()
+
+    assert first.is_complete
+    assert counters["operations"] > 80
+    assert counters["http_requests"] <= 30
+    assert second.enqueued == 0
+    assert google.counters().get("http_requests", 0) == 0
+    assert any(path.startswith("/Elever/") for path in contents["units"])
+    with town.target("google") as target:
+        told = {one.owner for one in target.read(Kind.ACCOUNT) if isinstance(one, RemoteObject)} - {None}
+    assert told == set(customer.known())
+    customer.assert_known_is_true()
+
+
+def test_somebody_comes_moves_leaves_and_comes_back(customer: Customer):
+    """With one account all the time: elsewhere, suspended and signed out, as before, deleted, and undeleted by its id."""
+    town = customer.town
+    town.sync()
+    unit, other = schools(town)
+    person = town.hire("990001", "Ola", "Nordmann-Test", unit=unit)
+    town.sync()
+    came = customer.user(person)
+    key = came["id"]
+    in_groups, licences = customer.groups_of(key), customer.licences_of(key)
+
+    move(town, "990001", other)
+    town.later(days=1).sync()
+    moved = customer.user(person)
+    in_other_groups = customer.groups_of(key)
+
+    last = FIRST_DAY + timedelta(days=2)
+    town.end_positions(["990001"], last)
+    town.on(last + timedelta(days=1)).sync()
+    left = customer.user(person)
+    in_no_group, no_licences = customer.groups_of(key), customer.licences_of(key)
+
+    town.end_positions(["990001"], last + timedelta(days=400))
+    town.on(last + timedelta(days=10)).sync()
+    back = customer.user(person)
+    in_groups_again, licences_again = customer.groups_of(key), customer.licences_of(key)
+    customer.assert_known_is_true()
+
+    town.end_positions(["990001"], last + timedelta(days=20))
+    town.on(last + timedelta(days=21)).sync()
+    town.on(last + timedelta(days=420)).sync()
+    deleted = customer.user(person)
+    town.end_positions(["990001"], last + timedelta(days=900))
+    town.on(last + timedelta(days=430)).sync()
+    undeleted = customer.user(person)
+
+    assert (came.get("suspended", False), in_groups) == (False, {f"ansatte.{unit}@{DOMAIN}": "MEMBER"})
+    assert licences == [STAFF]
+    assert moved["orgUnitPath"] != came["orgUnitPath"]
+    assert in_other_groups == {f"ansatte.{other}@{DOMAIN}": "MEMBER"}
+    assert (left["suspended"], in_no_group, no_licences) == (True, {}, [])
+    assert left["_signOuts"] >= 1
+    assert (back["suspended"], back["id"], licences_again) == (False, key, [STAFF])
+    assert in_groups_again == in_other_groups
+    assert deleted["deleted"]
+    assert (undeleted["deleted"], undeleted["suspended"], undeleted["id"]) == (False, False, key)
+    assert customer.licences_of(key) == [STAFF]
+    customer.assert_known_is_true()
+
+
+def schools(town: Town) -> list[str]:
+    """Codes of two schools."""
+    with town.file("hr/units.csv").open(encoding="utf-8", newline="") as file:
+        return [row["Enhetsnr"] for row in csv.DictReader(file, delimiter=";") if row["Type"] == "Skole"][:2]
+
+
+def move(town: Town, number: str, unit: str) -> None:
+    """Gives somebody's positions another unit."""
+    town.edit("hr/positions.csv", lambda row: {**row, "Enhet": unit} if row["Ansattnr"] == number else row)
