@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from eadm_sync import ruleset
 from eadm_sync.state import database
@@ -48,6 +49,7 @@ def prepared_once(_migrated: sqlite3.Connection) -> Iterator[prepared.Migrate]:
     migrate = database.migrate
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "migrate", prepared.copying(_migrated, migrate))
+        patch.setattr(database, "create_engine", prepared.remembering(create_engine))
         patch.setattr(ruleset, "load_ruleset", prepared.Rules(ruleset.load_ruleset))
         yield migrate
 

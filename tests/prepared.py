@@ -1,4 +1,7 @@
-"""What would cost each of the tests' hundreds of installations time, done once: a migrated state, compiled rules."""
+"""What would cost each of the tests' hundreds of installations time, done once.
+
+A migrated state, compiled rules, and what SQLAlchemy makes of statements.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.util import LRUCache
 
 from eadm_sync.ruleset import Ruleset, Vocabulary
 from eadm_sync.ruleset.files import ruleset_files
 
 Migrate = Callable[[Engine], None]
+Create = Callable[..., Engine]
 Load = Callable[[Sequence[Path], Vocabulary], Ruleset]
 _MOST_KEPT = 8  # a test has two or three at a time; the example's stay, since they are asked for again and again
 
@@ -29,6 +35,23 @@ def copying(migrated: sqlite3.Connection, migrate: Migrate) -> Migrate:
         migrate(engine)
 
     return copied
+
+
+def remembering(create: Create) -> Create:
+    """As `create_engine`, but engines on SQLite share what SQLAlchemy has compiled: a third of a small run's time."""
+    donor = create("sqlite://")
+    donor.connect().close()  # from now on its dialect knows the library's version
+    compiled: LRUCache[Any, Any] = LRUCache(1000)
+
+    def created(*arguments: Any, **options: Any) -> Engine:
+        engine = create(*arguments, **options)
+        if engine.dialect.name != donor.dialect.name:
+            return engine
+        engine.dialect = donor.dialect  # statements are remembered by it
+        engine.update_execution_options(compiled_cache=compiled)
+        return engine
+
+    return created
 
 
 @dataclass(frozen=True)
