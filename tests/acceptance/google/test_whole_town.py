@@ -32,7 +32,7 @@ def test_a_second_run_has_nothing_to_do(customer: Customer):
 
 
 def test_somebody_comes_moves_leaves_and_comes_back(customer: Customer):
-    """With one account all the time: elsewhere, suspended and signed out, as before, deleted, and undeleted by its id."""
+    """With one account all the time: moved, suspended and signed out, as before; deleted, and undeleted by its id."""
     town = customer.town
     town.sync()
     unit, other = schools(town)
