@@ -25,7 +25,7 @@ from kiota_abstractions.request_information import RequestInformation
 from kiota_http.middleware.options import ResponseHandlerOption
 
 from connectors.entra.batching import Request, Response, bundles, understood, written
-from connectors.entra.budget import Budget
+from connectors.entra.budget import Budget, Sent
 from connectors.errors import AuthenticationFailed, ConnectorError, Rejected, Stale, Throttled, Unavailable
 
 DEFAULT_IN_FLIGHT = 4
@@ -35,6 +35,8 @@ in the long run, so that the quota is the limit and not the way there."""
 
 LONGEST_WAIT_SECONDS = 10.0
 """Longest wait within a call, the window in which Graph counts units. For longer the caller is told to come back."""
+STEP_SECONDS = 0.05
+"""How often it is looked whether there is room while answers are on their way: about as long as one takes."""
 PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
 """Between the attempts at reading something: where one request in twenty fails, five in a row do once in 3 000 000."""
 
@@ -91,20 +93,20 @@ class Transport:
             try:
                 async with sending.turn:
                     await self._wait_for_room(bundle, sending.until)
-                    self._budget.sent(bundle)
-                return await self._answered(bundle)
+                    sent = self._budget.sent(bundle)
+                return await self._answered(bundle, sent)
             except ConnectorError as error:
                 sending.failures.append(error)
                 return []
 
-    async def _answered(self, bundle: Sequence[Request]) -> list[Response]:
+    async def _answered(self, bundle: Sequence[Request], sent: Sent) -> list[Response]:
         try:
             answer = _judged(await self._asked(Method.POST, "/$batch", written(bundle)))
         except ConnectorError:
-            self._budget.lost(bundle)
+            self._budget.lost(sent)
             raise
         responses = understood(bundle, answer)
-        self._budget.told(bundle, responses)
+        self._budget.told(sent, responses)
         return responses
 
     async def read(self, requests: Sequence[Request]) -> dict[str, Response]:
@@ -152,13 +154,13 @@ class Transport:
     async def _get(self, url: str, headers: Mapping[str, str] | None) -> Any:
         request = [Request("", "GET", url)]
         await self._wait_for_room(request, time.monotonic() + LONGEST_WAIT_SECONDS)
-        self._budget.sent(request)
+        sent = self._budget.sent(request)
         try:
             answer = await self._asked(Method.GET, url, None, headers)
         except ConnectorError:
-            self._budget.lost(request)
+            self._budget.lost(sent)
             raise
-        self._budget.told(request, [_told(answer)])
+        self._budget.told(sent, [_told(answer)])
         return _judged(answer)
 
     async def pages(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[dict[str, Any]]:
@@ -180,9 +182,9 @@ class Transport:
             Throttled: That is later than `until`, by the monotonic clock.
         """
         while wait := self._budget.wait_seconds(requests):
-            if time.monotonic() + wait > until:
+            if time.monotonic() + wait > until and not self._budget.is_open:
                 raise Throttled(f"{self._budget.load:.0%} of the quota is used", wait)
-            await self._sleep(wait)
+            await self._sleep(min(wait, STEP_SECONDS) if self._budget.is_open else wait)
 
     # ------------------------------------------------------------ one HTTP request
 

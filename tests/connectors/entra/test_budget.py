@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.entra.batching import Request, Response
-from connectors.entra.budget import DEFAULT_PAUSE_SECONDS, Budget
+from connectors.entra.budget import DEFAULT_PAUSE_SECONDS, Budget, Sent
 from tests.services.graph.errors import Refused
 from tests.services.graph.throttling import Quota, Throttle, quota_of
 
@@ -58,17 +58,16 @@ class Graph:
         """So many batches at the same time, again and again."""
         until, batch = self.clock.now + seconds, [request] * TOGETHER
         while self.clock.now < until:
-            flights = 0
-            while flights < IN_FLIGHT and not self.budget.wait_seconds(batch):
-                self.budget.sent(batch)
-                flights += 1
+            flights: list[Sent] = []
+            while len(flights) < IN_FLIGHT and not self.budget.wait_seconds(batch):
+                flights.append(self.budget.sent(batch))
             if not flights:
                 self.clock.now = min(until, self.clock.now + self.budget.wait_seconds(batch))
                 continue
             self.clock.now += ANSWER_SECONDS
-            for _ in range(flights):
+            for sent in flights:
                 answers = [self.answer(cost, write=request.method != "GET") for _ in batch]
-                self.budget.told(batch, answers)
+                self.budget.told(sent, answers)
 
 
 def graph(quota: Quota) -> Graph:
@@ -135,9 +134,9 @@ def test_who_begins_where_the_quota_is_used_up_waits():
 def test_a_refusal_is_waited_out(wish: str | None, seconds: float):
     """For as long as Graph says; by reads as well."""
     service = graph(SMALL)
-    service.budget.sent([WRITE])
+    sent = service.budget.sent([WRITE])
 
-    service.budget.told([WRITE], [Response("w", 429, headers={"retry-after": wish} if wish else {})])
+    service.budget.told(sent, [Response("w", 429, headers={"retry-after": wish} if wish else {})])
 
     assert service.budget.wait_seconds([READ]) == pytest.approx(seconds)
     service.clock.now += seconds
@@ -151,6 +150,21 @@ def test_reads_do_not_wait_for_writes():
 
     assert service.budget.wait_seconds([WRITE] * TOGETHER) > 60
     assert service.budget.wait_seconds([READ] * TOGETHER) == 0.0
+
+
+def test_an_answer_that_comes_late_does_not_open_the_gate():
+    """It tells of a time when less was in use."""
+    clock = Clock()
+    budget = Budget(clock)
+    early = budget.sent([WRITE] * 20)
+    clock.now += 0.1
+    later = budget.sent([WRITE] * 20)
+
+    budget.told(later, [Response("w", 200, headers={"x-ms-throttle-limit-percentage": "0.97"})] * 20)
+    budget.told(early, [Response("w", 200)] * 20)
+
+    assert budget.wait_seconds([WRITE] * 20) > 0
+    assert not budget.is_open
 
 
 @given(
@@ -171,6 +185,6 @@ def test_a_wait_always_ends(steps: list[tuple[float, int, Any]]):
             clock.now += wait
         else:
             raise AssertionError("there is never room")
-        budget.sent(batch)
+        sent = budget.sent(batch)
         headers = {} if load is None else {"x-ms-throttle-limit-percentage": str(load)}
-        budget.told(batch, [Response("", 200, headers=headers)] * count)
+        budget.told(sent, [Response("", 200, headers=headers)] * count)
