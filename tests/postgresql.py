@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+
+from tests import sharing
 
 _WATCH = """(
     folder=$2
@@ -52,6 +54,17 @@ class Server:
     settings: tuple[str, ...] = QUICK
 
     @property
+    def note(self) -> str:
+        """What another process has to know of it."""
+        return f"{self.port} {self.bin} {self.folder}"
+
+    @classmethod
+    def of_note(cls, note: str) -> Server:
+        """The one that another process has noted."""
+        port, programs, folder = note.split(" ", 2)
+        return cls(Path(folder), int(port), Path(programs))
+
+    @property
     def url(self) -> str:
         """Where to connect, as SQLAlchemy takes it."""
         return self.url_of("postgres")
@@ -76,12 +89,6 @@ class Server:
     def stop(self) -> None:
         """Ends the server at once, whoever is connected, as a crash would: it recovers when it starts again."""
         self.run("pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(self.folder / "data"))
-
-    def end_with(self, process: int) -> None:
-        """Has the server end with a process, however that ends: test runs that are killed leave nothing behind."""
-        words = ["sh", "-c", _WATCH, "postgresql-watch", str(process), str(self.folder)]
-        nowhere = subprocess.DEVNULL
-        subprocess.run(words, check=True, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
 
     def remove(self) -> None:
         """Ends the server and removes its folder."""
@@ -125,51 +132,16 @@ def start_new(settings: tuple[str, ...] = QUICK, *, process: int | None = None) 
         data = str(folder / "data")
         server.run("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
         server.start()
-        server.end_with(process or os.getpid())
+        sharing.end_with(process or os.getpid(), _WATCH, folder)
     except BaseException:
         shutil.rmtree(folder)
         raise
     return server
 
 
-@contextmanager
-def shared(meeting_place: Path) -> Iterator[Server]:
+def shared(meeting_place: Path) -> AbstractContextManager[Server]:
     """One server for all processes that meet in a folder: the first one starts it, the last one removes it."""
-    import fcntl  # noqa: PLC0415 - not on Windows
-
-    note = meeting_place / "postgresql.port"
-    with (meeting_place / "postgresql.lock").open("a") as lock, (meeting_place / "postgresql.users").open("a") as users:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        fcntl.flock(users, fcntl.LOCK_SH)  # a process that is killed lets go of it
-        is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ  # who all end with the process that started them
-        server = _noted(note) or start_new(process=os.getppid() if is_one_of_many else os.getpid())
-        note.write_text(f"{server.port} {server.bin} {server.folder}")
-        fcntl.flock(lock, fcntl.LOCK_UN)
-        try:
-            yield server
-        finally:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if _is_last(users.fileno()):
-                note.unlink()
-                server.remove()
-
-
-def _noted(note: Path) -> Server | None:
-    if not note.exists():
-        return None
-    port, programs, folder = note.read_text().split(" ", 2)
-    return Server(Path(folder), int(port), Path(programs))
-
-
-def _is_last(users: int) -> bool:
-    """Whether nobody else holds the lock on this file."""
-    import fcntl  # noqa: PLC0415 - not on Windows
-
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return sharing.shared(meeting_place, "postgresql", lambda process: start_new(process=process), Server.of_note)
 
 
 def _programs() -> Path | None:

@@ -17,12 +17,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tests import sharing
 from tests.services.samba.certificates import write_certificates
 
 SERVICES = Path(__file__).parent / "services" / "samba"
@@ -109,6 +110,17 @@ class DomainController:
     admin_password = PASSWORD
 
     @property
+    def note(self) -> str:
+        """What another process has to know of it."""
+        return " ".join(map(str, (self.address, *self.ports, self.folder)))
+
+    @classmethod
+    def of_note(cls, note: str) -> DomainController:
+        """The one that another process has noted."""
+        address, ldap, ldaps, kerberos, folder = note.split(" ", 4)
+        return cls(Path(folder), address, (int(ldap), int(ldaps), int(kerberos)))
+
+    @property
     def ca_file(self) -> Path:
         """Of the authority that signed the server's certificate."""
         return self.folder / "private" / "tls" / "ca.pem"
@@ -163,12 +175,6 @@ class DomainController:
         """Ends and starts the server."""
         self.stop()
         self.start()
-
-    def end_with(self, process: int) -> None:
-        """Has the server end with a process, however that ends: test runs that are killed leave nothing behind."""
-        words = ["sh", "-c", _WATCH, "samba-watch", str(process), str(self.folder)]
-        nowhere = subprocess.DEVNULL
-        subprocess.run(words, check=True, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True)
 
     def remove(self) -> None:
         """Ends the server and removes its folder, into which processes that are ending may still write."""
@@ -271,7 +277,7 @@ def start_new(*, process: int | None = None, log_level: int = 1) -> DomainContro
         _write_configuration(folder, controller.address, log_level)
         write_certificates(folder / "private" / "tls", f"{HOST}.{REALM.lower()}", controller.address)
         controller.start()
-        controller.end_with(process or os.getpid())
+        sharing.end_with(process or os.getpid(), _WATCH, folder)
     except BaseException:
         controller.stop()
         shutil.rmtree(folder)
@@ -279,44 +285,9 @@ def start_new(*, process: int | None = None, log_level: int = 1) -> DomainContro
     return controller
 
 
-@contextmanager
-def shared(meeting_place: Path) -> Iterator[DomainController]:
+def shared(meeting_place: Path) -> AbstractContextManager[DomainController]:
     """One server for all processes that meet in a folder: the first one starts it, the last one removes it."""
-    import fcntl  # noqa: PLC0415 - not on Windows
-
-    note = meeting_place / "samba.note"
-    with (meeting_place / "samba.lock").open("a") as lock, (meeting_place / "samba.users").open("a") as users:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        fcntl.flock(users, fcntl.LOCK_SH)  # a process that is killed lets go of it
-        is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ  # who all end with the process that started them
-        controller = _noted(note) or start_new(process=os.getppid() if is_one_of_many else os.getpid())
-        note.write_text(" ".join(map(str, (controller.address, *controller.ports, controller.folder))))
-        fcntl.flock(lock, fcntl.LOCK_UN)
-        try:
-            yield controller
-        finally:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if _is_last(users.fileno()):
-                note.unlink()
-                controller.remove()
-
-
-def _noted(note: Path) -> DomainController | None:
-    if not note.exists():
-        return None
-    address, ldap, ldaps, kerberos, folder = note.read_text().split(" ", 4)
-    return DomainController(Path(folder), address, (int(ldap), int(ldaps), int(kerberos)))
-
-
-def _is_last(users: int) -> bool:
-    """Whether nobody else holds the lock on this file."""
-    import fcntl  # noqa: PLC0415 - not on Windows
-
-    try:
-        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return sharing.shared(meeting_place, "samba", lambda process: start_new(process=process), DomainController.of_note)
 
 
 def _is_alive(pid: int) -> bool:
