@@ -29,6 +29,7 @@ _OPERATION = "operation:"
 _NO_UNIT = "INVALID_OU_ID"
 _BLAMED = {
     "primary_user_email": ACCOUNT_NAME,
+    "primaryEmail": ACCOUNT_NAME,
     "GivenName": "givenName",
     "FamilyName": "familyName",
     "Invalid Password": "password",
@@ -324,6 +325,10 @@ class Accounts:
         if operation.container is not None and _NO_UNIT in reply.message:
             self.forget_unit(operation.container)
             return Transient("the organisational unit is not there, or not yet")
+        if ACCOUNT_NAME in operation.attributes and reply.reason == "forbidden":
+            return Rejected(
+                "Google refuses it (403): is the domain of the address one of the customer's?", ACCOUNT_NAME
+            )
         return self._refusal(reply, anchor)
 
     def _refusal(self, reply: Reply, anchor: str | None, attribute: str | None = None) -> ConnectorError:
@@ -331,6 +336,8 @@ class Accounts:
             attribute = next((name for words, name in _BLAMED.items() if words in reply.message), None)
         if attribute is None and refusals.is_duplicate(reply):
             attribute = ACCOUNT_NAME
+        if attribute == "password":  # Google's words about it could hold it
+            return Rejected("Google's rules refuse the password", attribute)
         settling = self.memory.is_settling(anchor)
         return refusals.refusal(reply, Kind.ACCOUNT, anchor, settling=settling, attribute=attribute)
 

@@ -24,15 +24,18 @@ class Reader:
         self._customer = customer
 
     def read(self, attributes: Collection[str] | None) -> Iterator[RemoteObject]:
-        """Every account, and behind them those of the recycle bin.
+        """Every account, and behind them those of the recycle bin; who is deleted meanwhile is told of once.
 
         Raises:
             ConnectorError: As `Connection.get`.
         """
+        told: set[str] = set()
         for one in self._users(attributes):
+            told.add(str(one["id"]))
             yield self._account(one, attributes)
         for one in self._users(attributes, showDeleted="true"):
-            yield self._account(one, attributes, deleted=True)
+            if str(one["id"]) not in told:
+                yield self._account(one, attributes, deleted=True)
 
     def find(self, wanted: Mapping[str, Value]) -> list[RemoteObject]:
         """Accounts in which every named attribute equals the value, without case.

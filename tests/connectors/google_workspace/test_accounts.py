@@ -232,6 +232,17 @@ def test_anothers_alias_is_not_taken(hand: Hand):
     assert isinstance(hand.do(Action.CREATE, **new).error, AlreadyExists)
 
 
+@pytest.mark.parametrize("address", ["ola@example.org", "ola@x@kommune.example", "ø@kommune.example"])
+def test_an_address_that_cannot_be_is_refused_by_name(hand: Hand, address: str):
+    """Of a domain that is none of the customer's, or none at all; for a new account and for one that is there."""
+    for outcome in (
+        hand.do(Action.CREATE, **{**_names("ola"), "primaryEmail": address}),
+        hand.do(Action.UPDATE, hand.make(f"kari{len(address)}"), primaryEmail=address),
+    ):
+        assert isinstance(outcome.error, Rejected)
+        assert outcome.error.attribute == "primaryEmail"
+
+
 # ---------------------------------------------------------------- passwords
 
 
@@ -368,6 +379,19 @@ def test_deleted_accounts_are_read(hand: Hand):
     account = hand.account(anchor)
     assert (account.deleted, account.owner) == (True, "hr:ola")
     assert account.attributes["primaryEmail"] == "ola" + DOMAIN
+
+
+def test_who_is_deleted_while_all_are_read_is_told_of_once(hand: Hand):
+    """Google gives those that are there and those that are not in two lists."""
+    anchor = hand.make("ola")
+
+    told = []
+    for one in hand.target.read(Kind.ACCOUNT):
+        told.append(getattr(one, "anchor", ""))
+        if told[-1] == anchor:
+            hand.do(Action.DELETE, anchor)
+
+    assert told.count(anchor) == 1
 
 
 def test_an_account_is_gone_for_good_after_twenty_days(hand: Hand):

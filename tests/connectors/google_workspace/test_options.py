@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -56,3 +58,12 @@ def test_what_the_settings_name_can_be_set(tmp_path: Any):
     assert able.attributes["Skole.trinn"] == "int"
     assert able.attributes["externalIds.fint"] == "str"
     assert able.required == ("primaryEmail", "givenName", "familyName", "Skole.trinn")
+
+
+def test_the_client_is_not_loaded_before_it_is_needed():
+    """It takes half a second, and every command reads the settings of every target."""
+    words = "import sys, connectors.google_workspace; print(sorted({'googleapiclient', 'httplib2'} & set(sys.modules)))"
+
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
