@@ -29,12 +29,14 @@ class Need(NamedTuple):
 
 
 NEEDS = (
-    Need("User.ReadWrite.All", "to create, change, delete and restore accounts"),
+    Need(
+        "User.ReadWrite.All", "to create, change, delete and restore accounts, to set managers, and to sign leavers out"
+    ),
     Need("User.EnableDisableAccount.All", "to enable and disable accounts", ("User.ReadWrite.All", _ALL)),
-    Need("Group.ReadWrite.All", "to create, change and delete groups, and to set owners"),
+    Need("Group.ReadWrite.All", "to create, change and delete groups, to set owners, and to make teams"),
     Need("GroupMember.ReadWrite.All", "to add and remove members", ("Group.ReadWrite.All", _ALL)),
     Need("LicenseAssignment.ReadWrite.All", "to give and take licences", ("User.ReadWrite.All", _ALL)),
-    Need("Directory.Read.All", "to read accounts, groups, seats and these permissions"),
+    Need("Directory.Read.All", "to read accounts, groups, seats, who is an administrator, and these permissions"),
 )
 """Application permissions: the tables on each operation's page, https://learn.microsoft.com/graph/api/overview"""
 

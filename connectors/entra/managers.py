@@ -88,7 +88,8 @@ class Managers:
         return False
 
     def _id_of(self, wanted: str) -> str | None:
-        return self.found.get(wanted.casefold()) or (wanted if is_object_id(wanted) else None)
+        known = self.found.get(wanted.casefold()) or self.memory.made_for(wanted)
+        return known or (wanted if is_object_id(wanted) else None)
 
 
 def _refused(response: Response, anchor: str) -> Exception:

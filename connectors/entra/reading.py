@@ -105,7 +105,7 @@ class Reader:
 
     def _tracked(self, kind: Kind) -> str:
         if kind in self._tables:
-            return self._select(kind, None) + (f",{MANAGER}" if kind is Kind.ACCOUNT else "")
+            return self._select(kind, None) + (f",{MANAGER}" if self._tables[kind].tells(MANAGER, None) else "")
         return "assignedLicenses" if kind is Kind.LICENCE else "displayName,members"
 
     def _since(self, kind: Kind, since: ResumeToken, attributes: Collection[str] | None) -> Iterator[Item]:

@@ -108,15 +108,17 @@ def test_a_manager_who_is_not_there_is_left_out_and_told_of(target: MakeTarget, 
     assert graph.contents()["users"][made.anchor]["jobTitle"] == "x"
 
 
-def test_a_manager_who_is_not_seen_yet_is_waited_for(target: MakeTarget, graph: GraphService):
+@pytest.mark.parametrize("meant_by", ["id", "hr:boss"])
+def test_a_manager_who_is_not_seen_yet_is_waited_for(target: MakeTarget, graph: GraphService, meant_by: str):
     """With a change; a new account is not held up by it."""
     (kari,), _ = graph.seed(users=1)
     graph.change(visible_seconds=3600)
     opened = target(settling_seconds=3600)
     boss = one(opened, creation("boss")).anchor
+    word = boss if meant_by == "id" else meant_by
 
-    made = one(opened, creation("ola", manager=boss))
-    changed = one(opened, update(kari, manager=boss))
+    made = one(opened, creation("ola", manager=word))
+    changed = one(opened, update(kari, manager=word))
 
     assert (made.error, made.attributes) == (None, {"manager": None})
     assert isinstance(changed.error, Transient)

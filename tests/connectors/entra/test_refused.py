@@ -12,12 +12,14 @@ import pytest
 
 from connectors.contract import Action, Kind, Operation, Outcome, RemoteObject, ResumeToken
 from connectors.entra import EntraTarget, open_target
+from connectors.entra.checking import NEEDS, Need
 from connectors.errors import AlreadyExists, AuthenticationFailed, NotFound, Rejected, Stale, Throttled, Transient
 from tests.connectors.entra.conftest import Settings
 from tests.services.graph.config import SUFFICIENT_ROLES, Config, Faults
 from tests.services.graph.control import GraphService
 from tests.services.graph.licences import sku_id
 
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "entra.md"
 MakeTarget = Callable[..., EntraTarget]
 
 
@@ -183,6 +185,20 @@ def test_permissions_that_are_missing_are_named_with_what_they_are_for(target: M
     assert all(name in failure.value.reason for name in lacking)
     assert "to give and take licences" in failure.value.reason
     assert "GroupMember" not in failure.value.reason
+
+
+@pytest.mark.parametrize("need", NEEDS, ids=lambda need: need.permission)
+def test_each_permission_is_missed_by_itself(target: MakeTarget, graph: GraphService, need: Need):
+    """With what it would be for, in the words of the page that lists the least of them."""
+    others = {each.permission for each in NEEDS} - {need.permission, *need.others}
+    graph.empty(Config(roles=sorted(others)))
+
+    with pytest.raises(AuthenticationFailed) as failure:
+        target().check()
+
+    assert need.permission in failure.value.reason
+    assert f"({need.purpose})" in failure.value.reason
+    assert f"| `{need.permission}` | {need.purpose} |" in PAGE.read_text(encoding="utf-8")
 
 
 def test_a_product_of_the_settings_has_to_be_there(target: MakeTarget):
