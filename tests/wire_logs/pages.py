@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tests.wire_logs import entra
+from tests.wire_logs import entra, google
 from tests.wire_logs.recording import Played, page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "wire-logs"
 System = Callable[[Path], AbstractContextManager[Played]]
-SYSTEMS: tuple[System, ...] = (entra.played,)
+SYSTEMS: tuple[System, ...] = (entra.played, google.played)
 
 
 def recorded(system: System) -> tuple[str, str]:

@@ -42,6 +42,13 @@ class Exchange(NamedTuple):
     response: Any
 
 
+def worked_in(town: Town) -> list[str]:
+    """Two units that somebody works in."""
+    with town.file("hr/positions.csv").open(encoding="utf-8", newline="") as file:
+        units = [row["Enhet"] for row in csv.DictReader(file, delimiter=";")]
+    return [units[-1], units[0]]
+
+
 @dataclass(frozen=True)
 class Played:
     """A target with a local service behind it.
@@ -55,6 +62,7 @@ class Played:
         address: Text that stands for the service in the page, by the text that stands for it on the wire.
         names: What is behind the ids of the service, by id; asked at the end.
         parts: The requests within one entry of the service's log, in a fixed order; none: it is no batch.
+        units: Codes of two units where somebody who works there has an account.
     """
 
     page: str
@@ -65,6 +73,7 @@ class Played:
     address: Mapping[str, str]
     names: Callable[[], Mapping[str, str]]
     parts: Callable[[Mapping[str, Any]], Sequence[Exchange]]
+    units: Callable[[Town], Sequence[str]] = worked_in
 
 
 @dataclass(frozen=True)
@@ -74,34 +83,34 @@ class Chapter:
     Attributes:
         title: What happens.
         text: Told to the reader.
-        happens: Makes it happen.
+        happens: Makes it happen, in two units: in the first one, later in the other.
     """
 
     title: str
     text: str
-    happens: Callable[[Town], object]
+    happens: Callable[[Town, Sequence[str]], object]
 
 
-def _hired(town: Town) -> None:
-    town.hire(NUMBER, GIVEN, FAMILY, unit=_units(town)[-1])
+def _hired(town: Town, units: Sequence[str]) -> None:
+    town.hire(NUMBER, GIVEN, FAMILY, unit=units[0])
 
 
-def _moved(town: Town) -> None:
-    unit = _units(town)[0]
+def _moved(town: Town, units: Sequence[str]) -> None:
+    unit = units[1]
     town.edit("hr/positions.csv", lambda row: {**row, "Enhet": unit} if row["Ansattnr"] == NUMBER else row)
     town.on(FIRST_DAY + timedelta(days=7))
 
 
-def _left(town: Town) -> None:
+def _left(town: Town, _units: Sequence[str]) -> None:
     town.end_positions([NUMBER], LAST_DAY)
     town.on(LAST_DAY + timedelta(days=1))
 
 
-def _forgotten(town: Town) -> None:
+def _forgotten(town: Town, _units: Sequence[str]) -> None:
     town.on(LAST_DAY + timedelta(days=367))
 
 
-def _hired_again(town: Town) -> None:
+def _hired_again(town: Town, _units: Sequence[str]) -> None:
     town.end_positions([NUMBER], LAST_DAY + timedelta(days=1000))
     town.on(LAST_DAY + timedelta(days=387))
 
@@ -152,7 +161,7 @@ def page(played: Played) -> str:
 
 def _record(played: Played, chapter: Chapter) -> list[dict[str, Any]]:
     played.service.reset()
-    chapter.happens(played.town)
+    chapter.happens(played.town, played.units(played.town))
     _deliver(played.town)
     entries = played.service.wire()
     if not entries:
@@ -227,8 +236,3 @@ def _readable(text: str, words: Mapping[str, str]) -> str:
     for word in sorted(words, key=len, reverse=True):
         text = text.replace(word, words[word])
     return _GUID.sub("{id}", text)
-
-
-def _units(town: Town) -> list[str]:
-    with town.file("hr/positions.csv").open(encoding="utf-8", newline="") as file:
-        return [row["Enhet"] for row in csv.DictReader(file, delimiter=";")]
