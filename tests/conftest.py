@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import create_engine
 
 from eadm_sync import ruleset
@@ -28,6 +29,9 @@ ENOUGH_BYTES = 4 << 30  # a whole run has a few hundred megabytes at a time
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
     # Tests kill processes, not machines: waiting for a disk at each of their commits would prove nothing.
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+settings.register_profile("busy", deadline=None)  # how long an example takes says only what else the machine does
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")
