@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import yaml
 
 from connectors.contract import Kind, RemoteObject
@@ -17,7 +16,8 @@ from tests.acceptance.entra.conftest import DOMAIN, Tenant, products
 
 UPN = f"{{{{ username }}}}@{DOMAIN}"
 PAGE = ROOT / "docs" / "how-to" / "entra.md"
-HALF_AN_HOUR = 1800.0
+ATTEMPTS = 12
+A_QUARTER, HALF_AN_HOUR = 900.0, 1800.0
 
 
 def edit(town: Town, name: str, change: Callable[[dict[str, Any]], None]) -> None:
@@ -67,17 +67,16 @@ def with_managers(document: dict[str, Any]) -> None:
         rule["attributes"].update(manager=manager, usageLocation="NO")
 
 
-@pytest.mark.parametrize("team_seconds", [0.0, 900.0])
-def test_groups_become_teams_when_they_have_an_owner(tenant: Tenant, team_seconds: float):
+def test_groups_become_teams_when_they_have_an_owner(tenant: Tenant):
     """A group at once, a team with the next run, as soon as Teams knows it; who has no owner is asked for in vain."""
     town, graph = tenant.town, tenant.graph
-    graph.change(team_seconds=team_seconds)
+    graph.change(team_seconds=A_QUARTER)
     edit(town, "groups.yaml", as_teams)
 
     town.sync()
     at_first = teams(tenant)
     town.later(hours=1).sync()
-    graph.forward(seconds=team_seconds)
+    graph.forward(seconds=A_QUARTER)
     town.deliver_to_the_end()
 
     owned = {one["displayName"] for one in graph.contents()["groups"].values() if one["owners"]}
@@ -139,6 +138,22 @@ def test_accounts_that_entra_connect_brings_up_are_waited_for(tenant: Tenant):
     assert sum(map(products, users.values())) > len(users) / 2
     assert town.later(hours=1).sync().enqueued == 0
     tenant.assert_known_is_true()
+
+
+def test_accounts_that_nobody_brings_up_are_told_of(tenant: Tenant):
+    """After a day and a half, by what is missing; nothing was made meanwhile, and what waited for them still does."""
+    town = tenant.town
+    synchronised(tenant)
+
+    town.sync()
+    for _ in range(ATTEMPTS):
+        town.later(hours=7).deliver()
+
+    dead = town.items(State.DEAD)
+    assert {item.operation for item in dead} == {"create account"}
+    assert all("Entra Connect" in str(item.last_error) for item in dead)
+    assert {item.operation for item in town.items(State.WAITING)} == {"create licence", "create membership"}
+    assert tenant.users() == {}
 
 
 def synchronised(tenant: Tenant) -> None:
