@@ -432,7 +432,8 @@ class Target(Protocol):
         `id` or `owner` it knows, a membership that stands, a disabled account to disable, a missing one to delete.
         With a group go its memberships and its nestings, as member and as the one that has members. That no group is
         in itself, by whatever way, is the engine's care; a target may refuse such a nesting as Rejected.
-        A failure of one never touches another. Nothing is retried or slept on here: that is the queue's.
+        A failure of one never touches another. Nothing is retried or slept on here: that is the queue's. Save for what a
+        published rate of some calls asks for, which the queue's pace for all of them cannot keep.
 
         Raises:
             Unavailable, Throttled, AuthenticationFailed: The batch as a whole; outcomes already yielded stand, the

@@ -69,6 +69,19 @@ class Memory:
 class _Running:
     chain: Chain[Any]
     asks: Sequence[HttpRequest]
+    replies: dict[int, Reply] = field(default_factory=dict)
+
+    @property
+    def is_answered(self) -> bool:
+        return len(self.replies) == len(self.asks)
+
+    def go_on(self) -> _Running:
+        """What the chain asks next.
+
+        Raises:
+            StopIteration: It ended, with its result.
+        """
+        return _Running(self.chain, self.chain.send([self.replies[at] for at in range(len(self.asks))]))
 
 
 def run(connection: Connection, chains: Iterable[Chain[T]]) -> Iterator[T]:
@@ -85,19 +98,21 @@ def run(connection: Connection, chains: Iterable[Chain[T]]) -> Iterator[T]:
         except StopIteration as end:
             yield end.value
     while running:
-        replies, failure = connection.send([ask for one in running for ask in one.asks])
-        waiting: list[_Running] = []
-        at = 0
-        for one in running:
-            told = replies[at : at + len(one.asks)]
-            at += len(one.asks)
-            known = [reply for reply in told if reply is not None]
-            if len(known) < len(told):
-                continue
+        following: list[_Running] = []
+        for one in _answered(connection, running):
             try:
-                waiting.append(_Running(one.chain, one.chain.send(known)))
+                following.append(one.go_on())
             except StopIteration as end:
                 yield end.value
-        if failure is not None:
-            raise failure
-        running = waiting
+        running = following
+
+
+def _answered(connection: Connection, running: Sequence[_Running]) -> Iterator[_Running]:
+    """The chains, each as soon as it has all its replies."""
+    yield from (one for one in running if not one.asks)
+    askers = [(one, at) for one in running for at in range(len(one.asks))]
+    for position, reply in connection.stream([one.asks[at] for one, at in askers]):
+        one, at = askers[position]
+        one.replies[at] = reply
+        if one.is_answered:
+            yield one

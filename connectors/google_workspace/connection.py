@@ -79,6 +79,14 @@ class Connection:
         """A reply for each call, in their order; None for those that got lost, and why."""
         return self._opened().send(requests)
 
+    def stream(self, requests: Sequence[HttpRequest]) -> Iterator[tuple[int, Reply]]:
+        """Replies as they come, each with the position of its call.
+
+        Raises:
+            ConnectorError: As `Transport.stream`.
+        """
+        return self._opened().stream(requests)
+
     def get(self, request: HttpRequest) -> dict[str, Any]:
         """What one call outside a batch is answered with.
 

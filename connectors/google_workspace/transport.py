@@ -10,7 +10,7 @@ import http.client
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -63,54 +63,66 @@ class Transport:
         self._opened: list[httplib2.Http] = []
 
     def send(self, requests: Sequence[HttpRequest]) -> tuple[list[Reply | None], ConnectorError | None]:
-        """A reply for each call, in their order; None for those that got lost, and why.
-
-        Once a batch as a whole is refused or lost, nothing more is sent: whoever refuses one refuses the next.
-        """
+        """A reply for each call, in their order; None for those that got lost, and why."""
         replies: list[Reply | None] = [None] * len(requests)
+        try:
+            for at, reply in self.stream(requests):
+                replies[at] = reply
+        except ConnectorError as error:
+            return replies, error
+        return replies, None
+
+    def stream(self, requests: Sequence[HttpRequest]) -> Iterator[tuple[int, Reply]]:
+        """Replies as they come, each with the position of its call.
+
+        Raises:
+            ConnectorError: A batch as a whole was refused or got lost, after all replies of the others were told. What
+                became of its calls is unknown; what was not sent by then is not: whoever refuses one refuses the next.
+        """
         waiting = list(range(len(requests)))
-        failure: ConnectorError | None = None
-        while waiting and failure is None:
+        while waiting:
             ready, wait = self._pace.take([str(requests[at].methodId) for at in waiting])
             if not ready:
                 self._sleep(wait)
                 continue
             now = [waiting[one] for one in ready]
-            failure = self._send_now(requests, now, replies)
+            yield from self._send_now(requests, now)
             waiting = [at for at in waiting if at not in set(now)]
-        return replies, failure
 
-    def _send_now(
-        self, requests: Sequence[HttpRequest], now: Sequence[int], replies: list[Reply | None]
-    ) -> ConnectorError | None:
-        try:
-            authorization = self._signer.authorization()
-        except ConnectorError as error:
-            return error
+    def _send_now(self, requests: Sequence[HttpRequest], now: Sequence[int]) -> Iterator[tuple[int, Reply]]:
+        authorization = self._signer.authorization()
+        failures: list[ConnectorError] = []
         # By API and not by address: two of them share one, and still take no batch with calls of both.
         packed = bundles((str(requests[at].methodId).partition(".")[0], at) for at in now)
-        sending = [
-            (each, self._threads.submit(self._batch, [requests[at] for at in each], authorization))
+        sending = {
+            self._threads.submit(self._batch, [requests[at] for at in each], authorization, failures): each
             for _, each in packed
-        ]
-        failure: ConnectorError | None = None
-        for each, one in sending:
-            try:
-                told = one.result()
-            except ConnectorError as error:
-                failure = failure or error
-                continue
-            for at, reply in zip(each, told, strict=True):
-                replies[at] = reply
-        return failure
+        }
+        try:
+            for done in as_completed(sending):
+                yield from zip(sending[done], done.result(), strict=False)  # what failed has no replies
+        finally:
+            for one in sending:
+                one.cancel()
+        if failures:
+            raise failures[0]
 
-    def _batch(self, requests: Sequence[HttpRequest], authorization: str) -> list[Reply]:
+    def _batch(
+        self, requests: Sequence[HttpRequest], authorization: str, failures: list[ConnectorError]
+    ) -> Sequence[Reply]:
+        if failures:
+            return ()
         url = self._apis.batch_url_of(requests[0])
         content_type, body = written(requests)
         headers = {"content-type": content_type, "accept-encoding": "gzip, deflate", "user-agent": "eadm-sync (gzip)"}
-        reply, content = self._http("POST", url, body, {**headers, "authorization": authorization})
+        try:
+            reply, content = self._http("POST", url, body, {**headers, "authorization": authorization})
+        except ConnectorError as error:
+            failures.append(error)
+            return ()
         if not reply.ok:
-            raise whole(reply)
+            failures.append(whole(reply))
+            return ()
         return understood(requests, reply.headers.get("content-type", ""), content)
 
     # ------------------------------------------------------------ reads

@@ -147,6 +147,19 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_replaced(connection: Con
     assert connection.get(_get(connection, "admin")) == {"primaryEmail": "admin@kommune.example"}
 
 
+def test_once_refused_nothing_more_is_sent(settings: Settings, google: GoogleService):
+    """Whoever refuses one batch refuses the next: to go on asking makes the wait longer."""
+    connection = Connection(settings(in_flight=1), Path())
+    connection.get(_get(connection, "admin"))
+    google.change(faults={"unavailable": 1.0})
+    before = google.counters()["http_requests"]
+
+    connection.send([_get(connection, "admin") for _ in range(500)])
+    connection.close()
+
+    assert google.counters()["http_requests"] - before == 1
+
+
 # ---------------------------------------------------------------- reads
 
 
