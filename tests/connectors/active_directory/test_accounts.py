@@ -10,9 +10,11 @@ from uuid import uuid4
 import pytest
 
 from connectors.active_directory import ActiveDirectoryTarget, names
+from connectors.active_directory.connection import Session
 from connectors.active_directory.namesakes import numbered
 from connectors.contract import Action, Kind, Operation, Outcome, Password, Value
-from connectors.errors import AlreadyExists, ConnectorError, NotFound, Rejected
+from connectors.errors import AlreadyExists, AuthenticationFailed, ConnectorError, NotFound, Rejected
+from tests.samba import BASE_DN
 
 Home = Any
 Open = Callable[..., ActiveDirectoryTarget]
@@ -268,6 +270,40 @@ def test_a_password_can_have_to_be_changed(hand: Hand, must_change: bool) -> Non
     assert hand.do(Action.UPDATE, anchor=other, password=Password(STRONG, must_change)).error is None
     for one in (anchor, other):
         assert (hand.raw(one, "pwdLastSet")["pwdLastSet"] == ["0"]) is must_change
+
+
+def test_a_new_password_unlocks(hand: Hand, session: Callable[..., Session]) -> None:
+    """Whoever was locked after wrong passwords, by a policy of his own here, shall be able to use it."""
+    anchor = hand.made("a", enabled=True, password=Password(STRONG, must_change=False))
+    (dn,) = hand.raw(anchor)["dn"]
+    policy = _lock_at_once(hand, dn)
+    for password, says in (("Feil-Hest7-hopper", "the password is wrong"), (STRONG, "its account is locked")):
+        with pytest.raises(AuthenticationFailed, match=says):
+            _ = session(user=dn, password=password).connection
+
+    assert hand.do(Action.UPDATE, anchor=anchor, password=Password(f"{STRONG}2", must_change=False)).error is None
+
+    assert session(user=dn, password=f"{STRONG}2").connection
+    hand.home.delete(policy)
+
+
+def _lock_at_once(hand: Hand, dn: str) -> str:
+    """The DN of a fine-grained policy that locks one account for half an hour after one wrong password."""
+    half_an_hour, lengths = "-18000000000", ("MinimumPasswordLength", "PasswordHistoryLength", "MinimumPasswordAge")
+    policy = {
+        "PasswordSettingsPrecedence": "1",
+        **dict.fromkeys(lengths, "0"),
+        **dict.fromkeys(("PasswordReversibleEncryptionEnabled", "PasswordComplexityEnabled"), "FALSE"),
+        "MaximumPasswordAge": "-9223372036854775808",
+        "LockoutThreshold": "1",
+        **dict.fromkeys(("LockoutObservationWindow", "LockoutDuration"), half_an_hour),
+        "PSOAppliesTo": dn,
+    }
+    place = f"CN={uuid4().hex},CN=Password Settings Container,CN=System,{BASE_DN}"
+    attributes = {f"msDS-{name}": value for name, value in policy.items()}
+    admin = hand.home.admin
+    assert admin.add(place, "msDS-PasswordSettings", attributes), admin.result
+    return place
 
 
 def test_a_weak_password_is_refused_before_it_is_sent(hand: Hand) -> None:
