@@ -74,7 +74,7 @@ def test_every_page_is_reached_from_the_readme():
 
 
 def test_the_readme_keeps_a_place_for_figures():
-    """What `python -m benchmarks --readme` fills in has a beginning and an end."""
+    """What `make bench-table` fills in has a beginning and an end."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
 
     assert text.index("<!-- figures -->") < text.index("<!-- /figures -->")
