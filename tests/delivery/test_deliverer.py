@@ -19,7 +19,6 @@ from eadm_sync.config.keys import Key
 from eadm_sync.config.settings import ProtectedSettings
 from eadm_sync.correlation import Protection
 from eadm_sync.delivery.deliverer import Deliverer
-from eadm_sync.delivery.payload import FORMAT, pack
 from eadm_sync.delivery.protecting import Guarding
 from eadm_sync.model import Sealed
 from eadm_sync.plan.change import Change, Script
@@ -31,6 +30,8 @@ from eadm_sync.state.orders import Order, OrderKind, give_order
 from eadm_sync.state.outcomes import known_marks, known_versions
 from eadm_sync.state.protection import protected_groups
 from exportqueue import Item, Result, State
+
+from .conftest import queued
 
 VAULT = Vault([Key("one", bytes(32))])
 LATE = datetime(2026, 8, 17, 22, 30, tzinfo=UTC)
@@ -99,29 +100,7 @@ class Rig:
     def item(self, change: Change, **more: Any) -> Item:
         """A change as the queue holds it."""
         self.made += 1
-        item = Item(
-            id=self.made,
-            target="ad",
-            object_key=change.object_key,
-            operation="",
-            payload=pack(change, VAULT),
-            format=FORMAT,
-            subject=change.subject,
-            priority=50,
-            not_before=None,
-            state=State.RUNNING,
-            attempts=0,
-            fence=1,
-            last_error=None,
-            reason=None,
-            plan_id=None,
-            run_id="run-1",
-            created_at=LATE,
-            started_at=LATE,
-            finished_at=None,
-            lease_until=None,
-            worker=None,
-        )
+        item = queued(change, self.made, "ad", VAULT, LATE)
         return msgspec.structs.replace(item, **more)
 
     def deliver(self, *changes: Change, **more: Any) -> list[Result]:

@@ -28,7 +28,6 @@ from eadm_sync.clock import FixedClock
 from eadm_sync.config.keys import Key
 from eadm_sync.delivery.deliverer import Deliverer
 from eadm_sync.delivery.passwords import Passwords
-from eadm_sync.delivery.payload import FORMAT, pack
 from eadm_sync.model import Person
 from eadm_sync.passwords import Policy
 from eadm_sync.plan.change import Change
@@ -38,6 +37,8 @@ from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading
 from eadm_sync.state.passwords import load_kept
 from exportqueue import Item, Result, State
+
+from .conftest import queued
 
 VAULT = Vault([Key("one", bytes(32))])
 NOW = datetime(2026, 8, 17, 8, tzinfo=UTC)
@@ -108,29 +109,7 @@ class Rig:
     def item(self, change: Change, target: str) -> Item:
         """A change as the queue holds it."""
         self.made += 1
-        return Item(
-            id=self.made,
-            target=target,
-            object_key=change.object_key,
-            operation="",
-            payload=pack(change, VAULT),
-            format=FORMAT,
-            subject=change.subject,
-            priority=50,
-            not_before=None,
-            state=State.RUNNING,
-            attempts=0,
-            fence=1,
-            last_error=None,
-            reason=None,
-            plan_id=None,
-            run_id="run-1",
-            created_at=NOW,
-            started_at=NOW,
-            finished_at=None,
-            lease_until=None,
-            worker=None,
-        )
+        return queued(change, self.made, target, VAULT, NOW)
 
     def audit(self) -> list[tuple[str, str | None]]:
         """Events about passwords: (action, target)."""
