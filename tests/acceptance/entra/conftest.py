@@ -11,7 +11,7 @@ import pytest
 
 from connectors.contract import Kind, RemoteObject
 from eadm_sync.state import tables
-from tests.acceptance.conftest import SMALL_TOWN, make_town
+from tests.acceptance.conftest import SMALL_TOWN, Town, make_town
 from tests.services.graph.config import Config
 from tests.services.graph.control import GraphService
 
@@ -29,9 +29,10 @@ class Tenant:
         town: The installation; its target `entra` is the tenant.
     """
 
-    def __init__(self, graph: GraphService, folder: Path, people: int = SMALL_TOWN, **settings: Any) -> None:
+    def __init__(self, graph: GraphService, place: Path | Town, people: int = SMALL_TOWN, **settings: Any) -> None:
+        """`place` is a folder for a new town, or a town that has other targets already."""
         self.graph = graph
-        self.town = make_town(folder, people)
+        self.town = place if isinstance(place, Town) else make_town(place, people)
         secret = self.town.folder / "var" / "entra-secret"
         secret.write_text(graph.config.secret, encoding="utf-8")
         secret.chmod(0o600)

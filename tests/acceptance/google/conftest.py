@@ -11,7 +11,7 @@ import pytest
 
 from connectors.contract import Kind, RemoteObject
 from eadm_sync.state import tables
-from tests.acceptance.conftest import SMALL_TOWN, make_town
+from tests.acceptance.conftest import SMALL_TOWN, Town, make_town
 from tests.services.google.config import Config
 from tests.services.google.control import GoogleService
 
@@ -37,9 +37,10 @@ class Customer:
         town: The installation; its target `google` is the customer.
     """
 
-    def __init__(self, google: GoogleService, folder: Path, people: int = SMALL_TOWN, **settings: Any) -> None:
+    def __init__(self, google: GoogleService, place: Path | Town, people: int = SMALL_TOWN, **settings: Any) -> None:
+        """`place` is a folder for a new town, or a town that has other targets already."""
         self.google = google
-        self.town = make_town(folder, people)
+        self.town = place if isinstance(place, Town) else make_town(place, people)
         (self.town.folder / "rulesets" / "licences-google.yaml").write_text(LICENCE_RULES, encoding="utf-8")
         self.set(**settings)
 
