@@ -326,8 +326,8 @@ class Capabilities:
         containers: Accounts and groups are placed in containers.
         soft_delete: DELETE without `permanent` can be undone by RESTORE. The account comes back disabled, however it
             was deleted: whoever may use it is enabled by an operation of its own.
-        purges: DELETE with `permanent` goes past the recycle bin. If not, the account lies there like any other, until the
-            target empties it by itself; the outcome says so.
+        purges: DELETE with `permanent` goes past the recycle bin. If not, the account lies there like any other, until
+            the target empties it by itself; the outcome says so.
         incremental: `read(since=…)` yields only what changed.
         account_name: The attribute that names an account uniquely ("sAMAccountName").
         group_name: Likewise for groups.
@@ -432,8 +432,8 @@ class Target(Protocol):
         `id` or `owner` it knows, a membership that stands, a disabled account to disable, a missing one to delete.
         With a group go its memberships and its nestings, as member and as the one that has members. That no group is
         in itself, by whatever way, is the engine's care; a target may refuse such a nesting as Rejected.
-        A failure of one never touches another. Nothing is retried or slept on here: that is the queue's. Save for what a
-        published rate of some calls asks for, which the queue's pace for all of them cannot keep.
+        A failure of one never touches another. Nothing is retried or slept on here: that is the queue's. Save for what
+        a published rate of some calls asks for, which the queue's pace for all of them cannot keep.
 
         Raises:
             Unavailable, Throttled, AuthenticationFailed: The batch as a whole; outcomes already yielded stand, the
