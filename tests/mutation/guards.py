@@ -195,7 +195,7 @@ GUARDS = (
         "connectors/directory/batch.py",
         "entry.state, entry.enabled = LIVE, False",
         "entry.state = LIVE",
-        "tests/connectors/targets/test_embedded.py",
+        "tests/contract/test_embedded_target.py::TestEmbeddedTarget::test_a_deleted_account_can_be_restored",
     ),
     Guard(
         "half a source takes more than the plan's limit along with one part that is held",
