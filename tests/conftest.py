@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -32,6 +33,12 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
 
 settings.register_profile("busy", deadline=None)  # how long an example takes says only what else the machine does
 settings.load_profile("busy")
+
+
+def pytest_collection_finish() -> None:
+    """Leaves thousands of tests and modules out of every later garbage collection: a fifth of a worker's time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
