@@ -83,7 +83,8 @@ bench-full: $(VENV)/.tools $(VENV)/.peers ## Likewise 100 000 people, a million 
 	$(BIN)/python -m benchmarks --full
 
 .PHONY: bench-check
-bench-check: bench ## Measure, and compare with the ratios that are committed
+bench-check: $(VENV)/.tools $(VENV)/.peers ## Measure, and compare with the ratios that are committed
+	-$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.check
 
 .PHONY: bench-table

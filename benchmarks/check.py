@@ -39,6 +39,8 @@ def main() -> None:
     if options.accept:
         EXPECTED.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return
+    if not EXPECTED.exists():
+        sys.exit("no ratios are expected yet: python -m benchmarks.check --accept")
     expected: Ratios = json.loads(EXPECTED.read_text(encoding="utf-8"))
     faults = list(slower(expected, found, options.tolerance))
     print("\n".join(faults) or f"none of {len(expected)} ratios has grown by more than {options.tolerance:g}×")
