@@ -310,6 +310,18 @@ def test_administrators_are_never_changed(hand: Hand, right: str, action: Action
     assert hand.account(anchor).protected is True
 
 
+def test_who_is_an_administrator_is_asked_once_a_minute(hand: Hand):
+    """Two lists for all that is written meanwhile: a batch more is one HTTP request more."""
+    anchor = hand.make()
+    before = hand.google.counters()["http_requests"]
+    hand.do(Action.DISABLE, anchor)
+    assert hand.google.counters()["http_requests"] - before == 1
+
+    hand.target._writer._asked -= 61
+    hand.do(Action.DISABLE, anchor)
+    assert hand.google.counters()["http_requests"] - before == 4
+
+
 def test_an_administrator_is_not_taken_for_the_owners_account(hand: Hand):
     """Who became one since is not given what a repeated create asks for."""
     anchor = hand.make("ola")
