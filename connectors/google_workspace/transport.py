@@ -81,16 +81,18 @@ class Transport:
         """
         waiting = list(range(len(requests)))
         while waiting:
+            authorization = self._signer.authorization()  # before the pace counts: signing in takes its time
             ready, wait = self._pace.take([str(requests[at].methodId) for at in waiting])
             if not ready:
                 self._sleep(wait)
                 continue
             now = [waiting[one] for one in ready]
-            yield from self._send_now(requests, now)
+            yield from self._send_now(requests, now, authorization)
             waiting = [at for at in waiting if at not in set(now)]
 
-    def _send_now(self, requests: Sequence[HttpRequest], now: Sequence[int]) -> Iterator[tuple[int, Reply]]:
-        authorization = self._signer.authorization()
+    def _send_now(
+        self, requests: Sequence[HttpRequest], now: Sequence[int], authorization: str
+    ) -> Iterator[tuple[int, Reply]]:
         failures: list[ConnectorError] = []
         # By API and not by address: two of them share one, and still take no batch with calls of both.
         packed = bundles((str(requests[at].methodId).partition(".")[0], at) for at in now)
