@@ -15,7 +15,12 @@ _ORGANISATION = {
     "orgName": "name", "orgTitle": "title", "orgDepartment": "department", "orgDescription": "description",
     "orgCostCenter": "costCenter",
 }  # fmt: skip
-_FLAGS = {"isAdmin": "isAdmin", "isDelegatedAdmin": "isDelegatedAdmin", "isSuspended": "suspended", "isArchived": "archived"}
+_FLAGS = {
+    "isAdmin": "isAdmin",
+    "isDelegatedAdmin": "isDelegatedAdmin",
+    "isSuspended": "suspended",
+    "isArchived": "archived",
+}
 _PREFIXED = {"email", "givenName", "familyName"}
 
 
