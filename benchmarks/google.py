@@ -90,8 +90,9 @@ def _both(target: Target, operations: Sequence[Operation], calls: Sequence[Any])
 
 def _against_the_quotas(google: GoogleService, seconds: int) -> tuple[list[Comparison], float]:
     """Against what the quotas allow; and the share of calls that were refused."""
-    first = round(QUERIES * QUERIES_SECONDS)  # which may go at once: what follows is what counts
-    users, (group,) = google.seed(users=first + seconds * QUERIES, groups=1)
+    first = round(QUERIES * QUERIES_SECONDS)  # which may go at once: what follows is what counts, in whole windows
+    following = first * max(1, round(seconds / QUERIES_SECONDS))
+    users, (group,) = google.seed(users=first + following, groups=1)
     kinds: Sequence[tuple[str, int, Sequence[Operation]]] = (
         ("creations", CREATIONS, [_creation(number) for number in range(seconds * CREATIONS)]),
         ("licences", LICENCES, [_gift(user) for user in users[: seconds * LICENCES]]),
