@@ -20,7 +20,7 @@ from connectors.errors import AlreadyExists, ConnectorError, Protected, Rejected
 BIN = "/directory/deletedItems"
 RULES = PasswordRules(min_length=8, max_length=256, min_classes=3)
 """https://learn.microsoft.com/entra/identity/authentication/concept-sspr-policy#password-policies-that-only-apply-to-cloud-user-accounts"""
-_ROLES = "/users/{}/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$select=id"
+ROLES = "/users/{}/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$select=id"
 _OPERATION = "operation:"
 
 
@@ -237,7 +237,7 @@ class Accounts:
     def _explained(self, response: Response, anchor: str) -> Chain[ConnectorError]:
         """Why a change was refused; asks whether it is an administrator's account, where that could be why."""
         if refusals.is_forbidden(response):
-            (roles,) = yield [Ask("GET", _ROLES.format(anchor), None, EVENTUAL)]
+            (roles,) = yield [Ask("GET", ROLES.format(anchor), None, EVENTUAL)]
             if roles.ok and roles.body["value"]:
                 return Protected(refusals.PROTECTED)
         return refusals.refusal(response, Kind.ACCOUNT, anchor, settling=self.memory.is_settling(anchor))

@@ -107,7 +107,8 @@ class EntraOptions(BaseModel):
         "cloud",
         description="Where accounts come from. `cloud`: they are made here. `synchronised`: Entra Connect brings them"
         " up from Active Directory. They are waited for by userPrincipalName or onPremisesImmutableId, never made,"
-        " and given groups, licences and what the cloud is the master of.",
+        " taken if the mark, employeeId or onPremisesImmutableId proves whose they are, and given groups, licences and"
+        " what the cloud is the master of.",
     )
     owner_attribute: OwnerAttribute = Field(
         "extensionAttribute15",

@@ -28,7 +28,7 @@ class Attribute(NamedTuple):
 
 
 ACCOUNT_NAME, GROUP_NAME = "userPrincipalName", "displayName"
-MANAGER, IMMUTABLE_ID = "manager", "onPremisesImmutableId"
+MANAGER, IMMUTABLE_ID, EMPLOYEE_ID = "manager", "onPremisesImmutableId", "employeeId"
 GROUP_TYPE, TEAM, TEMPLATE, NICKNAME = "groupType", "team", "teamTemplate", "mailNickname"
 SECURITY, MICROSOFT_365 = "security", "microsoft365"
 EXTENSIONS = "onPremisesExtensionAttributes"
@@ -48,7 +48,7 @@ USER: Mapping[str, Attribute] = {
     "department": Attribute("str", 64),
     "companyName": Attribute("str", 64),
     "officeLocation": Attribute("str", 128),
-    "employeeId": Attribute("str", 16),
+    EMPLOYEE_ID: Attribute("str", 16),
     "employeeType": Attribute("str", 64),
     "streetAddress": Attribute("str", 1024),
     "postalCode": Attribute("str", 40),
@@ -78,7 +78,7 @@ CLOUD_MASTERED = frozenset(
     {"usageLocation", "otherMails", "ageGroup", "consentProvidedForMinor", "passwordPolicies", "showInAddressList"}
 )
 """What may be written of a user that comes from Active Directory by synchronisation; all else is mastered there."""
-STRONG = frozenset({"userPrincipalName", "mail", "displayName", "mailNickname", "employeeId"})
+STRONG = frozenset({"userPrincipalName", "mail", "displayName", "mailNickname", EMPLOYEE_ID})
 """What can be searched at once; all else only in an index that lags behind (`ConsistencyLevel: eventual`)."""
 
 
@@ -170,7 +170,7 @@ def user_table(mark: str, required: Collection[str] = (), *, synchronised: bool 
     """Accounts, marked in that extension attribute; of synchronised ones, what names them and what is the cloud's."""
     attributes = {name: one for name, one in USER.items() if name != mark}
     if synchronised:
-        ours = CLOUD_MASTERED | {ACCOUNT_NAME, IMMUTABLE_ID}
+        ours = CLOUD_MASTERED | {ACCOUNT_NAME, IMMUTABLE_ID, EMPLOYEE_ID}
         attributes = {name: one for name, one in attributes.items() if name in ours}
         needed = [name for name in required if name in ours]
         return Table(Kind.ACCOUNT, attributes, tuple(dict.fromkeys((ACCOUNT_NAME, *needed))), mark)

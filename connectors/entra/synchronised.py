@@ -1,7 +1,8 @@
 """Users that Entra Connect brings from an Active Directory, where they are made, changed, switched and deleted.
 
 Here they are waited for, by name, and given what the cloud is the master of; nothing is ever made, so that nobody is
-there twice. How long is waited is the queue's: an operation whose time has not come is Transient.
+there twice. How long is waited is the queue's: an operation whose time has not come is Transient. A name alone proves
+nothing: a joiner may have been given one that a stranger bears. What Active Directory says of the user has to agree.
 https://learn.microsoft.com/entra/identity/hybrid/connect/reference-connect-sync-attributes-synchronized
 """
 
@@ -14,16 +15,19 @@ from typing import Any
 
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.entra import refusals
-from connectors.entra.accounts import BIN
+from connectors.entra.accounts import BIN, ROLES, owner_of
 from connectors.entra.batching import Response
 from connectors.entra.chains import Ask, Chain, object_id
-from connectors.entra.schema import ACCOUNT_NAME, CLOUD_MASTERED, IMMUTABLE_ID, Table
-from connectors.entra.searching import address, equals
-from connectors.errors import AlreadyExists, ConnectorError, NotFound, Rejected, Transient
+from connectors.entra.schema import ACCOUNT_NAME, CLOUD_MASTERED, EMPLOYEE_ID, EXTENSIONS, IMMUTABLE_ID, Table
+from connectors.entra.searching import EVENTUAL, address, equals
+from connectors.errors import AlreadyExists, ConnectorError, NotFound, Protected, Rejected, Transient
 
-_SEEN = f"id,accountEnabled,onPremisesSyncEnabled,{ACCOUNT_NAME},{IMMUTABLE_ID}"
+_SEEN = f"id,accountEnabled,onPremisesSyncEnabled,{ACCOUNT_NAME},{IMMUTABLE_ID},{EMPLOYEE_ID},{EXTENSIONS}"
 _NAMES = (IMMUTABLE_ID, ACCOUNT_NAME)
 """What a user is found by; the id first, since a name may have changed."""
+_FROM_THERE = (IMMUTABLE_ID, ACCOUNT_NAME, EMPLOYEE_ID)
+"""What rules may say of a user, and Active Directory is the master of."""
+UNPROVED = "an account of this name is there, and nothing says that it is this person's: 'eadm-sync correlate'"
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ class Synchronised:
         """The user that is meant, or None where it has not come yet.
 
         Raises:
-            AlreadyExists: A user of the name is the cloud's own, or another one.
+            AlreadyExists: A user of the name is the cloud's own, or another one, or nothing says whose it is.
+            Protected: It is an administrator's.
         """
         wanted = {name: str(operation.attributes[name]) for name in _NAMES if operation.attributes.get(name)}
         filter_ = " or ".join(equals(name, value) for name, value in wanted.items())
@@ -78,11 +83,31 @@ class Synchronised:
         by, value = next(iter(wanted.items()))
         for user in response.body["value"]:
             if _is(user, by, value) and user.get("onPremisesSyncEnabled"):
+                yield from self._prove(operation, user)
                 return dict(user)
             if _is(user, ACCOUNT_NAME, wanted[ACCOUNT_NAME]):
                 what = "is another" if user.get("onPremisesSyncEnabled") else "does not come by synchronisation"
                 raise AlreadyExists(f"an account of this name is there, and {what}", ACCOUNT_NAME)
         return None
+
+    def _prove(self, operation: Operation, user: Mapping[str, Any]) -> Chain[None]:
+        """Refuses a user who may be a stranger that is called the same.
+
+        The mark is written by us only, so it is enough, and one of somebody else is enough to refuse. All else comes
+        from a source, in which somebody could have written it to get an administrator's account.
+        """
+        owner = owner_of(self.table.mark_of(user))
+        if owner is not None and owner == operation.owner:
+            return
+        proofs = [name for name in (IMMUTABLE_ID, EMPLOYEE_ID) if operation.attributes.get(name)]
+        agreed = bool(proofs) and all(_is(user, name, str(operation.attributes[name])) for name in proofs)
+        if owner is not None or not agreed:
+            raise AlreadyExists(UNPROVED, ACCOUNT_NAME)
+        (roles,) = yield [Ask("GET", ROLES.format(user["id"]), None, EVENTUAL)]
+        if not roles.ok:
+            raise refusals.refusal(roles, Kind.ACCOUNT, str(user["id"]))
+        if roles.body["value"]:
+            raise Protected(refusals.PROTECTED)
 
     def _write(self, operation: Operation, anchor: str) -> Chain[None]:
         """Writes what the cloud is the master of."""
@@ -96,7 +121,7 @@ class Synchronised:
     def _update(self, operation: Operation, anchor: str) -> Chain[Outcome]:
         self.table.check(operation.attributes, whole=False)
         yield from self._write(operation, anchor)
-        named = {name: str(value) for name, value in operation.attributes.items() if name in _NAMES and value}
+        named = {name: str(value) for name, value in operation.attributes.items() if name in _FROM_THERE and value}
         if named or not operation.attributes:
             user = yield from self._see(anchor)
             if late := [name for name, value in named.items() if not _is(user, name, value)]:

@@ -188,4 +188,5 @@ def connect(tenant: Tenant, after_seconds: float) -> None:
             userPrincipalName=one.attributes["userPrincipalName"],
             displayName=one.attributes["displayName"],
             accountEnabled=bool(one.enabled),
+            onPremisesExtensionAttributes={"extensionAttribute15": one.owner},
         )

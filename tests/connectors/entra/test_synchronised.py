@@ -11,12 +11,14 @@ import pytest
 
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.entra import EntraTarget, open_target
-from connectors.errors import AlreadyExists, NotFound, Rejected, Transient
+from connectors.errors import AlreadyExists, NotFound, Protected, Rejected, Transient
 from tests.connectors.entra.conftest import Settings
 from tests.services.graph.control import GraphService
 
 UPN = "kari@kommune.example"
-KARI = {"onPremisesImmutableId": "a2FyaQ==", "userPrincipalName": UPN, "displayName": "Kari", "mailNickname": "kari"}
+MARK = "onPremisesExtensionAttributes"
+STRANGER = {"onPremisesImmutableId": "a2FyaQ==", "userPrincipalName": UPN, "displayName": "K", "mailNickname": "kari"}
+KARI = {**STRANGER, "displayName": "Kari", MARK: {"extensionAttribute15": "hr:1"}}
 HALF_AN_HOUR = 1800.0
 
 
@@ -97,10 +99,55 @@ def test_an_account_of_the_clouds_own_is_not_taken(target: EntraTarget, graph: G
     assert len(graph.contents()["users"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ({}, {}),  # a name is no proof: rules make names of what sources say
+        ({"employeeId": "77"}, {}),
+        ({"employeeId": "77"}, {"employeeId": "1"}),
+        ({"employeeId": None}, {"employeeId": "1"}),
+        ({MARK: {"extensionAttribute15": "hr:2"}}, {}),
+        ({MARK: {"extensionAttribute15": "hr:2"}, "employeeId": "1"}, {"employeeId": "1"}),  # one's own row says it
+        ({"employeeId": "77"}, {"onPremisesImmutableId": STRANGER["onPremisesImmutableId"], "employeeId": "1"}),
+    ],
+)
+def test_a_stranger_who_is_called_the_same_is_not_taken(
+    target: EntraTarget, graph: GraphService, there: dict[str, Any], asked: dict[str, Any]
+):
+    """A joiner's name may be that of somebody whom no source knows; nothing of the account is changed."""
+    graph.synchronise(**STRANGER, **there)
+    before = graph.contents()
+
+    outcome = one(target, creation(usageLocation="SE", **asked))
+
+    assert isinstance(outcome.error, AlreadyExists)
+    assert "correlate" in outcome.error.reason
+    assert graph.contents() == before
+
+
+@pytest.mark.parametrize("name", ["employeeId", "onPremisesImmutableId"])
+def test_what_active_directory_says_of_an_account_proves_whose_it_is(
+    target: EntraTarget, graph: GraphService, name: str
+):
+    """Where rules say the same; administrators' accounts aside, since a source could say what is theirs."""
+    account = {**STRANGER, "employeeId": "1"}
+    graph.synchronise(**account)
+    create = creation(**{name: account[name]})
+    (key,) = graph.contents()["users"]
+
+    graph.put("user", key, _roles=["User Administrator"])
+    administrator = one(target, create)
+    graph.put("user", key, _roles=[])
+    person = one(target, create)
+
+    assert isinstance(administrator.error, Protected)
+    assert (person.error, person.anchor) == (None, key)
+
+
 def test_the_immutable_id_comes_before_the_name(target: EntraTarget, graph: GraphService):
     """A name may have changed since; somebody else who has it is another."""
     graph.synchronise(**KARI)
-    graph.synchronise(**{**KARI, "onPremisesImmutableId": "b2xh", "userPrincipalName": "ola@kommune.example"})
+    graph.synchronise(**{**STRANGER, "onPremisesImmutableId": "b2xh", "userPrincipalName": "ola@kommune.example"})
 
     mine = one(target, creation(onPremisesImmutableId="b2xh", userPrincipalName="ole@kommune.example"))
     theirs = one(target, creation(onPremisesImmutableId="bm9ib2R5"))
@@ -173,7 +220,7 @@ def test_rulesets_can_set_only_what_is_the_clouds(target: EntraTarget):
     able = target.capabilities
 
     assert able.required == ("userPrincipalName",)
-    assert {"usageLocation", "userPrincipalName", "onPremisesImmutableId"} <= able.attributes.keys()
+    assert {"usageLocation", "userPrincipalName", "onPremisesImmutableId", "employeeId"} <= able.attributes.keys()
     assert {"jobTitle", "displayName", "manager", "extensionAttribute1"}.isdisjoint(able.attributes)
     assert (able.passwords, able.soft_delete, able.unique) == (False, False, ("userPrincipalName",))
 

@@ -86,6 +86,7 @@ class ControlApi:
 
     def _contents(self, _body: dict[str, Any]) -> dict[str, Any]:
         """Everything there is, as it is stored: for tests to compare with what they meant."""
+        connect.work_in_background(self.service)
         directory = self.service.directory
 
         def plain(item: Item) -> dict[str, Any]:
