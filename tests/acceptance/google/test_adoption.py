@@ -58,7 +58,10 @@ def filled(google: GoogleService, tmp_path: Path) -> Filled:
         number = person.removeprefix("hr:")
         return google.put("user", next(strangers), externalIds=[{"type": "organization", "value": number}], **data)
 
-    matched = {person: account(person) for person in (next(people) for _ in range(3))}
+    matched = {
+        person: account(person, primaryEmail=f"gammel{number}@{DOMAIN}")
+        for number, person in enumerate(next(people) for _ in range(3))
+    }
     twice = next(people)
     pair = [account(twice), account(twice)]
     administrator = next(people)
@@ -86,6 +89,8 @@ def test_what_is_somebodys_is_adopted_and_what_is_nobodys_stays_as_it_is(filled:
     assert {person: known[person] for person in filled.matched} == filled.matched
     assert not known.keys() & {filled.twice[0], filled.administrator[0]}
     assert all(after["users"][key]["organizations"] for key in ours)
+    # Nobody is called otherwise from one day to the next.
+    assert all(after["users"][key]["primaryEmail"] == before["users"][key]["primaryEmail"] for key in ours)
     old, new = (set(every["groups"][filled.old_group]["members"]) for every in (before, after))
     assert old < new
     customer.assert_known_is_true()
