@@ -137,18 +137,20 @@ def stop(context: Context, name: str, reason: str, terms: Terms | None = None) -
             person_id = find_person(connection, name)
         enqueued = _stop_once(context, database, person_id, run.id, reason)
         left: Mapping[str, str] = {}
+        silent: Mapping[str, str] = {}
         for _ in range(_MOST_ROUNDS if terms.deliver else 0):
             try:
                 left = deliver_for(context, database, person_id, terms.patience_seconds)
             except ConfigError:  # it is in the queue, and a worker that runs goes on by the rules it began with
                 left = dict.fromkeys(_unfinished(context, database, person_id), "the rules are wrong, see 'lint'")
-            resolve_doubts(context, database, run.id, [person_id])
+            silent = resolve_doubts(context, database, run.id, [person_id])
             with database.read() as connection:
                 known = load_known(connection, [person_id]).get(person_id) or Known()
             if left or not any(account.enabled for account in known.accounts.values()):
                 break
             enqueued += _stop_once(context, database, person_id, run.id, None)
-        return _told(context, database, run, person_id, enqueued, left)
+        unsaid = {target: f"it does not say whether it has made an account ({why})" for target, why in silent.items()}
+        return _told(context, database, run, person_id, enqueued, {**unsaid, **left})
 
 
 def resume(context: Context, name: str, reason: str, terms: Terms | None = None) -> Ordered:

@@ -7,19 +7,20 @@ nothing would ask again: somebody who left while their account was being made wo
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind, RemoteObject, Target
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, Rejected, Transient
 from eadm_sync.app.context import Context
 from eadm_sync.clock import today
 from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.plan.audited import Image, audited, encode
 from eadm_sync.plan.change import Change
+from eadm_sync.state import tables
 from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.database import Database
 from eadm_sync.state.doubts import GONE, MADE, Doubt, end_doubts, load_doubts
@@ -57,28 +58,58 @@ def account_words(context: Context) -> dict[str, str]:
     return {name: words.account_name for name, words in context.vocabulary.targets.items() if words.account_name}
 
 
-def resolve_doubts(context: Context, database: Database, run_id: str, people: Collection[str] | None = None) -> int:
+def resolve_doubts(
+    context: Context, database: Database, run_id: str, people: Collection[str] | None = None
+) -> dict[str, str]:
     """Looks for the accounts of everybody, or of some people, of which it is in doubt whether they are there.
 
-    A target that is away is left for the next time. Returns how many accounts were not as known.
+    Returns:
+        Target → why it did not say so of all of them; the next time it is asked again.
 
     Raises:
         StateError: The state cannot be used.
     """
     with database.read() as connection:
         cases = _cases(connection, people)
-    number = 0
+    silent: dict[str, str] = {}
     for target in sorted(cases.keys() & context.loaded.settings.targets.keys()):
+        look = _Look()
         try:
             with context.make_target(target) as opened:
-                seen = [(case, _seen(opened, case)) for case in cases[target]]
-                keeps = opened.capabilities.soft_delete
+                look.keeps_deleted = opened.capabilities.soft_delete
+                look.at(opened, cases[target])
         except ConnectorError as error:
-            log.warning("doubts.unresolved", target=target, error=type(error).__name__)
-            continue
-        with database.write() as connection:
-            number += _Resolving(context, connection, target, run_id, keeps).take(seen)
-    return number
+            look.fault = error
+        if look.fault is not None:
+            silent[target] = str(look.fault)
+            log.warning("doubts.unresolved", target=target, error=type(look.fault).__name__)
+        if look.seen:
+            with database.write() as connection:
+                _Resolving(context, connection, target, run_id, look.keeps_deleted).take(look.seen)
+    return silent
+
+
+@dataclass
+class _Look:
+    """What was seen in one target.
+
+    Attributes:
+        seen: Each case with the account as it is there; None where it is not.
+        keeps_deleted: Whether the target has a recycle bin.
+        fault: Why the target did not say all.
+    """
+
+    seen: list[tuple[_Case, RemoteObject | None]] = field(default_factory=list)
+    keeps_deleted: bool = False
+    fault: ConnectorError | None = None
+
+    def at(self, target: Target, cases: Iterable[_Case]) -> None:
+        """Looks for the accounts; that one search fails keeps nobody from the others."""
+        for case in cases:
+            try:
+                self.seen.append((case, _seen(target, case)))
+            except (Rejected, Transient) as error:
+                self.fault = error
 
 
 def _cases(connection: Connection, people: Collection[str] | None) -> dict[str, list[_Case]]:
@@ -121,8 +152,8 @@ class _Resolving:
     run_id: str
     keeps_deleted: bool
 
-    def take(self, seen: Iterable[tuple[_Case, RemoteObject | None]]) -> int:
-        """Ends doubts; returns how many accounts were not as known."""
+    def take(self, seen: Iterable[tuple[_Case, RemoteObject | None]]) -> None:
+        """Ends doubts, and writes down the accounts that were not as known."""
         self.context.queue.hold_up(self.connection)  # from here on no worker writes down what it has delivered
         still = [(case, one) for case, one in seen if self._stands(case)]
         changed = list(self._changed(still))
@@ -143,7 +174,6 @@ class _Resolving:
         for case, _ in still:
             end_doubts(self.connection, {case.person: frozenset({case.doubt})})
         look_again(self.connection, [person for person, _, _ in changed])
-        return len(changed)
 
     def _stands(self, case: _Case) -> bool:
         """Whether the doubt was not ended meanwhile, and nothing is being done about it at this moment."""
@@ -159,10 +189,16 @@ class _Resolving:
         """(person, account as known, account as it is) of those that are otherwise."""
         for case, one in seen:
             known = load_accounts(self.connection, self.target, [case.person]).get(case.person)
-            if case.doubt.aspect == MADE and one is not None and known is None:
+            if case.doubt.aspect == MADE and one is not None and known is None and self._is_free(one):
                 yield case.person, None, self._made(case, one)
             elif case.doubt.aspect == GONE and one is None and known is not None:
                 yield case.person, known, None
+
+    def _is_free(self, one: RemoteObject) -> bool:
+        """Whether nobody is known to have it: what it says of its owner may be older than what we know."""
+        accounts = tables.known_accounts.c
+        holder = select(accounts.person_id).where(accounts.target == self.target, accounts.anchor == one.anchor)
+        return self.connection.scalar(holder) is None
 
     def _made(self, case: _Case, one: RemoteObject) -> KnownAccount:
         """The account with what is certain about it: the rest is asked for again by whoever gives it."""

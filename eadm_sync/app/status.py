@@ -40,6 +40,7 @@ class LastRun(msgspec.Struct, frozen=True):
         failed_sources: Sources it could not read, with the reason.
         problems: People whom the rules could not serve.
         undecided: Accounts that somebody has to say of whose they are.
+        silent: Target → why it did not say whether it had made or deleted accounts of which no answer came.
     """
 
     run: RunRow
@@ -51,6 +52,7 @@ class LastRun(msgspec.Struct, frozen=True):
     failed_sources: dict[str, str]
     problems: int
     undecided: int = 0
+    silent: dict[str, str] = {}
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -202,6 +204,7 @@ def _last(connection: Connection) -> LastRun | None:
         failed_sources=plan.get("failed_sources", {}),
         problems=len(problems) - undecided,
         undecided=undecided,
+        silent=plan.get("silent_targets", {}),
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -42,6 +42,7 @@ class SyncReport:
         failed_sources: Names of sources that could not be read.
         problems: How many faults kept the rules from serving a person in a target.
         undecided: How many accounts wait for somebody to say whose they are.
+        silent: Target → why it did not say whether it had made or deleted accounts of which no answer came.
     """
 
     run_id: str
@@ -54,11 +55,12 @@ class SyncReport:
     failed_sources: tuple[str, ...] = ()
     problems: int = 0
     undecided: int = 0
+    silent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything planned has reached its target and every source was read."""
-        return all(target.is_complete for target in self.targets) and not self.failed_sources
+        """Whether everything planned has reached its target, and every source and target that was asked has told."""
+        return all(target.is_complete for target in self.targets) and not (self.failed_sources or self.silent)
 
 
 Confirm = Callable[[Planned], bool]
@@ -216,7 +218,7 @@ def _run(context: Context, confirm: Confirm, terms: _Terms, progress: Progress) 
         began = context.clock.now()
         with contextlib.ExitStack() as until_done:
             lock = until_done.enter_context(database.run_lock())
-            resolve_doubts(context, database, run.id)
+            report.silent = resolve_doubts(context, database, run.id)
             made = until_done.enter_context(terms.planning(context, database, progress))
             run.spent("planning", began, context.clock.now())
             _describe(run, report, made)
@@ -249,6 +251,7 @@ def _describe(run: Run, report: SyncReport, made: Planned) -> None:
     report.failed_sources = tuple(error.source for error in made.failures)
     report.undecided = sum(problem.waits for problem in plan.problems)
     report.problems = len(plan.problems) - report.undecided
+    failures_first = sorted(plan.problems, key=lambda problem: problem.waits)
     run.report.update(
         plan=plan.hash,
         ruleset=plan.basis.ruleset,
@@ -261,10 +264,12 @@ def _describe(run: Run, report: SyncReport, made: Planned) -> None:
             one.source: {name: getattr(one, name) for name in _COUNTED_OF_SOURCES} for one in made.imported.reports
         },
         failed_sources={error.source: str(error) for error in made.failures},
-        problems=[msgspec.to_builtins(problem) for problem in plan.problems[:100]],
+        silent_targets=dict(report.silent),
+        problems=[msgspec.to_builtins(problem) for problem in failures_first[:_MOST_PROBLEMS]],
     )
 
 
+_MOST_PROBLEMS = 100  # what the book of runs keeps: more of them have one cause
 _COUNTED_OF_SOURCES = ("read", "new", "changed", "unchanged", "vanished", "returned", "quarantined")
 
 

@@ -184,6 +184,13 @@ GUARDS = (
         "tests/plan/test_unheard.py",
     ),
     Guard(
+        "an account that somebody has is taken away by what it says of its owner",
+        "eadm_sync/app/resolving.py",
+        " and self._is_free(one)",
+        "",
+        "tests/plan/test_unheard.py",
+    ),
+    Guard(
         "a group stays in another one, as a target did unheard",
         "eadm_sync/plan/groups.py",
         "        if self.doubts:",

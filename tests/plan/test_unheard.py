@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from connectors.contract import Kind
+from connectors.contract import Kind, RemoteObject, Value
+from connectors.embedded.target import EmbeddedTarget
+from connectors.errors import Rejected
 from eadm_sync.app import persons
-from eadm_sync.app.context import open_context
+from eadm_sync.app.context import Context, open_context
+from eadm_sync.app.status import status
+from eadm_sync.state import tables
 
 RULES = """
 lifecycle: {retention_days: 30}
@@ -40,6 +46,11 @@ def states(office: Any) -> dict[str | None, bool | None]:
     return {one.owner: one.enabled for one in office.objects(Kind.ACCOUNT)}
 
 
+def context_of(office: Any) -> Context:
+    """The office as a command finds it."""
+    return open_context(office.folder / "config.yaml", office.clock)
+
+
 @pytest.mark.parametrize("made", [True, False])
 def test_somebody_leaves_while_the_account_is_being_made(office: Any, made: bool):
     """Where it was made, it is disabled, and deleted after retention; where it was not, nothing more is done."""
@@ -63,7 +74,7 @@ def test_a_stop_finds_the_account_that_was_being_made(office: Any):
     deaf(office).people(KARI, OLA).sync()
     hearing(office, FIRST)
 
-    ordered = persons.stop(open_context(office.folder / "config.yaml", office.clock), "hr:1", "lost laptop")
+    ordered = persons.stop(context_of(office), "hr:1", "lost laptop")
 
     assert ordered.left == {}
     assert states(office) == {"hr:1": False, "hr:2": True}
@@ -99,3 +110,58 @@ def test_a_groups_place_in_another_one_is_asked_for_again(office: Any, given: bo
     assert bool(office.objects(Kind.NESTING)) is given
     office.sync()
     assert (office.evaluated, office.lines) == (0, [])
+
+
+def test_an_account_that_is_known_to_be_somebody_elses_stays_so(office: Any):
+    """It still says that it was made for Kari; Ola was given it by hand since. Nobody takes it from him."""
+    office.rules(RULES).people(OLA).sync()
+    deaf(office).people(KARI, OLA).sync()
+    (made,) = (one.anchor for one in office.objects(Kind.ACCOUNT) if one.owner == "hr:1")
+    known = tables.known_accounts
+    with context_of(office).writing() as database, database.write() as connection:
+        connection.execute(update(known).where(known.c.person_id == "hr:2").values(anchor=made))
+    office.people(OLA).sync()
+
+    report = hearing(office, FIRST + timedelta(days=1)).sync()
+
+    assert (report.is_complete, office.lines) == (True, [])
+    assert states(office)["hr:1"] is True
+
+
+def test_a_target_that_does_not_say_is_told_of_and_asked_again(office: Any):
+    """Whoever runs the job, and whoever orders a stop, hears that an enabled account may be there."""
+    office.rules(RULES).people(OLA).sync()
+    deaf(office).people(KARI, OLA).sync()
+    office.people(OLA).sync()
+    (office.folder / "broken.db").write_text("no directory", encoding="utf-8")
+    hearing(office, FIRST + timedelta(days=1)).configure("ad", path="broken.db")
+
+    report = office.sync()
+    ordered = persons.stop(context_of(office), "hr:1", "lost laptop")
+
+    assert (list(report.silent), report.is_complete) == (["ad"], False)
+    assert (list(ordered.left), ordered.is_complete) == (["ad"], False)
+    assert list(status(context_of(office)).last.silent) == ["ad"]
+    assert office.configure("ad", path="ad.db").sync().is_complete
+    assert states(office) == {"hr:1": False, "hr:2": True}
+
+
+def test_one_search_that_is_refused_keeps_nobody_else_in_doubt(office: Any, monkeypatch: pytest.MonkeyPatch):
+    """A target may refuse to search for a name: the others are found all the same."""
+    find = EmbeddedTarget.find
+
+    def refusing(target: EmbeddedTarget, kind: Kind, attributes: Mapping[str, Value]) -> Sequence[RemoteObject]:
+        if attributes == {"name": "Kari"}:
+            raise Rejected("no such search")
+        return find(target, kind, attributes)
+
+    monkeypatch.setattr(EmbeddedTarget, "find", refusing)
+    office.rules(RULES).people(OLA).sync()
+    for somebody in (KARI, "3;Per;Å;employee;11"):
+        deaf(office).people(somebody, OLA).sync()
+        office.people(OLA).sync()
+
+    report = hearing(office, FIRST + timedelta(days=1)).sync()
+
+    assert report.silent == {"ad": "no such search"}
+    assert states(office) == {"hr:1": True, "hr:2": True, "hr:3": False}

@@ -185,6 +185,11 @@ def _advice_on_run(last: LastRun, *, does_jobs: bool) -> Iterator[Advice]:
     for source, reason in last.failed_sources.items():
         yield Advice(FAILED, f"{clean(source)} could not be read, its people stay as they were: {clean(reason)}")
         yield Advice(FAILED, "'eadm-sync check' reads it again and shows what is at fault; then run 'eadm-sync sync'")
+    if last.silent:
+        from eadm_sync.cli.showing.reasons import silence
+
+        for target, reason in last.silent.items():
+            yield Advice(FAILED, silence(target, reason))
     for hold in last.holds:
         name = clean(hold)
         text = f"held: {name}; look with 'eadm-sync brakes' and 'plan'; let it go with 'release \"{name}\"'"

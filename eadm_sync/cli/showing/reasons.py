@@ -84,6 +84,12 @@ def _fate(tried: Tried) -> str:
 # ---------------------------------------------------------------- coming days, next run
 
 
+def silence(target: str, reason: str) -> str:
+    """That accounts may be in a target otherwise than known, and what happens next."""
+    asked = f"{clean(target)} did not say whether it has made or deleted accounts of which no answer came"
+    return f"{asked} ({clean(reason)}): the next run asks again"
+
+
 def order_line(order: Order) -> str:
     """What somebody ordered about the person."""
     what = "Stopped" if order.kind == "stop" else f"Access extended until {order.until}"

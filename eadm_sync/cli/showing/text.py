@@ -21,6 +21,7 @@ from eadm_sync.cli.showing.preview import (
     title,
     values,
 )
+from eadm_sync.cli.showing.reasons import silence
 from eadm_sync.plan.change import Change, Frame, GroupFrame
 
 
@@ -107,6 +108,8 @@ def show_report(report: SyncReport, config: str, *, delivered: bool) -> None:
     replaced = f", in place of {report.superseded} older ones" if report.superseded else ""
     held = f", {report.held} held" if report.held else ""
     line(f"Run {report.run_id}: {counted(report.enqueued, 'change')} put into the export queue{replaced}{held}.")
+    for target, reason in report.silent.items():
+        line(f"{silence(target, reason)}.")
     if delivered:
         show_delivery(report.targets, config)
     elif report.enqueued:
