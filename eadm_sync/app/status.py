@@ -191,8 +191,6 @@ def _last(connection: Connection) -> LastRun | None:
         return None
     planning_error, made_by, plan = _last_plan(connection)
     report = _report(row)
-    problems = plan.get("problems", ())
-    undecided = sum(one.get("waits", False) for one in problems)
     targets: dict[str, dict[str, Any]] = report.get("targets", {})
     return LastRun(
         run=RunRow(row.id, row.command, row.actor, row.started_at, row.finished_at, row.status),
@@ -202,8 +200,8 @@ def _last(connection: Connection) -> LastRun | None:
         holds=tuple(hold.get("name") or hold["brake"] for hold in plan.get("holds", ())),
         held_changes=plan.get("held_changes", {}),
         failed_sources=plan.get("failed_sources", {}),
-        problems=len(problems) - undecided,
-        undecided=undecided,
+        problems=plan.get("unserved", len(plan.get("problems", ()))),
+        undecided=plan.get("undecided", 0),
         silent=plan.get("silent_targets", {}),
     )
 

@@ -265,6 +265,8 @@ def _describe(run: Run, report: SyncReport, made: Planned) -> None:
         },
         failed_sources={error.source: str(error) for error in made.failures},
         silent_targets=dict(report.silent),
+        unserved=report.problems,
+        undecided=report.undecided,
         problems=[msgspec.to_builtins(problem) for problem in failures_first[:_MOST_PROBLEMS]],
     )
 

@@ -287,6 +287,18 @@ def _run_families(found: Facts) -> Iterator[Metric]:
         (),
         [((), last.problems if last else 0)],
     )
+    yield _gauge(
+        "people_undecided",
+        "People who waited, in the latest plan, for somebody to say which account is theirs.",
+        (),
+        [((), last.undecided if last else 0)],
+    )
+    yield _gauge(
+        "target_silent",
+        "1 for each target that, before the latest plan, did not say whether it has accounts that are in doubt.",
+        ("target",),
+        (((name,), 1.0) for name in (last.silent if last else {})),
+    )
 
 
 def _population_families(status: Status) -> Iterator[Metric]:

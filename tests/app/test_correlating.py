@@ -25,6 +25,7 @@ from eadm_sync.app.explaining import Explained, explained
 from eadm_sync.app.persons import stop
 from eadm_sync.app.planning import Planned, planned
 from eadm_sync.app.reconciling import reconcile
+from eadm_sync.app.reporting import report_of
 from eadm_sync.app.reviewing import NotDecided, Review, decide, review, take_back
 from eadm_sync.app.status import status
 from eadm_sync.app.syncing import SyncReport, apply_saved, sync
@@ -354,6 +355,21 @@ def test_who_waits_for_a_word_is_no_failure(filled: Filled):
     last = status(filled.context).last
     assert last is not None
     assert (last.problems, last.undecided) == (0, 1)
+
+
+def test_many_who_wait_hide_nobody_who_is_not_served(filled: Filled):
+    """The book of runs keeps a hundred of them, what went wrong first, and counts all."""
+    filled.account("shared", private="post@home.no")
+    waiting = [f"{number:03};Kari;Li;post@home.no;employee" for number in range(110)]
+    filled.people(*waiting, "999;!;By;ola@home.no;employee")
+
+    report = filled.sync()
+
+    assert (report.problems, report.undecided) == (1, 110)
+    last = status(filled.context).last
+    assert last is not None
+    assert (last.problems, last.undecided) == (1, 110)
+    assert report_of(filled.context, report.run_id).problems[0][0] == "hr:999"
 
 
 def test_who_waits_is_told_why(filled: Filled):
