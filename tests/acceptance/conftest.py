@@ -119,7 +119,7 @@ class Town:
         """Delivers what is queued; whoever waits, waits on the town's clock. Returns the reports by target."""
         context = self.context
         with context.writing() as database:
-            reports = deliver_all(context, database, sleep=self._wait, **options)
+            reports = deliver_all(context, database, **{"sleep": self._wait, **options})
         return {report.name: report for report in reports}
 
     def deliver_to_the_end(self, most_rounds: int = 400) -> int:

@@ -14,7 +14,7 @@ from tests.services.google.config import Config, Faults
 from tests.services.google.control import GoogleService
 
 FAULTS = Faults(unavailable=0.05, dropped=0.05, throttled=0.03, item_unavailable=0.05, item_throttled=0.05)
-CHANGES = int(os.environ.get("GOOGLE_CRASH_CHANGES", "150"))
+CHANGES = int(os.environ.get("GOOGLE_CRASH_CHANGES", "300"))
 """Memberships, about; `make crash-google` has 5 000 of them delivered."""
 PEOPLE = 30 if CHANGES < 2000 else 120
 KILLS = 2 if CHANGES < 2000 else 10
@@ -41,6 +41,29 @@ def test_a_customer_that_fails_now_and_then_loses_and_doubles_nothing(customer: 
     assert not town.items(State.DEAD)
     customer.assert_known_is_true()
     assert town.sync().enqueued == 0
+
+
+def test_a_quota_that_is_spent_for_minutes_is_waited_out(customer: Customer):
+    """On the queue's clock, not within a call; what is refused for it spends no attempt, and all of it arrives."""
+    town, google = customer.town, customer.google
+    google.change(queries_per_minute=60)
+    customer.set(batch_size=10)
+    town.sync(deliver=False)
+    queued, began = len(town.items()), town.clock.moment
+
+    def wait(seconds: float) -> None:
+        town.later(seconds=seconds)
+        google.forward(seconds=seconds)
+
+    report = town.deliver(sleep=wait)["google"]
+
+    done = town.items(State.DONE)
+    assert google.counters()["throttled"] > 0
+    assert (town.clock.moment - began).total_seconds() > 60
+    assert report.is_complete
+    assert len(done) == queued
+    assert {item.attempts for item in done} == {0}
+    customer.assert_known_is_true()
 
 
 def test_what_takes_its_time_is_waited_for(customer: Customer):

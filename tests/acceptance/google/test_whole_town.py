@@ -81,6 +81,31 @@ def test_somebody_comes_moves_leaves_and_comes_back(customer: Customer):
     customer.assert_known_is_true()
 
 
+def test_who_comes_back_after_the_recycle_bin_was_emptied_has_a_new_account(customer: Customer):
+    """Google keeps twenty days what is deleted: then there is nothing to undelete, and one account is made anew."""
+    town, google = customer.town, customer.google
+    unit, _ = schools(town)
+    person = town.hire("990001", "Ola", "Nordmann-Test", unit=unit)
+    town.sync()
+    former = customer.user(person)
+    last = FIRST_DAY + timedelta(days=2)
+    town.end_positions(["990001"], last)
+    town.on(last + timedelta(days=1)).sync()
+    town.on(last + timedelta(days=370)).sync()
+    google.forward(days=21)
+
+    town.end_positions(["990001"], last + timedelta(days=900))
+    town.on(last + timedelta(days=391)).sync()
+    town.later(hours=1).sync()
+
+    made = customer.user(person)
+    assert made["id"] != former["id"]
+    assert (made["primaryEmail"], made["deleted"], made["suspended"]) == (former["primaryEmail"], False, False)
+    assert customer.groups_of(made["id"]) == {f"ansatte.{unit}@{DOMAIN}": "MEMBER"}
+    assert customer.licences_of(made["id"]) == [STAFF]
+    customer.assert_known_is_true()
+
+
 def schools(town: Town) -> list[str]:
     """Codes of two schools."""
     with town.file("hr/units.csv").open(encoding="utf-8", newline="") as file:
