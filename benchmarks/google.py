@@ -22,6 +22,7 @@ from typing import Any
 from benchmarks.comparing import Comparison, cost_here, finish
 from benchmarks.measuring import Cost
 from connectors.contract import Action, Kind, Operation, Target
+from connectors.errors import PutOff
 from connectors.google_workspace import open_target
 from connectors.google_workspace.options import GoogleOptions
 from connectors.google_workspace.pacing import QUERIES_SECONDS
@@ -114,16 +115,22 @@ def _against_the_quotas(google: GoogleService, seconds: int) -> tuple[list[Compa
 
 
 def _apply(target: Target, operations: Sequence[Operation]) -> None:
-    """Carries everything out, and again what Google asked for less of.
+    """Carries everything out, and again what there was no time for.
 
     Raises:
         RuntimeError: Something was refused.
     """
     size = target.capabilities.batch_size
-    for start in range(0, len(operations), size):
-        for outcome in target.apply(operations[start : start + size]):
-            if outcome.error is not None:
+    waiting = list(operations)
+    while waiting:
+        batch, waiting = {one.id: one for one in waiting[:size]}, waiting[size:]
+        late: list[Operation] = []
+        for outcome in target.apply(list(batch.values())):
+            if isinstance(outcome.error, PutOff):
+                late.append(batch[outcome.operation_id])
+            elif outcome.error is not None:
                 raise RuntimeError(str(outcome.error))
+        waiting = late + waiting
 
 
 def _joins(user: str, group: str) -> Operation:

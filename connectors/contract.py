@@ -433,7 +433,8 @@ class Target(Protocol):
         With a group go its memberships and its nestings, as member and as the one that has members. That no group is
         in itself, by whatever way, is the engine's care; a target may refuse such a nesting as Rejected.
         A failure of one never touches another. Nothing is retried or slept on here: that is the queue's. Save for what
-        a published rate of some calls asks for, which the queue's pace for all of them cannot keep.
+        a published rate of some calls asks for, which the queue's pace for all of them cannot keep: it is waited for,
+        some seconds at most, and what has no room in them is PutOff. Who comes back then finds the work advanced.
 
         Raises:
             Unavailable, Throttled, AuthenticationFailed: The batch as a whole; outcomes already yielded stand, the

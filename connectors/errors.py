@@ -5,6 +5,7 @@
     ├── Throttled              the system asks for less; try later, slower
     ├── AuthenticationFailed   our credentials or rights do not do; nothing will work until someone acts
     ├── Transient              this one operation failed in a way that time cures ("not replicated yet")
+    ├── PutOff                 there was no time for this one operation: it is as if it had not been asked for
     ├── Rejected               the system understood and refused; repeating it cannot help
     │   ├── AlreadyExists      a unique value is taken by an object that is not ours
     │   └── Protected          the system itself says that nobody but its administrators may change the object
@@ -55,6 +56,14 @@ class Transient(ConnectorError):
         super().__init__(reason)
         self.reason = reason
         self.retry_after_seconds = retry_after_seconds
+
+
+class PutOff(ConnectorError):
+    """There was no time for one operation, by no fault of its own: it comes again at once, and spends no attempt."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Rejected(ConnectorError):

@@ -75,6 +75,10 @@ class Connection:
             self._signer = Signer(self._options, self._folder, scopes_of(self._options), self._signing)
         return self._signer
 
+    def fits(self, rate: str) -> float:
+        """How many calls under a rate may be begun now: `Pace.fits`."""
+        return self._pace.fits(rate)
+
     def send(self, requests: Sequence[HttpRequest]) -> tuple[list[Reply | None], ConnectorError | None]:
         """A reply for each call, in their order; None for those that got lost, and why."""
         return self._opened().send(requests)

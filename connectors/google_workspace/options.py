@@ -135,9 +135,9 @@ class GoogleOptions(BaseModel):
         " changed, is taken to be still on its way.",
     )
     rates: Rates = Field(Rates(), description="Calls in a second, as far as Google allows other than usually.")
-    in_flight: PositiveInt = Field(4, le=16, description="Batches of fifty calls at the same time.")
+    in_flight: int = Field(4, ge=1, le=16, description="Batches of fifty calls at the same time.")
     answer_timeout_seconds: PositiveFloat = Field(60, description="How long an answer is waited for.")
-    batch_size: PositiveInt = Field(100, description="Most changes that are sent at once.")
+    batch_size: int = Field(100, ge=1, le=200, description="Most changes that are sent at once.")
 
     @model_validator(mode="after")
     def _names_products_once(self) -> GoogleOptions:

@@ -1,12 +1,14 @@
 """Rates that Google publishes, kept before it has to refuse.
 
 The queue's pace is one for the whole target, and is slowed for all of it by a refusal; Google counts new users, writes
-of organisational units and of licences apart. So calls wait here for their turn, seconds at most for a whole batch.
+of organisational units and of licences apart. So calls wait here for their turn; of slow ones no more are begun than
+some seconds have room for.
 https://developers.google.com/workspace/admin/directory/v1/limits, .../admin/licensing/v1/limits
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +18,10 @@ MARGIN = 1.04
 """A window is taken to be so much longer than it is: what is sent evenly arrives less so."""
 QUERIES_SECONDS = 15.0
 """The window of queries: Google counts 2 400 a minute, so 600 may go at once, and nobody waits longer than this."""
+
+
+LONGEST_WAIT_SECONDS = 10.0
+"""For licences, and for units: whoever delivers has to look up from time to time, and may be asked to stop."""
 
 
 class Rate:
@@ -28,13 +34,21 @@ class Rate:
 
     def wait_seconds(self, now: float) -> float:
         """Until one more may be sent; 0 if it may now."""
-        while self._sent and self._sent[0] + self._seconds <= now:
-            self._sent.popleft()
+        self._forget(now)
         return 0.0 if len(self._sent) < self._most else self._sent[0] + self._seconds - now
+
+    def fits(self, now: float, seconds: float) -> int:
+        """How many may be sent within so many seconds."""
+        self._forget(now)
+        return int(seconds / self._seconds) * self._most + self._most - len(self._sent)
 
     def send(self, now: float) -> None:
         """Counts one."""
         self._sent.append(now)
+
+    def _forget(self, now: float) -> None:
+        while self._sent and self._sent[0] + self._seconds <= now:
+            self._sent.popleft()
 
 
 class Pace:
@@ -47,6 +61,11 @@ class Pace:
             name: Rate(round(most * windows[name]), windows[name]) for name, most in per_second.items() if most
         }
         self._clock = clock
+
+    def fits(self, name: str) -> float:
+        """How many calls under a rate of that name have room in `LONGEST_WAIT_SECONDS`; at least one."""
+        rate = self._rates.get(name)
+        return math.inf if rate is None else max(1, rate.fits(self._clock(), LONGEST_WAIT_SECONDS))
 
     def take(self, methods: Sequence[str]) -> tuple[list[int], float]:
         """Which of these calls, named by the ids of their methods, may be sent now; they count as sent.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from connectors.contract import Kind
-from connectors.errors import ConnectorError, Rejected, Transient
+from connectors.errors import ConnectorError, PutOff, Rejected, Transient
 from connectors.google_workspace import refusals
 from connectors.google_workspace.chains import Chain
 
@@ -55,8 +56,8 @@ class Units:
     _known: dict[str, float] = field(default_factory=dict)
     _made: dict[str, float] = field(default_factory=dict)
 
-    def ensure(self, apis: Apis, paths: Iterable[str]) -> Chain[dict[str, ConnectorError]]:
-        """Makes what is missing; why a container cannot be had, by the path that was asked for."""
+    def ensure(self, apis: Apis, paths: Iterable[str], most: float = math.inf) -> Chain[dict[str, ConnectorError]]:
+        """Makes what is missing, `most` at a time; why a container cannot be had, by the path that was asked for."""
         failed: dict[str, ConnectorError] = {}
         wanted: list[str] = []
         for path in dict.fromkeys(paths):
@@ -70,7 +71,7 @@ class Units:
         yield from self._look(apis)
         errors: dict[str, ConnectorError] = {}
         for level in _levels([path for path in wanted if not self._is_known(path)]):
-            yield from self._make(apis, [path for path in level if not self._is_known(path)], errors)
+            most -= yield from self._make(apis, [path for path in level if not self._is_known(path)], errors, most)
         failed |= {path: errors[path.casefold()] for path in wanted if path.casefold() in errors}
         return failed
 
@@ -99,13 +100,15 @@ class Units:
         for one in reply.body.get("organizationUnits") or ():
             self._note(str(one["orgUnitPath"]))
 
-    def _make(self, apis: Apis, level: Sequence[str], errors: dict[str, ConnectorError]) -> Chain[None]:
-        """Makes those of one depth; whoever is below one that failed fails with it."""
+    def _make(self, apis: Apis, level: Sequence[str], errors: dict[str, ConnectorError], most: float) -> Chain[int]:
+        """Makes those of one depth, and says how many; whoever is below one that failed fails with it."""
         ready: list[str] = []
         for path in level:
             above = _above(path).casefold()
             if above in errors:
                 errors[path.casefold()] = errors[above]
+            elif len(ready) >= most:
+                errors[path.casefold()] = PutOff("other organisational units are made before its own")
             else:
                 ready.append(path)
         replies = (yield [self._call(apis, path) for path in ready]) if ready else ()
@@ -119,25 +122,20 @@ class Units:
             else:
                 errors[path.casefold()] = _refusal(reply)
         yield from self._explained(apis, taken, errors)
+        return len(ready)
 
     def _explained(self, apis: Apis, taken: Sequence[str], errors: dict[str, ConnectorError]) -> Chain[None]:
         """Whether units that could not be made are there, since somebody else was quicker."""
         if not taken:
             return
-        calls = [
-            apis.orgunits.get(customerId=self.customer, orgUnitPath=path.removeprefix(ROOT), fields="orgUnitPath")
-            for path in taken
-        ]
-        replies = yield calls
-        for path, reply in zip(taken, replies, strict=True):
-            if reply.ok:
-                self._note(path)
-            elif reply.is_missing and self._was_made(_above(path)):
+        yield from self._look(apis)  # and not by a path: its letters would be taken for parts of an address
+        for path in taken:
+            if self._is_known(path):
+                continue
+            if self._was_made(_above(path)):
                 errors[path.casefold()] = Transient("the unit above was made a moment ago, and is not seen everywhere")
-            elif reply.is_missing:
-                errors[path.casefold()] = Rejected("Google takes no organisational unit of this name here", "container")
             else:
-                errors[path.casefold()] = _refusal(reply)
+                errors[path.casefold()] = Rejected("Google takes no organisational unit of this name here", "container")
 
     def _was_made(self, path: str) -> bool:
         return self._made.get(path.casefold(), float("-inf")) > self.clock() - KNOWN_SECONDS

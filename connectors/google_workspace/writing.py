@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from connectors.contract import Action, Kind, Operation, Outcome
-from connectors.errors import ConnectorError, Rejected
+from connectors.errors import ConnectorError, PutOff, Rejected
 from connectors.google_workspace.accounts import Accounts, Policy, find_owned, mark_of
 from connectors.google_workspace.chains import Chain, Memory, run
 from connectors.google_workspace.connection import Connection
@@ -58,9 +58,21 @@ class Writer:
         """
         if not operations:
             return
-        owned, unplaced = self._look(operations)
-        for outcomes in run(self._connection, self._chains(operations, owned, unplaced)):
+        late = self._late(operations)
+        yield from (Outcome(one.id, PutOff("Google takes no more licences in so little time")) for one in late)
+        put_off = {one.id for one in late}
+        now = [one for one in operations if one.id not in put_off]
+        owned, unplaced = self._look(now)
+        for outcomes in run(self._connection, self._chains(now, owned, unplaced)):
             yield from outcomes
+
+    def _late(self, operations: Sequence[Operation]) -> list[Operation]:
+        """Those on licences for which there is no time; one account's are never torn apart."""
+        licences = [one for one in operations if one.kind is Kind.LICENCE]
+        accounts = list(dict.fromkeys(one.account for one in licences))
+        fits = self._connection.fits("licences")
+        late = {account for at, account in enumerate(accounts) if at >= fits}
+        return [one for one in licences if one.account in late]
 
     def _look(self, operations: Sequence[Operation]) -> tuple[Mapping[str, str], Mapping[str, ConnectorError]]:
         """Accounts that were made for the owners of new ones, and why containers cannot be had."""
@@ -69,11 +81,11 @@ class Writer:
             return {}, {}
         marks = list(dict.fromkeys(mark_of(one) for one in accounts if one.action is Action.CREATE))
         containers = list(dict.fromkeys(one.container for one in accounts if one.container is not None))
-        apis = self._connection.apis
+        apis, most = self._connection.apis, self._connection.fits("units")
         try:
             self._know_administrators()
             (owned,) = run(self._connection, [find_owned(apis, self._table, self._options.customer, marks)])
-            (unplaced,) = run(self._connection, [self._units.ensure(apis, containers)])
+            (unplaced,) = run(self._connection, [self._units.ensure(apis, containers, most)])
         except ConnectorError as error:
             raise as_a_whole(error) from error
         return owned, unplaced

@@ -25,6 +25,7 @@ from eadm_sync.delivery.passwords import Passwords, applied, gives_password, is_
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.delivery.protecting import Guarding, StillFree
 from eadm_sync.delivery.scripts import Outdated, Ran, Scripts, note_scripts
+from eadm_sync.delivery.verdicts import as_the_queue_has_it
 from eadm_sync.errors import StateError
 from eadm_sync.lifecycle import Settings, delete_on
 from eadm_sync.plan.audited import FAILED, RAN, WARN, Image, audited, encode, ran
@@ -305,7 +306,7 @@ class Deliverer:
         if outcome.error is not None:
             lost = changes[item_id].action is Action.RESTORE and isinstance(outcome.error, _PERMANENT)
             subject = by_id[item_id].subject
-            error = _explained(outcome.error, changes[item_id], self.name)
+            error = as_the_queue_has_it(_explained(outcome.error, changes[item_id], self.name))
             return Result(item_id, error, NotRestored(subject) if lost else _about(error, changes[item_id], subject))
         if outcome.warning is not None:
             log.warning("target.warned", target=self.name, item=item_id)  # its words can hold values: see the audit

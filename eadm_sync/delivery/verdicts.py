@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from connectors import errors
 from eadm_sync.errors import StateError
-from exportqueue import Verdict, VerdictKind
+from exportqueue import PutOff, Verdict, VerdictKind
+
+
+def as_the_queue_has_it(error: Exception) -> Exception:
+    """The error of one operation; the queue has a word of its own for what there was no time for."""
+    return PutOff() if isinstance(error, errors.PutOff) else error
 
 
 def classify(error: Exception) -> Verdict:

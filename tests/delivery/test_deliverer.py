@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from connectors import errors
 from connectors.contract import Action, Capabilities, Kind, Operation, Outcome, RemoteObject
 from connectors.errors import ConnectorError, NotFound, Protected, Rejected, Stale, Transient, Unavailable
 from eadm_sync.app.context import complete_metadata
@@ -29,7 +30,7 @@ from eadm_sync.state.known import KnownAccount, load_accounts, load_groups, load
 from eadm_sync.state.orders import Order, OrderKind, give_order
 from eadm_sync.state.outcomes import known_marks, known_versions
 from eadm_sync.state.protection import protected_groups
-from exportqueue import Item, Result, State
+from exportqueue import Item, PutOff, Result, State
 
 from .conftest import queued
 
@@ -278,6 +279,16 @@ def test_what_failed_is_not_known(rig: Rig):
     assert rig.account() is None
     assert [line.object for line in rig.audit()] == ["group:all"]
     assert not rig.person().pending
+
+
+def test_what_a_target_had_no_time_for_is_given_back_to_the_queue(rig: Rig):
+    """As if it had not been asked for; the others of the batch are done."""
+    rig.target.errors["create account"] = errors.PutOff("no time")
+
+    results = rig.deliver(CREATE, CREATE_GROUP)
+
+    assert [type(result.error) for result in results] == [PutOff, type(None)]
+    assert rig.account() is None
 
 
 def test_somebody_whose_plan_was_overtaken_is_looked_at_again(rig: Rig):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from connectors.contract import Action, Kind, LicenceStock, Operation, Outcome
-from connectors.errors import NotFound, Rejected, Throttled, Transient
+from connectors.errors import NotFound, PutOff, Rejected, Throttled, Transient
+from connectors.google_workspace import pacing
 from connectors.google_workspace.batching import Reply
 from connectors.google_workspace.chains import Memory, run
 from connectors.google_workspace.connection import Connection
 from connectors.google_workspace.licences import AUTOMATIC, Licences
 from connectors.google_workspace.listing import Listing
 from connectors.google_workspace.options import GoogleOptions
+from connectors.google_workspace.target import GoogleTarget
 from tests.connectors.google_workspace.conftest import Settings
 from tests.services.google.config import Config
 from tests.services.google.control import GoogleService
@@ -178,6 +181,25 @@ def test_a_licence_that_the_settings_do_not_name_is_refused(change: Change, user
     for outcome in (*change(user, give="pluss"), *change(user, take="pluss")):
         assert isinstance(outcome.error, Rejected)
         assert "plus, starter, student" in str(outcome.error)
+
+
+def test_no_more_licences_are_begun_than_there_is_time_for(
+    settings: Settings, google: GoogleService, monkeypatch: pytest.MonkeyPatch
+):
+    """Google takes one a second: the others are put off untouched, and what is one account's is not torn apart."""
+    monkeypatch.setattr(pacing, "LONGEST_WAIT_SECONDS", 0.5)
+    users, _ = google.seed(users=3)
+    rates = {"queries": 0, "creations": 0, "units": 0, "licences": 2}
+    asked = [(users[0], "student"), (users[1], "starter"), (users[2], "student"), (users[0], "unknown")]
+    operations = [
+        Operation(f"{at}", Kind.LICENCE, Action.CREATE, account=account, sku=sku)
+        for at, (account, sku) in enumerate(asked)
+    ]
+    joins = Operation("in", Kind.MEMBERSHIP, Action.DELETE, anchor="0123", account=users[2])
+    with GoogleTarget(settings(licences=NAMES, rates=rates), Path()) as target:
+        told = {one.operation_id: type(one.error) for one in target.apply([*operations, joins])}
+
+    assert told == {"0": type(None), "1": type(None), "2": PutOff, "3": Rejected, "in": type(None)}
 
 
 def test_licences_and_seats_are_read(change: Change, connection: Connection, options: GoogleOptions, user: str):

@@ -72,6 +72,19 @@ def test_queries_are_counted_over_a_longer_time():
     assert wait == pytest.approx(15 * MARGIN)
 
 
+def test_no_more_is_begun_than_some_seconds_have_room_for():
+    """Ten seconds, of which a share is the margin; what was sent a moment ago counts; one is always let through."""
+    now = 0.0
+    pace = Pace({"licences": 1, "units": 3, "queries": 1}, lambda: now)
+    fresh = [pace.fits("licences"), pace.fits("units")]
+    pace.take([LICENCE, UNIT])
+    pace.take([GET] * 15)
+
+    assert fresh == [10, 30]
+    assert [pace.fits("licences"), pace.fits("units"), pace.fits("queries")] == [9, 29, 1]
+    assert pace.fits("creations") == float("inf")
+
+
 def test_no_rate_is_no_limit():
     """For customers whom Google allows more, and for rehearsals."""
     assert Pace({"creations": 0}, lambda: 0.0).take([INSERT] * 1000) == (list(range(1000)), 0.0)

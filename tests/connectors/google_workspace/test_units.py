@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.errors import ConnectorError, Rejected, Transient
+from connectors.errors import ConnectorError, PutOff, Rejected, Transient
 from connectors.google_workspace.batching import Reply
 from connectors.google_workspace.chains import run
 from connectors.google_workspace.connection import Connection
@@ -27,11 +28,11 @@ def now() -> list[float]:
 
 @pytest.fixture
 def ensure(connection: Connection, now: list[float]) -> Ensure:
-    """Makes units; what could not be made."""
+    """Makes units, all at once or so many; what could not be made."""
     units = Units("my_customer", lambda: now[0])
 
-    def ensured(*paths: str) -> dict[str, ConnectorError]:
-        (failed,) = run(connection, [units.ensure(connection.apis, paths)])
+    def ensured(*paths: str, most: float = math.inf) -> dict[str, ConnectorError]:
+        (failed,) = run(connection, [units.ensure(connection.apis, paths, most)])
         return failed
 
     return ensured
@@ -94,10 +95,10 @@ def test_what_is_below_a_unit_that_cannot_be_made_fails_with_it(connection: Conn
     looked = chain.send([Reply(400, {}, "invalid", "Invalid Ou Id"), Reply(200)])
 
     with pytest.raises(StopIteration) as ended:
-        chain.send([Reply(404, {}, "notFound", "Org unit not found")])
+        chain.send([Reply(200, {"organizationUnits": [{"orgUnitPath": "/Skole"}]})])
 
     assert [json.loads(one.body)["name"] for one in made] == ["Barnehage", "Skole"]
-    assert [one.methodId for one in looked] == ["directory.orgunits.get"]
+    assert [one.methodId for one in looked] == ["directory.orgunits.list"]
     assert {path: type(error) for path, error in ended.value.value.items()} == {"/Barnehage/Rosa": Rejected}
 
 
@@ -109,9 +110,39 @@ def test_a_unit_below_one_made_a_moment_ago_is_asked_for_again(connection: Conne
         chain.send([reply])
 
     with pytest.raises(StopIteration) as ended:
-        chain.send([Reply(404, {}, "notFound", "Org unit not found")])
+        chain.send([Reply(200, {"organizationUnits": [{"orgUnitPath": "/Skole"}]})])
 
     assert {path: type(error) for path, error in ended.value.value.items()} == {"/Skole/Elever": Transient}
+
+
+def test_no_more_units_are_made_than_there_is_time_for(ensure: Ensure, google: GoogleService):
+    """Those above come first; what is put off is made by whoever asks again, and nothing is made twice."""
+    paths = ["/Skole/Elever", "/Skole/Ansatte", "/Barnehage"]
+
+    first, second, third = (ensure(*paths, most=2) for _ in range(3))
+
+    assert {path: type(error) for path, error in first.items()} == dict.fromkeys(paths[:2], PutOff)
+    assert (second, third) == ({}, {})
+    assert google.contents()["units"] == ["/", "/Barnehage", "/Skole", "/Skole/Ansatte", "/Skole/Elever"]
+
+
+# Rows: what Google's client would take for a query, a fragment, another address or an encoded letter of one.
+@pytest.mark.parametrize("name", ["Hva nå?x=1", "Avdeling #3", "..", "50%2F50", "a & b"])
+def test_a_name_is_no_part_of_an_address(connection: Connection, google: GoogleService, name: str):
+    """Whoever names a unit in HR leads no call anywhere else; a unit that somebody else makes meanwhile is seen."""
+    units = Units("my_customer")
+    chain = units.ensure(connection.apis, [f"/{name}"])
+    seen, _ = connection.send(next(chain))
+    google.unit(f"/{name}")
+    refused, _ = connection.send(chain.send([one for one in seen if one is not None]))
+    calls = chain.send([one for one in refused if one is not None])
+    looked, _ = connection.send(calls)
+
+    with pytest.raises(StopIteration) as ended:
+        chain.send([one for one in looked if one is not None])
+
+    assert not [one for one in calls if name in one.uri]
+    assert ended.value.value == {}
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="/", categories=("L", "N")), min_size=1), max_size=35))
