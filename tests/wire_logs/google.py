@@ -24,6 +24,10 @@ The service account has signed in before at `oauth2.googleapis.com`, in the name
 token along with each request, over TLS. `/admin/…` is at `admin.googleapis.com`, `/apps/licensing/…` at
 `licensing.googleapis.com`, `/groups/…` at `www.googleapis.com`; each has batches of its own. Whatever is sent for many
 people at once is put together in the same way, up to fifty calls in a batch.
+
+`isAdmin=true` and `isDelegatedAdmin=true` ask who is an administrator: their accounts are never changed. An account
+that is about to be disabled or deleted is looked at once more before. Organisational units are listed before one is
+made. Licences go by address, so the address of an account is asked for just before.
 """
 
 
