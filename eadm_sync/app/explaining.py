@@ -32,6 +32,7 @@ from eadm_sync.plan.change import account_key, licence_key, membership_key
 from eadm_sync.plan.overlap import Kept, Terms, overlapped
 from eadm_sync.plan.places import place_of
 from eadm_sync.state import tables
+from eadm_sync.state.doubts import Doubt, is_of_existence, load_doubts
 from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.orders import Order, load_orders, standing_orders
 
@@ -60,6 +61,7 @@ class Explained:
         orders: What was ordered about them.
         kept: What they keep for a while, though nothing gives it any more.
         followers: Programs that follow changes to their accounts.
+        doubts: Accounts of theirs that a target may have made or deleted unheard: the next run looks there first.
         pending: Whether they wait to be looked at again by the next run.
     """
 
@@ -82,6 +84,7 @@ class Explained:
     orders: tuple[Order, ...]
     kept: tuple[Kept, ...]
     followers: tuple[Follower, ...]
+    doubts: tuple[Doubt, ...]
     pending: bool
 
     @property
@@ -306,6 +309,7 @@ def _explained(context: Context, connection: Connection, person_id: str, *, look
         orders=standing_orders(connection, person_id),
         kept=tuple(overlap.kept),
         followers=tuple(followers(context, connection, person_id, made.desired, known)),
+        doubts=tuple(filter(is_of_existence, sorted(load_doubts(connection, [person_id]).get(person_id, ())))),
         pending=bool(connection.scalar(select(tables.people.c.pending).where(tables.people.c.id == person_id))),
     )
 

@@ -113,6 +113,8 @@ class RunReport(msgspec.Struct, frozen=True):
         enqueued: Changes put into the export queue.
         superseded: Queued changes of former runs that newer ones replaced.
         targets: By target.
+        left: Target → why what was asked for has not reached it yet.
+        silent: Target → why it did not say whether it had made or deleted accounts of which no answer came.
         problems: (person's id, why the rules could not serve them).
         removed: What housekeeping removed, by kind.
         compared: What was compared with known state, by target.
@@ -135,6 +137,8 @@ class RunReport(msgspec.Struct, frozen=True):
     enqueued: int = 0
     superseded: int = 0
     targets: tuple[TargetLine, ...] = ()
+    left: dict[str, str] = {}
+    silent: dict[str, str] = {}
     problems: tuple[tuple[str, str], ...] = ()
     removed: dict[str, int] = {}
     compared: tuple[ComparedLine, ...] = ()
@@ -189,6 +193,8 @@ def assembled(run: Mapping[str, Any], content: Mapping[str, Any]) -> RunReport:
         enqueued=content.get("enqueued", 0),
         superseded=content.get("superseded", 0),
         targets=tuple(_targets(content)),
+        left=content.get("left", {}),
+        silent=content.get("silent_targets", {}),
         problems=tuple((each["person"], each["reason"]) for each in content.get("problems", ())),
         removed={name: number for name, number in content.get("removed", {}).items() if type(number) is int},
         compared=tuple(_compared(content)),
@@ -284,6 +290,10 @@ def _facts(report: RunReport) -> Iterator[str]:
     if report.enqueued:
         replaced = f", in place of {report.superseded} older ones" if report.superseded else ""
         yield f"{report.enqueued} changes put into the export queue{replaced}"
+    for target, why in report.left.items():
+        yield f"{target} has not been reached yet: {why}"
+    for target, why in report.silent.items():
+        yield f"{target} did not say whether it has made or deleted accounts of which no answer came: {why}"
 
 
 def _sources_section(report: RunReport) -> Section:

@@ -16,7 +16,7 @@ from connectors.contract import Action, Kind
 from eadm_sync.desired import Desired, DesiredLicence, DesiredMembership
 from eadm_sync.plan.change import Change
 from eadm_sync.plan.overlap import Kept
-from eadm_sync.state.doubts import GONE, MADE, Doubt
+from eadm_sync.state.doubts import GONE, MADE, Doubt, is_of_existence
 from eadm_sync.state.drift import ATTRIBUTES, CONTAINER, ENABLED, aspect
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
@@ -28,7 +28,6 @@ UNKNOWN = "?"
 _SWITCHING = frozenset({Action.ENABLE, Action.DISABLE})
 _COMING_BACK = frozenset({Action.CREATE, Action.RESTORE})
 _OBJECTS = frozenset({Kind.ACCOUNT, Kind.GROUP})
-_THERE = frozenset({MADE, GONE})
 _BEGINNING_OR_END = frozenset({Action.CREATE, Action.ADOPT, Action.RESTORE, Action.DELETE})
 
 
@@ -112,7 +111,7 @@ def doubted(
     given = {account.target for account in desired.accounts}
     for doubt in sorted(doubts):
         account = known.accounts.get(doubt.target)
-        if account is None or doubt.aspect in _THERE:  # a target drops what hung on an account with it
+        if account is None or is_of_existence(doubt):  # a target drops what hung on an account with it
             continue
         if doubt.kind is Kind.ACCOUNT:
             is_wanted = enabled and doubt.target in given

@@ -39,6 +39,11 @@ class Doubt(msgspec.Struct, frozen=True, order=True):
     aspect: str
 
 
+def is_of_existence(doubt: Doubt) -> bool:
+    """Whether it is in doubt that an account is there at all."""
+    return doubt.aspect in (MADE, GONE)
+
+
 Doubts = dict[str, frozenset[Doubt]]
 """Subject of changes, a person's id or a group as `group_key` has it → what is in doubt of it."""
 

@@ -14,7 +14,10 @@ from connectors.embedded.target import EmbeddedTarget
 from connectors.errors import Rejected
 from eadm_sync.app import persons
 from eadm_sync.app.context import Context, open_context
+from eadm_sync.app.explaining import Explained, explained
+from eadm_sync.app.reporting import report_of
 from eadm_sync.app.status import status
+from eadm_sync.cli.showing import explanation
 from eadm_sync.state import tables
 
 RULES = """
@@ -49,6 +52,13 @@ def states(office: Any) -> dict[str | None, bool | None]:
 def context_of(office: Any) -> Context:
     """The office as a command finds it."""
     return open_context(office.folder / "config.yaml", office.clock)
+
+
+def told(office: Any) -> list[str]:
+    """What `explain` says of Kari."""
+    why = explained(context_of(office), "hr:1")
+    assert isinstance(why, Explained)
+    return list(explanation.lines(why, every_rule=False))
 
 
 @pytest.mark.parametrize("made", [True, False])
@@ -142,7 +152,11 @@ def test_a_target_that_does_not_say_is_told_of_and_asked_again(office: Any):
     assert (list(report.silent), report.is_complete) == (["ad"], False)
     assert (list(ordered.left), ordered.is_complete) == (["ad"], False)
     assert list(status(context_of(office)).last.silent) == ["ad"]
+    assert list(report_of(context_of(office), report.run_id).silent) == ["ad"]
+    assert list(report_of(context_of(office)).left) == ["ad"]
+    assert "  looks first whether ad has made the account: no answer came" in told(office)
     assert office.configure("ad", path="ad.db").sync().is_complete
+    assert "  ad account, found where it was made unheard" in told(office)
     assert states(office) == {"hr:1": False, "hr:2": True}
 
 

@@ -206,7 +206,8 @@ def _lost_lines(
         for thing in things:
             if thing in lost:
                 until = f", kept until {kept[thing]}" if thing in kept else ""
-                yield f"  {_thing(thing)}, once given by {clean(rule)}{until}"
+                by = f"once given by {clean(rule)}" if rule else "found where it was made unheard"
+                yield f"  {_thing(thing)}, {by}{until}"
 
 
 def _by_way_lines(why: Explained) -> Iterator[str]:
@@ -313,6 +314,7 @@ def as_data(why: Explained, rules: Iterable[RuleExplanation] | None = None) -> d
         "rules": [_rule_data(rule) for rule in (why.explanation.rules if rules is None else rules)],
         "plan": [plain(prospect) for prospect in why.prospects],
         "faults": list(why.faults),
+        "in_doubt": [{"target": doubt.target, "whether": doubt.aspect} for doubt in why.doubts],
         "queue": [{**plain(wait.item), "waits_for": plain(wait.reasons)} for wait in why.waits],
         "outcomes": [plain(outcome) for outcome in why.outcomes],
     }

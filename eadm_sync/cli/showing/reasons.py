@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from eadm_sync.cli.output import clean, many, styled
 from eadm_sync.cli.showing.preview import SIGNS, title, values
+from eadm_sync.state.doubts import MADE
 
 if TYPE_CHECKING:
     from eadm_sync.app.decisions import Decision, Tried
@@ -119,11 +120,14 @@ def prospect_lines(why: Explained) -> Iterator[str]:
     """What the next run would change that is not on its way yet, and why it may not."""
     queued = {(wait.item.target, wait.item.object_key) for wait in why.waits}
     fresh = [one for one in why.prospects if (one.change.target, one.change.object_key) not in queued]
-    if not (fresh or why.faults):
+    if not (fresh or why.faults or why.doubts):
         return
     yield ""
     yield styled("The next run:", "bold")
     yield from (styled(f"  can do nothing: {clean(fault)}", "red") for fault in why.faults)
+    for doubt in why.doubts:
+        done = "made" if doubt.aspect == MADE else "deleted"
+        yield f"  looks first whether {clean(doubt.target)} has {done} the account: no answer came"
     for one in fresh:
         yield from _prospect_lines(one)
 
