@@ -91,7 +91,7 @@ class Customer:
         """
         assert self.town.items() == []
         accounts, groups = self.known(), self._anchors(tables.known_groups, "key")
-        held = {kind: self._read(kind) for kind in (Kind.ACCOUNT, Kind.GROUP, Kind.MEMBERSHIP, Kind.LICENCE)}
+        held = {kind: self._read(kind) for kind in Kind if kind is not Kind.SCRIPT}
         for table, kind in ((tables.known_accounts, Kind.ACCOUNT), (tables.known_groups, Kind.GROUP)):
             for row in self._rows(table):
                 one = held[kind][row.anchor]
@@ -99,6 +99,10 @@ class Customer:
                 assert {name: one.attributes.get(name) for name in told} == told
                 assert kind is Kind.GROUP or (one.enabled, one.container) == (row.enabled, row.container)
         ours, named = set(accounts.values()), set(groups.values())
+        assert {anchor for anchor, one in held[Kind.GROUP].items() if one.owner} <= named
+        assert {(one.group, one.member) for one in held[Kind.NESTING].values() if {one.group, one.member} <= named} == {
+            (groups[row.group_key], groups[row.member_key]) for row in self._rows(tables.known_nestings)
+        }
         assert {
             (one.anchor, one.role)
             for one in held[Kind.MEMBERSHIP].values()

@@ -56,6 +56,7 @@ def test_a_quota_that_is_spent_for_minutes_is_waited_out(customer: Customer):
         google.forward(seconds=seconds)
 
     report = town.deliver(sleep=wait)["google"]
+    google.change(queries_per_minute=0)
 
     done = town.items(State.DONE)
     assert google.counters()["throttled"] > 0

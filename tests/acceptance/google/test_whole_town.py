@@ -106,6 +106,32 @@ def test_who_comes_back_after_the_recycle_bin_was_emptied_has_a_new_account(cust
     customer.assert_known_is_true()
 
 
+def test_who_is_deleted_hands_files_and_calendar_over_before(customer: Customer):
+    """Once, and nothing is deleted while that takes its time; who takes it over is nobody that the rules know."""
+    town, google = customer.town, customer.google
+    archive = google.put("user", primaryEmail=f"arkiv@{DOMAIN}", name={"givenName": "Arkiv", "familyName": "Arkiv"})
+    customer.set(transfer_to=f"arkiv@{DOMAIN}")
+    google.change(transfer_seconds=1500)
+    person = town.hire("990001", "Ola", "Nordmann-Test", unit=schools(town)[0])
+    town.sync()
+    key = customer.user(person)["id"]
+    town.end_positions(["990001"], FIRST_DAY)
+    town.on(FIRST_DAY + timedelta(days=1)).sync()
+
+    town.on(FIRST_DAY + timedelta(days=370)).sync(deliver=False)
+    town.deliver()
+    waiting = customer.user(person)["deleted"], {item.operation for item in town.items()}
+    google.forward(seconds=1501)
+    town.deliver_to_the_end()
+
+    (transfer,) = google.contents()["transfers"].values()
+    assert waiting == (False, {"delete account"})
+    assert (transfer["oldOwnerUserId"], transfer["newOwnerUserId"]) == (key, archive)
+    assert customer.user(person)["deleted"]
+    assert not customer.users()[archive]["deleted"]
+    customer.assert_known_is_true()
+
+
 def schools(town: Town) -> list[str]:
     """Codes of two schools."""
     with town.file("hr/units.csv").open(encoding="utf-8", newline="") as file:
