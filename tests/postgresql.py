@@ -127,10 +127,11 @@ def start_new(settings: tuple[str, ...] = QUICK, *, process: int | None = None) 
     folder = Path(tempfile.mkdtemp(prefix="eadm-sync-pg-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
-    server = Server(folder, _free_port(), programs, settings)
+    server = Server(folder, 0, programs, settings)
     try:
         data = str(folder / "data")
         server.run("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C")
+        server.port = _free_port()  # just before it is taken: others look for one, too
         server.start()
         sharing.end_with(process or os.getpid(), _WATCH, folder)
     except BaseException:

@@ -34,24 +34,27 @@ def _is_missed(guard: Guard) -> bool:
             shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
         for name in _FILES:
             shutil.copy(ROOT / name, copy / name)
-        sound = _outcome(copy, guard)
+        sound, words = _outcome(copy, guard)
         path = copy / guard.file
         text = path.read_text(encoding="utf-8")
         if text.count(guard.code) != 1:
             print(f"{guard.name}: NOT THERE any more, put the list right")  # noqa: T201 - it is run by hand
             return False
         path.write_text(text.replace(guard.code, guard.without), encoding="utf-8")
-        without = _outcome(copy, guard)
+        without, _ = _outcome(copy, guard)
     said = "noticed" if (sound, without) == (0, _FAILED) else f"NOT NOTICED (pytest ended with {sound}, then {without})"
     print(f"{guard.name}: {said}", flush=True)  # noqa: T201 - as above
+    if sound:
+        print(words, flush=True)  # noqa: T201 - as above
     return (sound, without) == (0, _FAILED)
 
 
-def _outcome(copy: Path, guard: Guard) -> int:
-    """How pytest ends on the guard's tests in the copy."""
+def _outcome(copy: Path, guard: Guard) -> tuple[int, str]:
+    """How pytest ends on the guard's tests in the copy, and what it says."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *guard.test.split()]
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, check=False).returncode
+    ended = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stdout
 
 
 if __name__ == "__main__":
