@@ -28,6 +28,14 @@ GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 IAM_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LIFETIME_SECONDS = 3600
 """Of an assertion, and thus of the token: Google takes no longer one."""
+HINTS = {
+    "unauthorized_client": "domain-wide delegation is missing, of another client id, or lacks a scope",
+    "Invalid email or User ID": "there is nobody of the address that `subject` names",
+    "Invalid JWT Signature": "the key was deleted, has expired, or is of another service account",
+    "account not found": "the service account is deleted",
+    "disabled_client": "the service account is disabled",
+}
+"""What Google's words mean for whoever has to mend it, by a part of them."""
 
 
 class Keyless(Credentials):
@@ -141,9 +149,13 @@ class Signer:
         if options.authentication == "keyless":
             source, _ = google.auth.default(scopes=[IAM_SCOPE])
             return Keyless(options, scopes, source)
-        made: Credentials = service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
-            str(self._folder / str(options.key_file)), scopes=list(scopes), subject=options.subject
-        )
+        path = self._folder / str(options.key_file)
+        try:
+            made: Credentials = service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call]
+                str(path), scopes=list(scopes), subject=options.subject
+            )
+        except (OSError, ValueError) as error:  # of what is in it, neither says anything
+            raise AuthenticationFailed(f"signing in is not possible with the key file {path}: {error}") from error
         return made
 
 
@@ -154,7 +166,9 @@ def refused(error: Exception) -> ConnectorError:
     if isinstance(error, exceptions.GoogleAuthError) and error.retryable:
         return Unavailable(f"signing in is not possible at the moment: {error.args[0]}")
     if isinstance(error, exceptions.GoogleAuthError):
-        return AuthenticationFailed(f"signing in failed: {error.args[0]}")
+        told = f"signing in failed: {error.args[0]}"
+        hint = next((hint for words, hint in HINTS.items() if words in told), None)
+        return AuthenticationFailed(told if hint is None else f"{told} ({hint})")
     if isinstance(error, ConnectionError | TimeoutError):
         return Unavailable(f"{type(error).__name__}: {error}")
     return AuthenticationFailed(f"signing in is not possible: {error}")

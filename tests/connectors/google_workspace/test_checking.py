@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google import auth
 from google.auth.exceptions import DefaultCredentialsError
 from google.oauth2.credentials import Credentials
@@ -88,7 +91,9 @@ def test_an_api_that_is_not_enabled_is_named(open_target: Open, google: GoogleSe
         open_target(**EVERYTHING).check()
 
 
-@pytest.mark.parametrize(("subject", "words"), [("nobody@kommune.example", "invalid_grant"), ("ola", "403 forbidden")])
+@pytest.mark.parametrize(
+    ("subject", "words"), [("nobody@kommune.example", "nobody of the address"), ("ola", "403 forbidden")]
+)
 def test_the_subject_has_to_be_an_administrator(open_target: Open, google: GoogleService, subject: str, words: str):
     """Who is not there cannot be acted for, and who is no administrator may not."""
     google.put("user", primaryEmail="ola@kommune.example", name={"givenName": "Ola", "familyName": "Moen"})
@@ -110,16 +115,37 @@ def test_custom_fields_have_to_be_there(open_target: Open, fields: dict[str, str
         open_target(custom_fields=fields).check()
 
 
-# Rows: no file; a file that is no key.
-@pytest.mark.parametrize("content", [None, "{}"])
+# Rows: no file; no JSON; a file that is no key; one whose key is damaged.
+@pytest.mark.parametrize("content", [None, "no JSON", "{}", '{"private_key": "hemmelig"}'])
 def test_a_key_that_cannot_be_read_is_our_fault(open_target: Open, tmp_path: Path, content: str | None):
     """Nothing works until somebody sees to it."""
     path = tmp_path / "key.json"
     if content is not None:
         path.write_text(content)
 
-    with pytest.raises(AuthenticationFailed, match="signing in"):
+    with pytest.raises(AuthenticationFailed, match=r"key file .*key\.json") as caught:
         open_target(key_file=str(path)).check()
+    assert "hemmelig" not in str(caught.value)
+
+
+def test_a_key_that_is_no_longer_good_says_so(open_target: Open, google: GoogleService, tmp_path: Path):
+    """Google's words are of JWTs and grants; an administrator is told what to look for."""
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    told = json.loads(google.key_file.read_text())
+    pem = other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    path = tmp_path / "key.json"
+    path.write_text(json.dumps({**told, "private_key": pem}))
+
+    with pytest.raises(AuthenticationFailed, match="the key was deleted, has expired"):
+        open_target(key_file=str(path)).check()
+
+
+def test_missing_delegation_says_so(open_target: Open, google: GoogleService):
+    """Also where nothing is granted at all, and no scope can be named."""
+    google.change(scopes=[])
+
+    with pytest.raises(AuthenticationFailed, match="domain-wide delegation is missing"):
+        open_target().check()
 
 
 def test_a_service_that_is_away_is_away(open_target: Open, google: GoogleService, tmp_path: Path):
