@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -10,7 +11,9 @@ from sqlalchemy import Connection, select
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
+from eadm_sync.app.resolving import account_words
 from eadm_sync.app.triggering import daemons
+from eadm_sync.delivery.doubting import note_tried
 from eadm_sync.delivery.looking_again import look_again
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import NotFound, StateError
@@ -264,12 +267,21 @@ def drop(context: Context, ids: Collection[int], reason: str, *, with_waiting: b
     with context.writing() as database, database.write() as connection:
         queue.hold_up(connection)  # what waits must not begin meanwhile
         asked = _chosen(connection, ids)
+        _note_tried(context, connection, {one.subject for one in asked})
         behind = set(queue.behind(connection, [one.id for one in asked])) - {one.id for one in asked}
         done = _change(context, connection, asked, "drop", reason, act)
         waited = _chosen(connection, behind - set(queue.behind(connection, done.left)))
         also = _change(context, connection, waited if with_waiting else (), "drop", reason, act)
         look_again(connection, {one.subject for one in (*done.done, *waited)})
     return Done(done.done + also.done, done.left + also.left, () if with_waiting else waited)
+
+
+def _note_tried(context: Context, connection: Connection, subjects: Collection[str]) -> None:
+    """Writes down what the targets may have done of what is dropped; of what nobody can read, that is not known."""
+    words = account_words(context)
+    for subject in sorted(subjects):
+        with contextlib.suppress(StateError):
+            note_tried(connection, context.queue, context.vault, [subject], words)
 
 
 def pause(context: Context, target: str, reason: str) -> None:

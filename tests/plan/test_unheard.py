@@ -12,7 +12,7 @@ from sqlalchemy import update
 from connectors.contract import Kind, RemoteObject, Value
 from connectors.embedded.target import EmbeddedTarget
 from connectors.errors import Rejected
-from eadm_sync.app import persons
+from eadm_sync.app import persons, queueing
 from eadm_sync.app.context import Context, open_context
 from eadm_sync.app.explaining import Explained, explained
 from eadm_sync.app.reporting import report_of
@@ -87,6 +87,18 @@ def test_a_stop_finds_the_account_that_was_being_made(office: Any):
     ordered = persons.stop(context_of(office), "hr:1", "lost laptop")
 
     assert ordered.left == {}
+    assert states(office) == {"hr:1": False, "hr:2": True}
+
+
+def test_a_dropped_change_may_have_been_carried_out(office: Any):
+    """An operator drops the creation that got no answer; the account is found all the same when its owner has left."""
+    office.rules(RULES).people(OLA).sync()
+    deaf(office).people(KARI, OLA).sync()
+    (queued,) = queueing.listed(context_of(office), target="ad").items
+    queueing.drop(context_of(office), [queued.id], "down for days")
+
+    hearing(office, FIRST + timedelta(days=1)).people(OLA).sync()
+
     assert states(office) == {"hr:1": False, "hr:2": True}
 
 
