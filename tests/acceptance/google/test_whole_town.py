@@ -6,6 +6,7 @@ import csv
 from datetime import timedelta
 
 from connectors.contract import Kind, RemoteObject
+from exportqueue import State
 from tests.acceptance.conftest import FIRST_DAY, Town
 from tests.acceptance.google.conftest import DOMAIN, STAFF, Customer
 
@@ -130,6 +131,28 @@ def test_who_is_deleted_hands_files_and_calendar_over_before(customer: Customer)
     assert customer.user(person)["deleted"]
     assert not customer.users()[archive]["deleted"]
     customer.assert_known_is_true()
+
+
+def test_who_became_a_super_administrator_is_left_alone(customer: Customer):
+    """Not moved, suspended or deleted, whatever HR says: the first refusal is told of, and nothing is tried again."""
+    town, google = customer.town, customer.google
+    unit, other = schools(town)
+    person = town.hire("990001", "Ola", "Nordmann-Test", unit=unit)
+    town.sync()
+    google.put("user", customer.user(person)["id"], isAdmin=True)
+    before = customer.user(person)
+
+    move(town, "990001", other)
+    town.later(days=1).sync()
+    refused = {(item.operation, str(item.last_error)) for item in town.items(State.DEAD)}
+    town.end_positions(["990001"], FIRST_DAY + timedelta(days=2))
+    for days in (3, 370):
+        assert town.on(FIRST_DAY + timedelta(days=days)).sync().is_complete
+
+    ((operation, why),) = refused
+    assert operation == "update account"
+    assert "administrator" in why
+    assert customer.user(person) == before
 
 
 def schools(town: Town) -> list[str]:
