@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # as in `connection`
 RULES = PasswordRules(min_length=8, max_length=100)
 """https://developers.google.com/workspace/admin/directory/v1/limits"""
 PROTECTED = "an administrator's account: administrators change it by hand"
+ALIAS_STAYS = "the former address stays as an alias"
+MAY_BE_FORMER = "it has had this address before, and aliases: one of them may be a former address that was to go"
 _OPERATION = "operation:"
 _NO_UNIT = "INVALID_OU_ID"
 _BLAMED = {
@@ -225,15 +227,16 @@ class Accounts:
                 yield from self._remove_alias(anchor, alias)
             self.former.pop(anchor, None)
             return outcome
-        former = self.former.get(anchor)
-        if former is None or ACCOUNT_NAME not in operation.attributes:
+        if ACCOUNT_NAME not in operation.attributes:
             return outcome
-        if self.policy.keeps_former_address:
-            del self.former[anchor]
-            return _warned(outcome, "the former address stays as an alias")
-        yield from self._remove_alias(anchor, former)
+        former = self.former.get(anchor)
+        if former is None:  # it was renamed already; if by a process that ended since, nobody knows what it was called
+            doubtful = aliases and not self.policy.keeps_former_address
+            return _warned(outcome, MAY_BE_FORMER) if doubtful else outcome
+        if not self.policy.keeps_former_address:
+            yield from self._remove_alias(anchor, former)
         del self.former[anchor]
-        return outcome
+        return _warned(outcome, ALIAS_STAYS) if self.policy.keeps_former_address else outcome
 
     def _add_alias(self, anchor: str, alias: str) -> Chain[None]:
         (reply,) = yield [self.apis.aliases.insert(userKey=anchor, body={"alias": alias})]
@@ -293,9 +296,11 @@ class Accounts:
         """Takes an account out of the recycle bin, and disables it: it may have been deleted by hand, and enabled."""
         body = {} if operation.container is None else {"orgUnitPath": operation.container}
         (restored,) = yield [self.apis.users.undelete(userKey=anchor, body=body)]
-        if restored.is_throttled or refusals.is_duplicate(restored):
-            raise self._refusal(restored, anchor, ACCOUNT_NAME)
-        # What is refused otherwise is not deleted, or gone for good: the next call tells.
+        if not restored.ok and not restored.is_missing:
+            error = self._refusal_of(operation, restored, anchor)
+            if type(error) is not Rejected:
+                raise error
+        # What is refused for good, or not found, is not deleted, or gone for ever: the next call tells.
         (reply,) = yield [self.apis.users.update(userKey=anchor, body={"suspended": True}, fields="id")]
         if not reply.ok:
             settling = restored.ok or self.memory.is_settling(anchor)

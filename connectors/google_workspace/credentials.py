@@ -127,6 +127,10 @@ class Signer:
             raise refused(error) from error
         return f"Bearer {self._credentials.token}"
 
+    def forget(self) -> None:
+        """Google takes it no longer, whatever it was to be good for: the next one is fetched anew."""
+        self._credentials = None
+
     def missing(self) -> list[str]:
         """Scopes that Google does not grant; each is asked for by itself.
 

@@ -38,6 +38,10 @@ class Signer(Protocol):
         """
         ...
 
+    def forget(self) -> None:
+        """Google takes it no longer, whatever it was to be good for: the next one is fetched anew."""
+        ...
+
 
 class Transport:
     """Sends calls. One thread at a time; threads of its own, each with an httplib2 object of its own, send batches."""
@@ -88,7 +92,8 @@ class Transport:
                 continue
             now = [waiting[one] for one in ready]
             yield from self._send_now(requests, now, authorization)
-            waiting = [at for at in waiting if at not in set(now)]
+            sent = set(now)
+            waiting = [at for at in waiting if at not in sent]
 
     def _send_now(
         self, requests: Sequence[HttpRequest], now: Sequence[int], authorization: str
@@ -125,7 +130,10 @@ class Transport:
         if not reply.ok:
             failures.append(whole(reply))
             return ()
-        return understood(requests, reply.headers.get("content-type", ""), content)
+        replies = understood(requests, reply.headers.get("content-type", ""), content)
+        if any(one.status == HTTPStatus.UNAUTHORIZED for one in replies):
+            self._signer.forget()
+        return replies
 
     # ------------------------------------------------------------ reads
 
@@ -136,11 +144,11 @@ class Transport:
             Unavailable, Throttled, AuthenticationFailed, Rejected: It was refused or got lost.
             NotFound: 404.
         """
+        headers = {**request.headers, "authorization": self._signer.authorization()}
         ready, wait = self._pace.take([str(request.methodId)])
         while not ready:
             self._sleep(wait)
             ready, wait = self._pace.take([str(request.methodId)])
-        headers = {**request.headers, "authorization": self._signer.authorization()}
         raw, content = self._http(request.method, request.uri, request.body, headers)
         reply = replied(request, raw.status, raw.headers, content)
         if not reply.ok:
@@ -176,6 +184,8 @@ class Transport:
                 _close_connections(self._local.http)
                 if not kept or isinstance(error, TimeoutError):
                     raise Unavailable(f"{type(error).__name__}: {error}") from error
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            self._signer.forget()
         told = {str(name).lower(): str(value) for name, value in response.items()}
         if response.status < HTTPStatus.MULTIPLE_CHOICES:
             return Reply(response.status, headers=told), content

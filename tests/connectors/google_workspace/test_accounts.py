@@ -10,6 +10,8 @@ import pytest
 
 from connectors.contract import Action, Kind, Operation, Outcome, Password, RemoteObject, Value
 from connectors.errors import AlreadyExists, NotFound, Protected, Rejected, Transient
+from connectors.google_workspace.accounts import MAY_BE_FORMER
+from connectors.google_workspace.batching import Reply
 from connectors.google_workspace.hashing import sha512_crypt
 from connectors.google_workspace.target import GoogleTarget
 from tests.connectors.google_workspace.conftest import Settings
@@ -199,6 +201,21 @@ def test_the_former_address_goes_where_the_settings_say_so(open_hand: Open):
     hand.google.forward(seconds=601)
     assert hand.do(Action.UPDATE, anchor, primaryEmail="kari" + DOMAIN).error is None
     assert "aliases" not in hand.account(anchor).attributes
+
+
+def test_a_former_address_that_nobody_remembers_is_told_of(open_hand: Open):
+    """Whoever renamed it ended before the address could go: which of the aliases it was, Google does not tell."""
+    hand = open_hand(keep_former_address=False)
+    hand.google.change(rename_seconds=600)
+    anchor = hand.make("ola")
+    hand.do(Action.UPDATE, anchor, primaryEmail="kari" + DOMAIN)
+    hand.google.forward(seconds=601)
+
+    outcome = open_hand(keep_former_address=False).do(Action.UPDATE, anchor, primaryEmail="kari" + DOMAIN)
+
+    assert outcome.error is None
+    assert outcome.warning == MAY_BE_FORMER
+    assert hand.account(anchor).attributes["aliases"] == ["ola" + DOMAIN]
 
 
 def test_aliases_are_as_asked_for(hand: Hand):
@@ -424,6 +441,33 @@ def test_an_address_that_was_given_away_stands_in_the_way(hand: Hand):
     error = hand.do(Action.RESTORE, anchor).error
     assert isinstance(error, AlreadyExists)
     assert error.attribute == "primaryEmail"
+
+
+def test_an_undeletion_that_fails_in_passing_is_no_loss(hand: Hand):
+    """Google has it for twenty days: somebody who comes back gets the account back, and no new one, a little later."""
+    anchor = hand.make("ola")
+    hand.do(Action.DELETE, anchor)
+    restore = Operation("r", Kind.ACCOUNT, Action.RESTORE, anchor=anchor)
+    chain = hand.target._writer._accounts({}, {}).chain(restore)
+    next(chain)
+
+    with pytest.raises(StopIteration) as ended:  # what follows would not find it
+        chain.send([Reply(503, {}, "backendError", "Backend Error")])
+
+    assert isinstance(ended.value.value.error, Transient)
+
+
+def test_a_unit_that_is_gone_does_not_keep_an_account_in_the_recycle_bin(hand: Hand):
+    """It is made anew by the next attempt."""
+    anchor = hand.make("ola", fields={"container": "/Skole"})
+    hand.do(Action.DELETE, anchor)
+    hand.google.purge("unit", hand.google.unit("/Skole"))
+
+    first, second = (hand.do(Action.RESTORE, anchor, fields={"container": "/Skole"}) for _ in range(2))
+
+    assert isinstance(first.error, Transient)
+    assert second.error is None
+    assert (hand.account(anchor).container, hand.account(anchor).enabled) == ("/Skole", False)
 
 
 def test_nothing_empties_googles_recycle_bin(hand: Hand):

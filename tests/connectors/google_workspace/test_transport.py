@@ -10,7 +10,7 @@ import httplib2
 import pytest
 
 from connectors.contract import Kind
-from connectors.errors import NotFound, Rejected, Throttled, Transient, Unavailable
+from connectors.errors import AuthenticationFailed, NotFound, Rejected, Throttled, Transient, Unavailable
 from connectors.google_workspace.batching import Reply
 from connectors.google_workspace.connection import Connection
 from connectors.google_workspace.pacing import MARGIN, Pace
@@ -145,6 +145,21 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_replaced(connection: Con
         kept.sock.shutdown(socket.SHUT_RDWR)
 
     assert connection.get(_get(connection, "admin")) == {"primaryEmail": "admin@kommune.example"}
+
+
+def test_a_token_that_google_takes_no_longer_is_replaced(connection: Connection):
+    """It may be taken back before its time; and what is kept for an hour would keep everything away for an hour."""
+    admin = _get(connection, "admin")
+    connection.signer.authorization()
+    connection.signer._credentials.token = "void"
+    (reply,), error = connection.send([admin])
+    assert isinstance(error or refusal(reply, Kind.ACCOUNT, "1"), AuthenticationFailed)
+    assert connection.send([admin])[1] is None
+
+    connection.signer._credentials.token = "void"
+    with pytest.raises(AuthenticationFailed):
+        connection.get(admin)
+    assert connection.get(admin) == {"primaryEmail": "admin@kommune.example"}
 
 
 def test_once_refused_nothing_more_is_sent(settings: Settings, google: GoogleService):
