@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from connectors.entra.connection import Connection
@@ -41,8 +42,14 @@ NEEDS = (
 """Application permissions: the tables on each operation's page, https://learn.microsoft.com/graph/api/overview"""
 
 
-def check(connection: Connection, reader: Reader, options: EntraOptions) -> None:
+UNNAMED = "which permissions it has cannot be looked up: name the managed identity's client_id"
+
+
+def check(connection: Connection, reader: Reader, options: EntraOptions) -> str | None:
     """Signs in, and looks whether every permission is granted and every product of the settings is there.
+
+    Returns:
+        What could not be looked at, for an operator, or None.
 
     Raises:
         AuthenticationFailed: Names each permission that is missing, and what it is for.
@@ -50,7 +57,7 @@ def check(connection: Connection, reader: Reader, options: EntraOptions) -> None
             nobody brings.
         ConnectorError: As `Connection.get`.
     """
-    told = connection.get("/organization?$select=id,onPremisesSyncEnabled")
+    told = _asked(connection, "/organization?$select=id,onPremisesSyncEnabled")
     if options.accounts == "synchronised" and not any(one.get("onPremisesSyncEnabled") for one in told["value"]):
         raise Rejected("accounts: synchronised, but no Active Directory is synchronised to this tenant")
     if options.client_id is not None:
@@ -62,6 +69,7 @@ def check(connection: Connection, reader: Reader, options: EntraOptions) -> None
             raise Rejected(f"disabled_plans: the tenant has no product '{part_number}'")
         if missing := [name for name in plans if name.casefold() not in product.plans]:
             raise Rejected(f"disabled_plans: {part_number} has no service plan {' and no '.join(missing)}")
+    return None if options.client_id is not None else UNNAMED
 
 
 def _check_permissions(granted: set[str]) -> None:
@@ -73,11 +81,23 @@ def _check_permissions(granted: set[str]) -> None:
 
 def _granted(connection: Connection, client_id: str) -> set[str]:
     """Names of the permissions of Graph that the application has."""
+    graph = _asked(connection, f"/servicePrincipals(appId='{GRAPH_APP_ID}')?$select=id,appRoles")
+    names = {str(one["id"]): str(one["value"]) for one in graph["appRoles"]}
+    following: str | None = f"/servicePrincipals(appId='{client_id}')/appRoleAssignments?$top=999"
+    found: set[str] = set()
+    while following is not None:
+        page = _asked(connection, following)
+        found.update(names[one["appRoleId"]] for one in page["value"] if one["appRoleId"] in names)
+        following = page.get("@odata.nextLink")
+    return found
+
+
+def _asked(connection: Connection, url: str) -> Any:
+    """What a look into the tenant finds; who is let in and must not look is told what is missing."""
     try:
-        graph: Any = connection.get(f"/servicePrincipals(appId='{GRAPH_APP_ID}')?$select=id,appRoles")
-        names = {str(one["id"]): str(one["value"]) for one in graph["appRoles"]}
-        pages = connection.pages(f"/servicePrincipals(appId='{client_id}')/appRoleAssignments?$top=999")
-        return {names[one["appRoleId"]] for page in pages for one in page["value"] if one["appRoleId"] in names}
+        return connection.get(url)
     except AuthenticationFailed as error:
+        if not error.reason.startswith(f"{HTTPStatus.FORBIDDEN:d} "):
+            raise
         need = NEEDS[-1]
         raise AuthenticationFailed(f"{error.reason}; is {need.permission} missing ({need.purpose})?") from error

@@ -148,7 +148,11 @@ class Connection:
     def _context(self) -> Any:
         import ssl  # noqa: PLC0415 - as above
 
-        return ssl.create_default_context(cafile=self._folder / str(self._options.ca_file))
+        path = self._folder / str(self._options.ca_file)
+        try:
+            return ssl.create_default_context(cafile=path)
+        except OSError as error:  # not there, or no certificate: its own words do not name the file
+            raise AuthenticationFailed(f"ca_file: {path}: {error.strerror or error}") from error
 
     def _credential(self) -> AsyncTokenCredential:
         from connectors.entra.credentials import credential_of  # noqa: PLC0415 - as above

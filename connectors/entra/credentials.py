@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ MICROSOFT = (
 https://learn.microsoft.com/entra/identity-platform/authentication-national-cloud
 """
 
+# What it warns of, it raises too, and is told of in our words; its own hold the whole answer.
+logging.getLogger("azure.identity").setLevel(logging.ERROR)
+
 
 def credential_of(options: EntraOptions, folder: Path) -> AsyncTokenCredential:
     """What the settings say; relative files are relative to `folder`. Asks nobody yet.
@@ -36,7 +40,7 @@ def credential_of(options: EntraOptions, folder: Path) -> AsyncTokenCredential:
         OSError: The certificate cannot be read.
         ValueError: It is none, or its password is wrong.
     """
-    where: dict[str, Any] = {"authority": options.authority}
+    where: dict[str, Any] = {"authority": options.authority, "retry_total": 0}  # to try again is ours, and the queue's
     if options.authority not in MICROSOFT:
         where["disable_instance_discovery"] = True
     if options.ca_file is not None:

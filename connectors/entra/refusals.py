@@ -5,6 +5,7 @@ Decided by status and `error.code`; by a sentence only where it was seen in a te
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 from connectors.contract import Kind
@@ -27,9 +28,24 @@ _NAMES = {
     "password": "password",
 }
 """Properties that Graph blames, by the attribute or field of an operation that brought them."""
+_SIGN_IN = {
+    "AADSTS7000215": "the secret is wrong: is it the secret's value, and not its id?",
+    "AADSTS7000222": "the secret has expired: make another one for the application",
+    "AADSTS700027": "the certificate is not the application's, or has expired: upload it there",
+    "AADSTS700016": "the tenant has no such application: is client_id right, and tenant?",
+    "AADSTS700024": "the clock of this machine is wrong, or the cluster's token is out of date",
+    "AADSTS90002": "there is no such tenant",
+}
+"""https://learn.microsoft.com/entra/identity-platform/reference-error-codes"""
 PROTECTED = "who has an administrative role, and a group that gives one, is changed by administrators only"
 FORBIDDEN = "Entra refuses it to this application (403): 'eadm-sync check' tells whether a permission is missing"
 SYNCHRONISED = "comes from Active Directory by synchronisation: change it there"
+
+
+def sign_in_refused(told: str) -> str:
+    """Why somebody is not let in, from what Entra told: with what to do about it, where that is known."""
+    hints = [f"{hint} ({code})" for code, hint in _SIGN_IN.items() if re.search(rf"{code}\b", told)]
+    return hints[0] if hints else told
 
 
 def is_synchronised(response: Response) -> bool:

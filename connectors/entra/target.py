@@ -60,13 +60,16 @@ class EntraTarget:
             refuses_national_ids=True,
         )
 
-    def check(self) -> None:
+    def check(self) -> str | None:
         """Signs in, and names every permission that is missing; changes nothing.
+
+        Returns:
+            What could not be looked at, for an operator, or None.
 
         Raises:
             ConnectorError: Unavailable, Throttled, AuthenticationFailed (names permissions), Rejected (a product).
         """
-        check(self._connection, self._reader, self._options)
+        return check(self._connection, self._reader, self._options)
 
     def read(
         self, kind: Kind, since: ResumeToken | None = None, attributes: Collection[str] | None = None

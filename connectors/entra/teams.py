@@ -60,13 +60,20 @@ def wanted_type(given: Mapping[str, Value]) -> str:
         raise Rejected(f"shall be {SECURITY} or {MICROSOFT_365}: others are made in Exchange", GROUP_TYPE)
     if team and type_ != MICROSOFT_365:
         raise Rejected(f"only a group of the type {MICROSOFT_365} becomes a team", TEAM)
-    if template and (not team or template not in TEMPLATES):
-        raise Rejected(f"shall be one of {', '.join(TEMPLATES)}, of a team", TEMPLATE)
+    if template and not team:
+        raise Rejected("only a team has one", TEMPLATE)
+    _check_template(template)
     if type_ == MICROSOFT_365 and not given.get(NICKNAME):
         raise Rejected(f"a {MICROSOFT_365} group needs one: its mail address begins with it", NICKNAME)
     if type_ == SECURITY and given.get(NICKNAME):
         raise Rejected("a security group has no mail: there it says whose the group is", NICKNAME)
     return str(type_)
+
+
+def _check_template(template: Value) -> None:
+    """Refuses what is none: it becomes a part of an address."""
+    if template and template not in TEMPLATES:
+        raise Rejected(f"shall be one of {', '.join(TEMPLATES)}", TEMPLATE)
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,7 @@ class Teams:
             Rejected: Names the attribute.
         """
         given, type_ = operation.attributes, type_of(group)
+        _check_template(given.get(TEMPLATE))
         if GROUP_TYPE in given and (given[GROUP_TYPE] or SECURITY) != type_:
             raise Rejected(f"the type of a group cannot change: it is {type_}", GROUP_TYPE)
         if given.get(TEAM) and type_ != MICROSOFT_365:
@@ -112,7 +120,7 @@ class Teams:
         wanted = operation.attributes.get(TEMPLATE)
         if is_team(group):
             if TEMPLATE in operation.attributes:
-                yield from self._check_template(anchor, wanted)
+                yield from self._keep_template(anchor, wanted)
             return done
         if not operation.attributes.get(TEAM):
             return done
@@ -130,7 +138,7 @@ class Teams:
         by, of = f"{self.graph_url}/teamsTemplates('{template}')", f"{self.graph_url}/groups('{anchor}')"
         return Ask("POST", "/teams", {"template@odata.bind": by, "group@odata.bind": of})
 
-    def _check_template(self, anchor: str, wanted: Value) -> Chain[None]:
+    def _keep_template(self, anchor: str, wanted: Value) -> Chain[None]:
         (team,) = yield [Ask("GET", f"/teams/{anchor}?$select=id,specialization")]
         if not team.ok:
             raise self._refusal(team, anchor)

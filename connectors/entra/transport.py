@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,19 +27,20 @@ from kiota_http.middleware.options import ResponseHandlerOption
 
 from connectors.entra.batching import Request, Response, bundles, understood, written
 from connectors.entra.budget import Budget, Sent
+from connectors.entra.refusals import sign_in_refused
 from connectors.errors import AuthenticationFailed, ConnectorError, Rejected, Stale, Throttled, Unavailable
 
 DEFAULT_IN_FLIGHT = 4
 """Batches at the same time: at 50 ms a batch 1 600 requests a second, 80 times what Graph's quota of writes allows
 in the long run, so that the quota is the limit and not the way there."""
-
-
 LONGEST_WAIT_SECONDS = 10.0
 """Longest wait within a call, the window in which Graph counts units. For longer the caller is told to come back."""
 STEP_SECONDS = 0.05
 """How often it is looked whether there is room while answers are on their way: about as long as one takes."""
 PAUSES_SECONDS = (0.25, 0.5, 1.0, 2.0)
 """Between the attempts at reading something: where one request in twenty fails, five in a row do once in 3 000 000."""
+_CONTEXT = re.compile(r" ssl:<[^>]*>")
+"""Of this process's memory, in the words of aiohttp for a host that does not answer."""
 
 
 class Transport:
@@ -203,9 +205,18 @@ class Transport:
             # The handler gives the HTTP response as it is, whatever its status.
             answer: Any = await self._adapter.send_primitive_async(information, "bytes", {})
         except ClientAuthenticationError as error:
-            raise AuthenticationFailed(f"signing in failed: {error.message}") from error
-        except (AzureError, httpx.TransportError) as error:
-            raise Unavailable(f"{type(error).__name__}: {error}") from error
+            raise AuthenticationFailed(f"signing in failed: {sign_in_refused(error.message)}") from error
+        except AzureError as error:
+            told = _CONTEXT.sub("", str(error))
+            raise Unavailable(f"signing in is not possible: {type(error).__name__}: {told}") from error
+        except httpx.TransportError as error:
+            host = urlsplit(information.url).netloc
+            raise Unavailable(f"{host} does not answer: {type(error).__name__}: {error}") from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            told = f"{error.filename}: {error.strerror}"  # a cluster's token that is not there
+            raise AuthenticationFailed(f"signing in is not possible: {told}") from error
         return cast("httpx.Response", answer)
 
     def _address(self, url: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from pydantic import ValidationError
 
 import connectors.entra
 from connectors.entra import EntraOptions, open_target
-from connectors.errors import AuthenticationFailed
+from connectors.entra.batching import Request
+from connectors.entra.connection import Connection
+from connectors.errors import AuthenticationFailed, Unavailable
 from tests.connectors.entra.conftest import Settings
 from tests.services.graph.control import GraphService
 
@@ -86,9 +89,11 @@ def test_a_managed_identity_signs_in(settings: Settings, graph: GraphService, mo
     monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{graph.port}/msi/token")
     monkeypatch.setenv("IDENTITY_HEADER", "anything")
     options = settings(authentication="managed_identity", client_id=None, client_secret=None)
+    named = settings(authentication="managed_identity", client_secret=None)
 
-    with open_target(options, Path()) as target:
-        target.check()
+    with open_target(options, Path()) as target, open_target(named, Path()) as other:
+        assert "cannot be looked up" in str(target.check())
+        assert other.check() is None
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
@@ -100,3 +105,44 @@ def test_a_certificate_that_is_none_is_a_matter_of_signing_in(settings: Settings
 
     with open_target(options, tmp_path) as target, pytest.raises(AuthenticationFailed, match="not possible"):
         target.check()
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_an_authority_to_trust_that_is_none_is_named(settings: Settings, tmp_path: Path, content: str | None):
+    """Missing or broken: with its path, which the library does not tell."""
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content, encoding="utf-8")
+    options = settings(ca_file="ca.pem")
+
+    with open_target(options, tmp_path) as target, pytest.raises(AuthenticationFailed, match=r"ca_file: .*ca\.pem"):
+        target.check()
+
+
+def test_a_token_of_a_cluster_that_is_not_there_is_named(settings: Settings, tmp_path: Path):
+    """It is read with each sign-in."""
+    options = settings(authentication="workload_identity", client_secret=None, token_file="token")
+
+    with open_target(options, tmp_path) as target, pytest.raises(AuthenticationFailed, match="token"):
+        target.check()
+
+
+def test_a_tenant_that_cannot_be_reached_says_where_it_was_looked_for(settings: Settings):
+    """The one host or the other; azure-identity does not try again by itself."""
+    nobody = "http://127.0.0.1:9/v1.0"
+    requests = [Request("1", "GET", "/users")]
+
+    away = Connection(settings(authority="https://localhost:9"), Path())
+    lost = Connection(settings(graph_url=nobody), Path())
+    began = time.monotonic()
+    _, signing_in = away.send(requests)
+    took = time.monotonic() - began
+    _, graph = lost.send(requests)
+    away.close()
+    lost.close()
+
+    assert isinstance(signing_in, Unavailable)
+    assert isinstance(graph, Unavailable)
+    assert "localhost:9" in signing_in.reason
+    assert "object at" not in signing_in.reason
+    assert "127.0.0.1:9 does not answer" in graph.reason
+    assert took < 2

@@ -201,6 +201,14 @@ def test_each_permission_is_missed_by_itself(target: MakeTarget, graph: GraphSer
     assert f"| `{need.permission}` | {need.purpose} |" in PAGE.read_text(encoding="utf-8")
 
 
+def test_who_may_look_at_nothing_is_told_what_would_let_it(target: MakeTarget, graph: GraphService):
+    """The first question is refused already."""
+    graph.empty(Config(roles=[]))
+
+    with pytest.raises(AuthenticationFailed, match=r"Directory\.Read\.All missing"):
+        target().check()
+
+
 def test_a_product_of_the_settings_has_to_be_there(target: MakeTarget):
     """With the plans that are left off."""
     with pytest.raises(Rejected, match="no product 'NOPE'"):

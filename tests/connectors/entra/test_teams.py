@@ -158,6 +158,21 @@ def test_a_plain_team_is_made_of_a_group_that_is_there(target: MakeTarget, graph
     assert groups(opened, ["team"])[str(group)].keys() == {"displayName", "team"}
 
 
+def test_a_template_that_is_none_is_not_sent(target: MakeTarget, graph: GraphService):
+    """It is a part of an address; a rule may have made it of what a source says."""
+    (boss,), _ = graph.seed(users=1)
+    opened = target()
+    group = one(opened, creation(displayName="x", mailNickname="x", groupType="microsoft365")).anchor
+    one(opened, owner(group, boss))
+    asked = len(graph.wire())
+
+    outcome = one(opened, update(group, team=True, teamTemplate="x')/../users('"))
+
+    assert isinstance(outcome.error, Rejected)
+    assert outcome.error.attribute == "teamTemplate"
+    assert not any("teamsTemplates" in str(entry) for entry in graph.wire()[asked:])
+
+
 # Rows: a change to a plain team, and the attribute that is refused.
 @pytest.mark.parametrize(
     ("change", "attribute"),
