@@ -63,6 +63,9 @@ def resolve_doubts(
 ) -> dict[str, str]:
     """Looks for the accounts of everybody, or of some people, of which it is in doubt whether they are there.
 
+    For some people it is done at once, and what was asked for a moment ago may still come: an account that is not there
+    yet stays in doubt until everybody's are looked for.
+
     Returns:
         Target → why it did not say so of all of them; the next time it is asked again.
 
@@ -85,7 +88,8 @@ def resolve_doubts(
             log.warning("doubts.unresolved", target=target, error=type(look.fault).__name__)
         if look.seen:
             with database.write() as connection:
-                _Resolving(context, connection, target, run_id, look.keeps_deleted).take(look.seen)
+                settled = look.seen if people is None else [one for one in look.seen if not _may_come(*one)]
+                _Resolving(context, connection, target, run_id, look.keeps_deleted).take(settled)
     return silent
 
 
@@ -136,6 +140,10 @@ def _seen(target: Target, case: _Case) -> RemoteObject | None:
         if is_theirs and not one.deleted:
             return one
     return None
+
+
+def _may_come(case: _Case, one: RemoteObject | None) -> bool:
+    return case.doubt.aspect == MADE and one is None
 
 
 def _is(one: RemoteObject, account: KnownAccount | None) -> bool:
