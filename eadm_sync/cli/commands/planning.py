@@ -179,7 +179,7 @@ def sync(
     eadm-sync sync --release hr.vanished --reason "School closed, confirmed by HR"
 
     Exit codes: 0 done, 3 done but for what a brake holds or `correlate` asks about, 1 something failed, was refused, is
-    left, or a source could not be read; 4 you said no, nothing was written.
+    left, or a source or target did not tell what it has; 4 you said no, nothing was written.
     """  # noqa: D301 - click reads the backslash
     from eadm_sync.app import syncing
 
