@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,21 @@ from tests.services.graph.config import Config as GraphConfig
 from tests.services.graph.control import GraphService
 
 TARGETS = ("ad", "entra", "google")
+
+
+@dataclass(frozen=True)
+class Held:
+    """What somebody has in one target.
+
+    Attributes:
+        account: The account.
+        groups: Anchors of the groups that it is in.
+        licences: Names of what it is licensed for.
+    """
+
+    account: RemoteObject
+    groups: set[str]
+    licences: set[str]
 
 
 class Everywhere:
@@ -46,37 +62,30 @@ class Everywhere:
         self.tenant.graph.forward(days=days)
         self.customer.google.forward(days=days)
 
-    def anchors(self, person: str) -> dict[str, str]:
-        """Somebody's accounts, by target."""
-        known = {"ad": self.domain.known_anchors(), "entra": self.tenant.known(), "google": self.customer.known()}
-        return {target: every[person] for target, every in known.items() if person in every}
-
-    def accounts(self, person: str) -> dict[str, RemoteObject]:
-        """Somebody's live accounts, as each of the targets tells of them."""
-        found = {target: self.town.account(person, target) for target in TARGETS}
-        return {target: one for target, one in found.items() if one is not None}
-
-    def groups(self, person: str) -> dict[str, set[str]]:
-        """Anchors of the groups that each of the accounts is in."""
-        return {target: {str(one.group) for one in links} for target, links in self._links(person, Kind.MEMBERSHIP)}
-
-    def licences(self, person: str) -> dict[str, set[str]]:
-        """What each of the accounts is licensed for."""
-        return {target: {str(one.sku) for one in links} for target, links in self._links(person, Kind.LICENCE)}
-
-    def _links(self, person: str, kind: Kind) -> Iterator[tuple[str, list[RemoteObject]]]:
-        for name, account in self.anchors(person).items():
+    def held(self, person: str) -> dict[str, Held]:
+        """What somebody has, as each of the targets tells; without a target: no live account there."""
+        found: dict[str, Held] = {}
+        for name in TARGETS:
             with self.town.target(name) as target:
-                if kind in target.capabilities.kinds:
-                    found = [one for one in target.read(kind) if isinstance(one, RemoteObject)]
-                    yield name, [one for one in found if one.account == account]
+                there = {
+                    kind: [one for one in target.read(kind) if isinstance(one, RemoteObject) and not one.deleted]
+                    for kind in (Kind.ACCOUNT, Kind.MEMBERSHIP, Kind.LICENCE)
+                    if kind in target.capabilities.kinds
+                }
+            for account in [one for one in there[Kind.ACCOUNT] if one.owner == person]:
+                groups, licences = (
+                    [one for one in there.get(kind, ()) if one.account == account.anchor]
+                    for kind in (Kind.MEMBERSHIP, Kind.LICENCE)
+                )
+                found[name] = Held(account, {str(one.group) for one in groups}, {str(one.sku) for one in licences})
+        return found
 
     def lets_in(self, person: str, password: str) -> set[str]:
         """The targets where that is somebody's password, and another one has to be chosen first.
 
         The domain is asked; what the services keep of a password is compared.
         """
-        name = str(self.accounts(person)["ad"].attributes["sAMAccountName"])
+        name = str(self.held(person)["ad"].account.attributes["sAMAccountName"])
         kept: dict[str, Any] = {"entra": self.tenant.user(person), "google": self.customer.user(person)}
         found = {target for target, one in kept.items() if one["_password"] == password}
         return found | ({"ad"} if self.domain.sign_in(name, password) == MUST_CHANGE else set())

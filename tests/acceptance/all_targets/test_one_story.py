@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Self
 
+from connectors.contract import RemoteObject
 from eadm_sync.app.passwords import show
 from tests.acceptance.all_targets.conftest import TARGETS, Everywhere
 from tests.acceptance.google.test_whole_town import move, schools
 
 CLOUDS = ("entra", "google")
-AT_SCHOOL = {"entra": {"STANDARDWOFFPACK_FACULTY"}, "google": {"staff"}}
+AT_SCHOOL: dict[str, set[str]] = {"ad": set(), "entra": {"STANDARDWOFFPACK_FACULTY"}, "google": {"staff"}}
 NUMBER = "990001"
 
 
@@ -24,32 +25,31 @@ class Seen:
         enabled: Whether they can be used.
         groups: Anchors of their groups.
         licences: Names of their products.
+        account: The one in the domain.
     """
 
     anchors: dict[str, str]
     enabled: dict[str, bool | None]
     groups: dict[str, set[str]]
     licences: dict[str, set[str]]
+    account: RemoteObject = field(compare=False)
 
     @classmethod
     def of(cls, everywhere: Everywhere, person: str) -> Self:
         """Asks all of them."""
-        accounts = everywhere.accounts(person)
+        held = everywhere.held(person)
         return cls(
-            {target: one.anchor for target, one in accounts.items()},
-            {target: one.enabled for target, one in accounts.items()},
-            everywhere.groups(person),
-            everywhere.licences(person),
+            {target: one.account.anchor for target, one in held.items()},
+            {target: one.account.enabled for target, one in held.items()},
+            {target: one.groups for target, one in held.items()},
+            {target: one.licences for target, one in held.items()},
+            held["ad"].account,
         )
 
     def as_of_a_leaver(self) -> Self:
         """The same accounts, of no use to anybody."""
-        return replace(
-            self,
-            enabled=dict.fromkeys(TARGETS, False),
-            groups={target: set() for target in TARGETS},
-            licences={target: set() for target in CLOUDS},
-        )
+        nothing: dict[str, set[str]] = {target: set() for target in TARGETS}
+        return replace(self, enabled=dict.fromkeys(TARGETS, False), groups=nothing, licences=nothing)
 
 
 def run(everywhere: Everywhere, days: float = 0) -> None:
@@ -73,7 +73,7 @@ def test_one_person_is_followed_in_all_three(everywhere: Everywhere):
 
     person = town.hire(NUMBER, "Ola", "Nordmann-Test", unit=unit)
     run(everywhere)
-    came, account = Seen.of(everywhere, person), everywhere.accounts(person)["ad"]
+    came = Seen.of(everywhere, person)
     password = show(town.context, person, "at the desk").secret.value
     assert came.enabled == dict.fromkeys(TARGETS, True)
     assert came.licences == AT_SCHOOL
@@ -86,7 +86,7 @@ def test_one_person_is_followed_in_all_three(everywhere: Everywhere):
     assert replace(moved, groups=came.groups) == came
     assert all(came.groups[target] - moved.groups[target] for target in TARGETS)
     assert all(moved.groups[target] - came.groups[target] for target in TARGETS)
-    assert everywhere.accounts(person)["ad"].container != account.container
+    assert moved.account.container != came.account.container
 
     works_until(everywhere, 0)
     run(everywhere, days=1)
@@ -99,16 +99,16 @@ def test_one_person_is_followed_in_all_three(everywhere: Everywhere):
     works_until(everywhere, 0)
     run(everywhere, days=1)
     run(everywhere, days=366)
-    assert everywhere.accounts(person) == {}
+    assert everywhere.held(person) == {}
     assert everywhere.tenant.user(person)["deleted"]
     assert everywhere.customer.user(person)["deleted"]
 
     works_until(everywhere, 400)
     run(everywhere, days=15)
-    again, made = Seen.of(everywhere, person), everywhere.accounts(person)["ad"]
-    assert made.anchor != account.anchor
-    assert made.attributes["sAMAccountName"] == account.attributes["sAMAccountName"]
-    assert replace(again, anchors={**again.anchors, "ad": account.anchor}) == moved
+    again = Seen.of(everywhere, person)
+    assert again.account.anchor != came.account.anchor
+    assert again.account.attributes["sAMAccountName"] == came.account.attributes["sAMAccountName"]
+    assert replace(again, anchors={**again.anchors, "ad": came.account.anchor}) == moved
     assert everywhere.lets_in(person, password) == set(CLOUDS)  # what is restored has the password that it had
     assert everywhere.lets_in(person, show(town.context, person, "at the desk").secret.value) == {"ad"}
     everywhere.assert_known_is_true()
