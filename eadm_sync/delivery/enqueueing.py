@@ -13,6 +13,7 @@ from exportqueue import NewItem
 _PRIORITIES = {
     (Kind.ACCOUNT, Action.DISABLE): 10,  # who has left is out before who has come is in
     (Kind.NESTING, Action.DELETE): 40,  # before new ones, which might not be possible beside it
+    **dict.fromkeys(((Kind.LICENCE, action) for action in Action), 60),  # Google takes one a second: all else goes by
     **dict.fromkeys(((Kind.SCRIPT, action) for action in Action), 80),  # they take long: accounts do not wait for them
     (Kind.ACCOUNT, Action.DELETE): 90,  # what cannot be taken back goes last
 }

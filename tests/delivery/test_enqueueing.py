@@ -73,6 +73,15 @@ def test_leavers_are_out_before_joiners_are_in_and_deletions_come_last():
     assert made[-1].operation == "delete account"
 
 
+def test_licences_hold_nothing_up():
+    """A target may take one a second: whoever comes or leaves meanwhile does not wait for a thousand of them."""
+    gone = Change("ad", Kind.LICENCE, Action.DELETE, person="hr:1", sku="F3")
+
+    made = sorted(items([LICENCE, gone, ACCOUNT, GROUP, MEMBERSHIP], VAULT), key=lambda item: item.priority)
+
+    assert [item.operation for item in made[-2:]] == ["create licence", "delete licence"]
+
+
 def test_a_licence_that_goes_waits_for_those_that_come_in_its_place():
     """Of one person in one target: nobody is without for a moment, or for good where the new one is refused."""
     gone = Change("ad", Kind.LICENCE, Action.DELETE, person="hr:1", sku="F3")
