@@ -25,6 +25,8 @@ from connectors.entra.teams import SHAPE, is_team, template_of, type_of
 from connectors.errors import Rejected, Stale
 
 _PAGE = "$top=999"
+_GROUPS_AT_ONCE = 160
+"""Groups whose first pages are held at the same time: eight batches, and 160 000 members at the most, some 80 MB."""
 _PATHS = {
     Kind.ACCOUNT: "/users",
     Kind.GROUP: "/groups",
@@ -220,13 +222,16 @@ class Reader:
     def _links(self, kind: Kind) -> Iterator[RemoteObject]:
         for page in self._connection.pages(f"/groups?$select=id&{_PAGE}"):
             groups = [str(one["id"]) for one in page["value"]]
-            owners = self._others(groups, "owners") if kind is Kind.MEMBERSHIP else {}
-            firsts = self._firsts(groups, "members")
-            for group, first in firsts.items():
-                for members in self._following(first):
-                    for one in members:
-                        if one.get("@odata.type") == _TYPES[kind]:
-                            yield _link(kind, group, str(one["id"]), owners.get(group, ()))
+            for start in range(0, len(groups), _GROUPS_AT_ONCE):
+                yield from self._links_of(kind, groups[start : start + _GROUPS_AT_ONCE])
+
+    def _links_of(self, kind: Kind, groups: Sequence[str]) -> Iterator[RemoteObject]:
+        owners = self._others(groups, "owners") if kind is Kind.MEMBERSHIP else {}
+        for group, first in self._firsts(groups, "members").items():
+            for members in self._following(first):
+                for one in members:
+                    if one.get("@odata.type") == _TYPES[kind]:
+                        yield _link(kind, group, str(one["id"]), owners.get(group, ()))
 
     def _others(self, groups: Sequence[str], relation: str) -> dict[str, set[str]]:
         firsts = self._firsts(groups, relation)

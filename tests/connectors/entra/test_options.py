@@ -17,6 +17,7 @@ from connectors.entra.batching import Request
 from connectors.entra.connection import Connection
 from connectors.errors import AuthenticationFailed, Unavailable
 from tests.connectors.entra.conftest import Settings
+from tests.services.graph.config import Config
 from tests.services.graph.control import GraphService
 
 LEAST: dict[str, Any] = {"tenant": "kommune.example", "client_id": "an-id", "certificate_file": "entra.pem"}
@@ -94,6 +95,16 @@ def test_a_managed_identity_signs_in(settings: Settings, graph: GraphService, mo
     with open_target(options, Path()) as target, open_target(named, Path()) as other:
         assert "cannot be looked up" in str(target.check())
         assert other.check() is None
+
+
+def test_a_sovereign_cloud_has_an_audience_of_its_own(settings: Settings, graph: GraphService):
+    """A token for the global one opens nothing there; addresses are those of the settings."""
+    graph.empty(Config(audience="https://graph.microsoft.us"))
+
+    with open_target(settings(audience="https://graph.microsoft.us"), Path()) as target:
+        target.check()
+    with open_target(settings(), Path()) as target, pytest.raises(AuthenticationFailed, match="audience"):
+        target.check()
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

@@ -58,6 +58,7 @@ class Config:
         tenant_id: The directory's id.
         client_id: The application that may sign in.
         secret: Its client secret.
+        audience: Whom tokens have to be for: Graph's address in this cloud.
         roles: Application permissions granted to it.
         domains: Verified domains; the first is the default one.
         skus: Products: part number to seats (enabled units).
@@ -84,6 +85,7 @@ class Config:
     tenant_id: str = stable_id("tenant")
     client_id: str = stable_id("client")
     secret: str = "local-secret"
+    audience: str = "https://graph.microsoft.com"
     roles: list[str] = field(default_factory=lambda: list(SUFFICIENT_ROLES))
     domains: list[str] = field(default_factory=lambda: ["kommune.example", "kommune.onmicrosoft.example"])
     skus: dict[str, int] = field(

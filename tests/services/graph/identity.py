@@ -21,7 +21,6 @@ from .errors import Refused
 from .service import Answer
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-AUDIENCE = "https://graph.microsoft.com"
 FEDERATION_AUDIENCE, FEDERATION_SUBJECT = "api://AzureADTokenExchange", "system:serviceaccount:eadm:eadm-sync"
 
 
@@ -53,9 +52,9 @@ class Identity:
         if rest == "oauth2/v2.0/token" and method == "POST":
             return self._token(tenant, form, f"{base}{path}")
         if path in {"/msi/token", "/metadata/identity/oauth2/token"}:
-            token = self._granted()
+            token = self._granted(form.get("resource", ""))
             return Answer(200, {**token, "expires_on": str(int(time.time()) + token["expires_in"]),
-                                "resource": form.get("resource", AUDIENCE)})  # fmt: skip
+                                "resource": form.get("resource", "")})  # fmt: skip
         return None
 
     def _instance(self, base: str) -> dict[str, Any]:
@@ -93,7 +92,11 @@ class Identity:
             return _refusal(400, "unauthorized_client",
                             f"AADSTS700016: Application '{form.get('client_id')}' was not found.")  # fmt: skip
         wrong = self._wrong_credential(form, endpoint)
-        return _refusal(401, "invalid_client", wrong) if wrong else Answer(200, self._granted())
+        return (
+            _refusal(401, "invalid_client", wrong)
+            if wrong
+            else Answer(200, self._granted(form["scope"].removesuffix("/.default")))
+        )
 
     def _wrong_credential(self, form: Mapping[str, str], endpoint: str) -> str | None:
         if form.get("client_assertion_type") == ASSERTION:
@@ -142,11 +145,11 @@ class Identity:
     def _check_federated(self, assertion: str) -> None:
         jwt.decode(assertion, self._key, algorithms=["HS256"], audience=FEDERATION_AUDIENCE)
 
-    def _granted(self) -> dict[str, Any]:
+    def _granted(self, audience: str) -> dict[str, Any]:
         self.issued += 1
         now, seconds = int(time.time()), self.config.token_seconds
         claims = {
-            "aud": AUDIENCE,
+            "aud": audience,
             "iss": f"https://sts.windows.net/{self.config.tenant_id}/",
             "iat": now,
             "exp": now + seconds,
@@ -169,10 +172,14 @@ class Identity:
         if word.lower() != "bearer" or not token:
             raise Refused(401, "InvalidAuthenticationToken", "Access token is empty.")
         try:
-            claims = jwt.decode(token, self._key, algorithms=["HS256"], audience=AUDIENCE)
+            claims = jwt.decode(token, self._key, algorithms=["HS256"], audience=self.config.audience)
         except jwt.ExpiredSignatureError:
             raise Refused(
                 401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired."
+            ) from None
+        except jwt.InvalidAudienceError:
+            raise Refused(
+                401, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience."
             ) from None
         except jwt.InvalidTokenError:
             raise Refused(401, "InvalidAuthenticationToken", "IDX14100: JWT is not well formed.") from None
