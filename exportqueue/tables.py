@@ -119,6 +119,7 @@ def _items(metadata: sa.MetaData) -> sa.Table:
     _partial("ix_queue_items_object", IS_UNFINISHED, column.target, column.object_key, column.id)
     _partial("ix_queue_items_subject", IS_UNFINISHED, column.subject)
     _partial("ix_queue_items_finished", IS_FINISHED, column.finished_at)
+    sa.event.listen(items, "before_create", _with_conditions)
     return items
 
 
@@ -135,4 +136,14 @@ def _prerequisites(metadata: sa.MetaData) -> sa.Table:
 
 
 def _partial(name: str, condition: sa.TextClause, *columns: sa.Column[object]) -> None:
-    sa.Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+    sa.Index(name, *columns, sqlite_where=condition)
+
+
+def _with_conditions(items: sa.Table, connection: sa.Connection, **_: object) -> None:
+    """Gives the indexes their conditions in PostgreSQL, too.
+
+    Only when they are made there: to be told of an option of PostgreSQL, SQLAlchemy loads all that it has for it.
+    """
+    if connection.dialect.name == "postgresql":
+        for index in items.indexes:
+            index.dialect_kwargs["postgresql_where"] = index.dialect_kwargs["sqlite_where"]
