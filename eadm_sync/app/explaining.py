@@ -13,11 +13,10 @@ from sqlalchemy import Connection, select
 
 from connectors.contract import Kind
 from eadm_sync.app.context import Context
-from eadm_sync.app.correlating import undecided_of
 from eadm_sync.app.decisions import Decision, Decisions
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.app.nesting import ByWay, by_way
-from eadm_sync.app.population import stored_organisation, stored_person
+from eadm_sync.app.population import organisation_around, stored_organisation, stored_person
 from eadm_sync.app.programs import Follower, followers
 from eadm_sync.app.prospects import LastHold, Prospect, Turn, last_holds, prospects, turns
 from eadm_sync.app.tracing import Found, QuarantineRow, RecordTrace, Stranger, quarantined, records
@@ -264,12 +263,21 @@ def _lacking(desired: Desired, known: Known) -> list[str]:
     return [target for target in targets if target not in known.accounts and target not in known.recycled]
 
 
+def _undecided(context: Context, connection: Connection, person_id: str, targets: Collection[str]) -> Mapping[str, str]:
+    """Of targets in which somebody has no account, those in which one may be theirs, and waits → why."""
+    if not any(context.loaded.settings.targets[target].correlation for target in targets):
+        return {}
+    from eadm_sync.app.correlating import undecided_of  # noqa: PLC0415 - loads what reads targets
+
+    return undecided_of(context, connection, person_id, targets)
+
+
 def _explained(context: Context, connection: Connection, person_id: str, *, look: bool) -> Explained:
     person = stored_person(connection, person_id)
     day = today(context.clock, context.loaded.settings.organisation.zone)
     orders = load_orders(connection, [person_id]).get(person_id, NO_ORDERS)
     stand = standing(person, context.ruleset.lifecycle, day, orders)
-    organisation = stored_organisation(context, connection)
+    organisation = organisation_around(context, connection, person)
     decisions = Decisions(context, connection, organisation, person)
     made = explain(
         context.ruleset,
@@ -285,7 +293,7 @@ def _explained(context: Context, connection: Connection, person_id: str, *, look
     place = place_of(person, organisation, context.ruleset.affiliation_order, day)
     holds = tuple(hold for hold in last_holds(connection) if hold.concerns(place))
     overlap = overlapped(made.desired, known, stand, Terms.of(context.ruleset, day), day)
-    undecided = undecided_of(context, connection, person_id, _lacking(made.desired, known))
+    undecided = _undecided(context, connection, person_id, _lacking(made.desired, known))
     desired = made.desired.without(undecided)
     changes, faults = prospects(context, person, stand, desired, overlap.known, day, holds, orders.stopped)
     rows = records(connection, person_id)

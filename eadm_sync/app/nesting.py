@@ -40,20 +40,47 @@ class ByWay(msgspec.Struct, frozen=True):
 
 def by_way(connection: Connection, known: Known, desired: Desired) -> tuple[ByWay, ...]:
     """Each group that is not the person's own once, by a shortest way; by target and key."""
-    nestings, groups = tables.known_nestings.c, tables.known_groups.c
-    above: _Above = {}
-    for row in connection.execute(select(nestings.target, nestings.member_key, nestings.group_key, nestings.rule)):
-        above.setdefault((row.target, row.member_key), {})[row.target, row.group_key] = row.rule
-    has = {(one.target, one.group): one for one in _ways(known.memberships, above, has=True)}
-    there = {(row.target, row.key) for row in connection.execute(select(groups.target, groups.key))}
-    there |= {(group.target, group.key) for group in desired.groups}
-    for group in desired.groups:
-        for name in group.member_of:
-            outer = (group.target, called(group.target, name, there))
-            above.setdefault((group.target, group.key), {}).setdefault(outer, group.rule)
     own = [(row.target, row.group) for row in desired.memberships]
+    nestings = list(_to_come(connection, desired))
+    above = _known_above(connection, {*known.memberships, *own, *(outer for _, outer, _ in nestings)})
+    has = {(one.target, one.group): one for one in _ways(known.memberships, above, has=True)}
+    for group, outer, rule in nestings:
+        above.setdefault(group, {}).setdefault(outer, rule)
     shall = {(one.target, one.group): one for one in _ways(own, above, has=False)}
     return tuple(one for _, one in sorted({**shall, **has}.items()))
+
+
+def _to_come(connection: Connection, desired: Desired) -> Iterator[tuple[_Key, _Key, str]]:
+    """(group, the one it shall be in, the rule) of groups that the person shall be in."""
+    columns = tables.known_groups.c
+    named = {(group.target, name) for group in desired.groups for name in group.member_of}
+    there = {(group.target, group.key) for group in desired.groups}
+    if named:
+        targets, names = map(set, zip(*named, strict=True))
+        query = select(columns.target, columns.key).where(columns.target.in_(targets), columns.key.in_(names))
+        there |= {(row.target, row.key) for row in connection.execute(query)}
+    for group in desired.groups:
+        for name in group.member_of:
+            yield (group.target, group.key), (group.target, called(group.target, name, there)), group.rule
+
+
+def _known_above(connection: Connection, groups: Collection[_Key]) -> _Above:
+    """Of some groups, and of all that these are in, the groups they are known to be in."""
+    columns = tables.known_nestings.c
+    above: _Above = {}
+    new, seen = set(groups), set(groups)
+    while new:
+        targets, keys = map(set, zip(*new, strict=True))
+        query = select(columns.target, columns.member_key, columns.group_key, columns.rule)
+        query = query.where(columns.target.in_(targets), columns.member_key.in_(keys))
+        new = set()
+        for row in connection.execute(query):
+            outer = (row.target, row.group_key)
+            above.setdefault((row.target, row.member_key), {})[outer] = row.rule
+            new.add(outer)
+        new -= seen
+        seen |= new
+    return above
 
 
 def _ways(own: Collection[_Key], above: _Above, *, has: bool) -> Iterator[ByWay]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, Table, func, select
+from sqlalchemy import Connection, Row, Select, Table, func, select
 
 from eadm_sync.app.context import Context
 from eadm_sync.model import ClassGroup, Person, Unit
@@ -82,6 +82,32 @@ def stored_organisation(context: Context, connection: Connection) -> Organisatio
     """The organisation, resolved."""
     units, class_groups, managers = stored_units(context, connection)
     return Organisation(units.values(), class_groups.values(), managers)
+
+
+def organisation_around(context: Context, connection: Connection, person: Person) -> Organisation:
+    """Of the organisation, what can be read of one person: their units with all above these, and their class groups."""
+    sources = list(context.loaded.settings.sources)
+    codes = {place.code for affiliation in person.affiliations for place in affiliation.classes}
+    class_groups = {
+        row.code: _decode_class_group(row.data) for row in _called(connection, tables.class_groups, codes, sources)
+    }
+    units: dict[str, Unit] = {}
+    missing = {affiliation.unit for affiliation in person.affiliations if affiliation.unit}
+    missing |= {group.unit for group in class_groups.values() if group.unit}
+    seen: set[str] = set()
+    while missing:
+        seen |= missing
+        found = {row.code: _decode_unit(row.data) for row in _called(connection, tables.units, missing, sources)}
+        units |= found
+        missing = {unit.parent for unit in found.values() if unit.parent} - seen
+    return Organisation(units.values(), class_groups.values(), _managers(connection, units))
+
+
+def _called(connection: Connection, table: Table, codes: Collection[str], sources: list[str]) -> list[Row[Any]]:
+    """The nodes with some codes, those of the first sources last, so that they stay."""
+    query = select(table.c.source, table.c.code, table.c.data)
+    query = query.where(table.c.source.in_(sources), table.c.code.in_(sorted(codes)))
+    return sorted(connection.execute(query), key=lambda row: -sources.index(row.source)) if codes else []
 
 
 def _managers(connection: Connection, units: dict[str, Unit]) -> dict[str, Person]:
