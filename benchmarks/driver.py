@@ -11,8 +11,6 @@ import json
 import sys
 from pathlib import Path
 
-import structlog
-
 from eadm_sync.app.context import open_context
 from eadm_sync.app.planning import Planned, planned
 from eadm_sync.app.syncing import sync
@@ -23,7 +21,6 @@ from eadm_sync.plan.plan import Plan
 def main() -> None:
     """Plans, or plans and delivers."""
     command, config = sys.argv[1:]
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     context = open_context(Path(config), SystemClock())
     counts: dict[str, int] = {}
 

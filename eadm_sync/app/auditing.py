@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import msgspec
-import structlog
 from sqlalchemy import Connection, Row, Select, select
 
 from connectors.contract import Kind
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
 from eadm_sync.errors import NotFound
+from eadm_sync.events import get_logger
 from eadm_sync.model import Sealed
 from eadm_sync.plan.audited import WARN
 from eadm_sync.plan.known_state import HeldLink, HeldObject, KnownState
@@ -23,7 +23,7 @@ from eadm_sync.state.sealing import check_key
 from eadm_sync.state.verifying import Verified, add_checkpoint
 from eadm_sync.state.verifying import verify as verify_chain
 
-log = structlog.get_logger()
+log = get_logger()
 
 _KINDS = tuple(str(kind) for kind in Kind)
 _ROWS_AT_ONCE = 1_000

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Protocol
 
 import msgspec
-import structlog
 from sqlalchemy import Connection, Table, select
 
 from connectors.contract import Kind, RemoteObject, Target, Value
@@ -28,13 +27,14 @@ from eadm_sync.correlation import (
 )
 from eadm_sync.correlation.protection import BY_TARGET
 from eadm_sync.delivery.protecting import Guarding, protected_members
+from eadm_sync.events import get_logger
 from eadm_sync.expression import Origin
 from eadm_sync.model import Person, Sealed
 from eadm_sync.plan.adopting import Undecided, described
 from eadm_sync.plan.change import group_key
 from eadm_sync.state import tables
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Population(Protocol):

@@ -15,19 +15,19 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-import structlog
 from sqlalchemy import Connection, Table, func, select
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.giving import expire_passwords
 from eadm_sync.app.runs import recorded
+from eadm_sync.events import get_logger
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 from eadm_sync.state.passwords import is_over
 from exportqueue.item import to_micros
 from exportqueue.tables import IS_FINISHED
 
-log = structlog.get_logger()
+log = get_logger()
 
 COMMAND = "housekeeping"
 """As the book of runs has it."""

@@ -12,11 +12,10 @@ import logging
 import os
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TextIO
-
-import structlog
 
 from eadm_sync.config.settings import LoggingSettings
 
@@ -53,7 +52,8 @@ def configure(settings: LoggingSettings, base_dir: Path, *, service: bool = Fals
     handler = _Stderr() if settings.file is None else _file_handler(base_dir / settings.file)
     handler.set_name(_HANDLER)
     handler.setLevel(level)
-    handler.setFormatter(_formatter(settings, colours=settings.file is None and sys.stderr.isatty()))
+    colours = settings.file is None and sys.stderr.isatty()
+    handler.setFormatter(_OnceNeeded(partial(_formatter, settings, colours=colours)))
     root = logging.getLogger()
     for former in [one for one in root.handlers if one.get_name() == _HANDLER]:
         root.removeHandler(former)
@@ -61,16 +61,24 @@ def configure(settings: LoggingSettings, base_dir: Path, *, service: bool = Fals
     root.addHandler(handler)
     for name in OWN:
         logging.getLogger(name).setLevel(level)
-    structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=False,
-    )
+
+
+class _OnceNeeded(logging.Formatter):
+    """A formatter that is made for the first line: most commands log none, and need not load what makes it."""
+
+    def __init__(self, make: Callable[[], logging.Formatter]) -> None:
+        super().__init__()
+        self._make = cache(make)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        return self._make().format(record)
 
 
 def _formatter(settings: LoggingSettings, *, colours: bool) -> logging.Formatter:
     """What makes one line of an event, or of a library's record."""
+    import structlog  # noqa: PLC0415 - as in `_OnceNeeded`
+
     is_json = settings.format == "json"
     last = structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(colors=colours)
     return structlog.stdlib.ProcessorFormatter(

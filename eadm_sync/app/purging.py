@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 import msgspec
-import structlog
 from sqlalchemy import ColumnElement, Connection, Subquery, and_, exists, func, select
 
 from connectors.contract import Action, Kind
@@ -21,6 +20,7 @@ from eadm_sync.app.housekeeping import tidy
 from eadm_sync.app.naming import known_name
 from eadm_sync.app.runs import recorded
 from eadm_sync.clock import today
+from eadm_sync.events import get_logger
 from eadm_sync.identifiers import reservations_of
 from eadm_sync.importing.store import chunks
 from eadm_sync.plan.change import password_subject
@@ -30,7 +30,7 @@ from eadm_sync.state.database import Database
 from eadm_sync.state.doubts import MADE
 from exportqueue.tables import IS_FINISHED
 
-log = structlog.get_logger()
+log = get_logger()
 
 COMMAND = "purge"
 """As the book of runs has it."""

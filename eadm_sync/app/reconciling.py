@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-import structlog
 from sqlalchemy import Connection, select
 
 from connectors.contract import Kind
@@ -35,6 +34,7 @@ from eadm_sync.app.runs import Run, recorded
 from eadm_sync.app.stuck import standing, supersede
 from eadm_sync.app.target_reading import Reading, keep_tokens, last_tokens
 from eadm_sync.app.wishes import Wishes
+from eadm_sync.events import get_logger
 from eadm_sync.model import Sealed
 from eadm_sync.plan.audited import BY_HAND
 from eadm_sync.state import drift, tables
@@ -44,7 +44,7 @@ from eadm_sync.state.drift import MISSING, LeftRow, Value
 from eadm_sync.state.protection import audited, note_protected
 from eadm_sync.state.sealing import check_key
 
-log = structlog.get_logger()
+log = get_logger()
 
 COMMAND = "reconcile"
 """As the book of runs has it."""

@@ -16,13 +16,13 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-import structlog
 from sqlalchemy import Connection, Table, select, tuple_
 
 from eadm_sync.app.context import Context
 from eadm_sync.config.keys import Key, Use, prepare_key, read_keys, remove_keys, rotate_keys
 from eadm_sync.delivery import payload
 from eadm_sync.errors import StateError
+from eadm_sync.events import get_logger
 from eadm_sync.model import Sealed
 from eadm_sync.state import bulk, passwords, tables
 from eadm_sync.state.auditing import AuditEntry, append_audit
@@ -31,7 +31,7 @@ from eadm_sync.state.database import Database
 from eadm_sync.state.sealing import check_key, note_key
 from exportqueue.tables import IS_RUNNING, IS_UNFINISHED
 
-log = structlog.get_logger()
+log = get_logger()
 
 _ROWS_AT_ONCE = 500
 """In one transaction: a fraction of a second, for which an embedded database lets nobody else write."""

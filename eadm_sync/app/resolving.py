@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
-import structlog
 from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind, RemoteObject, Target
@@ -18,6 +17,7 @@ from connectors.errors import ConnectorError, Rejected, Transient
 from eadm_sync.app.context import Context
 from eadm_sync.clock import today
 from eadm_sync.delivery.looking_again import look_again
+from eadm_sync.events import get_logger
 from eadm_sync.plan.audited import Image, audited, encode
 from eadm_sync.plan.change import Change
 from eadm_sync.state import tables
@@ -28,7 +28,7 @@ from eadm_sync.state.known import KnownAccount, load_accounts, load_recycled
 from eadm_sync.state.outcomes import Confirmations, confirm, count_confirmed, mark_confirmed
 from exportqueue import State
 
-log = structlog.get_logger()
+log = get_logger()
 
 _REASONS = {MADE: "made, though no answer came", GONE: "deleted, though no answer came"}
 

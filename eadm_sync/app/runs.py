@@ -15,10 +15,11 @@ import structlog
 from eadm_sync.app.context import Context
 from eadm_sync.app.reporting import as_text, assembled
 from eadm_sync.errors import EadmError
+from eadm_sync.events import get_logger
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass

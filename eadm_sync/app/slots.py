@@ -31,11 +31,12 @@ from eadm_sync.delivery.scripts import Scripts
 from eadm_sync.delivery.settling import settle, unsettled
 from eadm_sync.delivery.verdicts import classify
 from eadm_sync.errors import StateError
+from eadm_sync.events import get_logger
 from eadm_sync.state.database import Database
 from eadm_sync.state.locks import Lock
 from exportqueue import Circuit, Drained, OpenCircuit, Outlook, Pace, Worker
 
-log = structlog.get_logger()
+log = get_logger()
 
 _LEASE_SECONDS = 300.0
 """After so long without a sign of life a worker's changes are taken over by others. The holder of a slot who dies is

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import structlog
-
 from eadm_sync.app import jobs
 from eadm_sync.app.auditing import checkpoint
 from eadm_sync.app.commanding import command
@@ -24,9 +22,10 @@ from eadm_sync.app.syncing import sync
 from eadm_sync.config.cron import seconds_of
 from eadm_sync.config.schedule import JobSettings
 from eadm_sync.errors import EadmError, StateBusy
+from eadm_sync.events import get_logger
 from eadm_sync.state.database import Database
 
-log = structlog.get_logger()
+log = get_logger()
 
 _BUSY_STEP_SECONDS = 1.0
 """How often it is looked whether a run from the shell has ended."""

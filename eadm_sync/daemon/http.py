@@ -19,7 +19,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any, NamedTuple
 
-import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
@@ -27,9 +26,10 @@ from eadm_sync.clock import Clock
 from eadm_sync.config.settings import HttpSettings
 from eadm_sync.daemon.health import Health, Healthy
 from eadm_sync.errors import StateError
+from eadm_sync.events import get_logger
 from eadm_sync.state.database import Database
 
-log = structlog.get_logger()
+log = get_logger()
 
 _REQUESTS_AT_ONCE = 8
 """More are turned away: a scraper and a probe need two."""

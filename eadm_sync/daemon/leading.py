@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import structlog
-
 from eadm_sync.errors import StateError
+from eadm_sync.events import get_logger
 from eadm_sync.state.database import Database
 from eadm_sync.state.locks import Lock, holder_of
 
-log = structlog.get_logger()
+log = get_logger()
 
 _NAME = "leader"
 

@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import structlog
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -25,13 +24,14 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.status import Status, status_of
 from eadm_sync.daemon.health import Health, Healthy
 from eadm_sync.errors import StateError
+from eadm_sync.events import get_logger
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 from eadm_sync.state.outcomes import known_versions
 from exportqueue.item import from_micros
 from exportqueue.tables import IS_UNFINISHED
 
-log = structlog.get_logger()
+log = get_logger()
 
 _KEEP_SECONDS = 5.0
 """What was read is told again for so long: several scrapers cost what one costs."""

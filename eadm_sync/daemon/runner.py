@@ -18,9 +18,10 @@ from eadm_sync.app.triggering import Request
 from eadm_sync.app.working import work
 from eadm_sync.daemon.timing import Timer
 from eadm_sync.errors import StateError
+from eadm_sync.events import get_logger
 from eadm_sync.state.database import Database
 
-log = structlog.get_logger()
+log = get_logger()
 
 _AGAIN_SECONDS = 1.0
 """How often the state is asked again to keep how a job ended."""

@@ -10,8 +10,6 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
-import structlog
-
 from eadm_sync import __version__
 from eadm_sync.app import jobs, triggering
 from eadm_sync.app.context import Context, open_context
@@ -29,9 +27,10 @@ from eadm_sync.daemon.notify import Notifier
 from eadm_sync.daemon.runner import Runner
 from eadm_sync.daemon.signals import Signals
 from eadm_sync.errors import ConfigError, EadmError, Problem, StateError
+from eadm_sync.events import get_logger
 from eadm_sync.state.database import Database
 
-log = structlog.get_logger()
+log = get_logger()
 
 _TICK_SECONDS = 0.25
 """How soon a signal is seen to."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
-import structlog
 from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind, Operation, Outcome, Password, Target
@@ -27,6 +26,7 @@ from eadm_sync.delivery.protecting import Guarding, StillFree
 from eadm_sync.delivery.scripts import Outdated, Ran, Scripts, note_scripts
 from eadm_sync.delivery.verdicts import as_the_queue_has_it
 from eadm_sync.errors import StateError
+from eadm_sync.events import get_logger
 from eadm_sync.lifecycle import Settings, delete_on
 from eadm_sync.plan.audited import FAILED, RAN, WARN, Image, audited, encode, ran
 from eadm_sync.plan.change import Change
@@ -43,7 +43,7 @@ from eadm_sync.state.protection import note_protected
 from eadm_sync.state.scripts import OUTPUT
 from exportqueue import Item, Result, State
 
-log = structlog.get_logger()
+log = get_logger()
 
 Refusal = Stale | Rejected
 """Why a deletion is not asked of the target."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import msgspec
-import structlog
 from sqlalchemy import Connection, select
 
 from connectors.contract import Action, Kind, Operation, Outcome, Password, PasswordRules, Target
@@ -26,6 +25,7 @@ from connectors.errors import (
     Unavailable,
 )
 from eadm_sync.clock import Clock
+from eadm_sync.events import get_logger
 from eadm_sync.importing.store import chunks
 from eadm_sync.model import Person
 from eadm_sync.passwords import Chance, NoPassword, Policy, SystemChance, make_password
@@ -46,7 +46,7 @@ from eadm_sync.state.passwords import (
     note_sent,
 )
 
-log = structlog.get_logger()
+log = get_logger()
 
 ATTRIBUTE = "password"
 """What targets call a password when they refuse it."""

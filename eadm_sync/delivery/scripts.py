@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from sqlalchemy import Connection
 
 from connectors.contract import Action, Kind
@@ -22,6 +21,7 @@ from eadm_sync.clock import Clock
 from eadm_sync.config.scripts import ScriptSettings
 from eadm_sync.delivery.aftermath import Delivered
 from eadm_sync.delivery.running import Ended, run_program
+from eadm_sync.events import get_logger
 from eadm_sync.plan.change import Change, Script
 from eadm_sync.plan.scripts import is_outdated, written
 from eadm_sync.state.crypto import Vault
@@ -39,7 +39,7 @@ from eadm_sync.state.scripts import (
 )
 from exportqueue import Item, PutOff, Result
 
-log = structlog.get_logger()
+log = get_logger()
 
 _BATCH_SECONDS = 2.0
 """No program is begun later than so long after the first of a batch: an emergency stop waits for the batch to end."""

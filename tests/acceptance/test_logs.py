@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from eadm_sync.app.logs import OWN, configure
 from eadm_sync.app.rekeying import retire, rotate
@@ -35,7 +34,6 @@ def log(tmp_path: Path) -> Iterator[Path]:
         handler.close()
     for name in OWN:
         logging.getLogger(name).setLevel(logging.NOTSET)
-    structlog.reset_defaults()
 
 
 def secrets_of(town: Town) -> set[str]:

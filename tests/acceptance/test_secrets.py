@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import structlog
 
+from eadm_sync.app.logs import OWN
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.errors import StateError
 from eadm_sync.state import tables
@@ -193,5 +193,6 @@ def _set_payload(town: Town, item_id: int, payload: bytes) -> None:
 
 @pytest.fixture(autouse=True)
 def _plain_logs() -> Any:
-    """Logs as a fresh process writes them."""
-    structlog.reset_defaults()
+    """Everything is logged that a fresh process would log, whatever another test has set."""
+    for name in OWN:
+        logging.getLogger(name).setLevel(logging.NOTSET)

@@ -12,6 +12,7 @@ import structlog
 
 from eadm_sync.app.logs import OWN, configure, hide
 from eadm_sync.config.settings import LoggingSettings
+from eadm_sync.events import get_logger
 from eadm_sync.model import Sealed
 
 NATIONAL_ID = "13097248022"
@@ -28,13 +29,12 @@ def _afterwards() -> Iterator[None]:
         handler.close()
     for name in OWN:
         logging.getLogger(name).setLevel(logging.NOTSET)
-    structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
 
 def own() -> Any:
     """A logger as a module of ours has it."""
-    return structlog.get_logger("eadm_sync.test")
+    return get_logger("eadm_sync.test")
 
 
 def events(file: Path) -> list[dict[str, Any]]:

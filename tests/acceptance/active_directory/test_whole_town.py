@@ -12,12 +12,12 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-import structlog
 
 from connectors.contract import RemoteObject
 from eadm_sync.app.checking import check
 from eadm_sync.app.passwords import NoSecret, reset, show
 from eadm_sync.app.reconciling import TargetDrift, reconcile
+from eadm_sync.events import get_logger
 from eadm_sync.state import tables
 from tests.acceptance.active_directory.conftest import (
     IS_DISABLED,
@@ -364,7 +364,7 @@ def test_no_password_can_be_read_in_any_file_or_line(
 ) -> None:
     """Not of new accounts and not of a reset; neither in the state, nor in a plan, a log, or what is printed."""
     caplog.set_level(logging.DEBUG)
-    structlog.get_logger().warning("probe.of.this.test")
+    get_logger().warning("probe.of.this.test")
     people = [hired(domain.town, given, "Hemmelig") for given in ("Siv", "Sol")]
     plan = domain.town.later(hours=1).save("secret-plan.jsonl")
     domain.town.sync(deliver=False)
