@@ -18,7 +18,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from docs.generator.markdown import code, plain, table
 from eadm_sync.cli import exits
-from eadm_sync.cli.program import program
+from eadm_sync.cli.program import whole_program
 
 _WORDS = {bool: "", int: "NUMBER", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
@@ -61,8 +61,9 @@ class Command:
     parameters: tuple[Parameter, ...] | None
 
 
-def commands(within: typer.Typer = program, prefix: str = "") -> Iterator[Command]:
+def commands(within: typer.Typer | None = None, prefix: str = "") -> Iterator[Command]:
     """Every command in the program's order; then every group, each before its commands."""
+    within = within or whole_program()
     for info in within.registered_commands:
         if not info.hidden and info.callback is not None:
             name = info.name or info.callback.__name__.replace("_", "-")

@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
+
+import pytest
+
+from eadm_sync.cli import commands
+from eadm_sync.cli.program import MODULES, commands_of
 
 SCRIPT = """
 import io, json, sys, contextlib
@@ -46,25 +53,58 @@ def test_every_command_explains_itself_without_loading_anything_heavy() -> None:
             assert "exit code" in page.lower(), words
 
 
+def test_each_command_is_listed_with_the_module_that_has_it() -> None:
+    """None is forgotten in the list, and none is listed that is not there."""
+    modules = sorted(module.name for module in iter_modules(commands.__path__))
+    offered = {
+        module: set(commands_of(module))
+        for module in modules
+        if hasattr(import_module(f"eadm_sync.cli.commands.{module}"), "register")
+    }
+
+    listed = {module: {name for name, of in MODULES.items() if of == module} for module in offered}
+    assert offered == listed
+
+
 LOOK = """
 import json, sys
 from eadm_sync.cli.failing import run
 from eadm_sync.cli.program import program
-sys.argv = ["eadm-sync", "status"]
-run(program)
-print(json.dumps(sorted(sys.modules)))
+code = run(program)
+print(json.dumps([code, sorted(sys.modules)]))
 """
 
+HEAVY = {"alembic", "googleapiclient", "httpx", "ldap3", "msgraph", "psycopg", "rich", "sqlalchemy.dialects.postgresql"}
+"""What no command needs that reads the state in SQLite and prints into a pipe."""
 
-def test_status_loads_nothing_that_reads_rules(tmp_path: Path) -> None:
-    """On an installation as it is made: no rules, templates, migrations, nor drivers of other databases."""
-    subprocess.run([sys.executable, "-m", "eadm_sync", "init", "."], cwd=tmp_path, capture_output=True, check=True)
+WRITING = {"eadm_sync.delivery.deliverer", "eadm_sync.importing.importing", "structlog"}
+"""What reads sources, writes to targets, or logs."""
 
-    made = subprocess.run([sys.executable, "-c", LOOK], cwd=tmp_path, capture_output=True, text=True, check=True)
 
-    loaded = json.loads(made.stdout.splitlines()[-1])
-    assert "eadm_sync.app.status" in loaded
-    assert not {"eadm_sync.ruleset", "jinja2", "alembic", "psycopg", "httpx", "ldap3"} & set(loaded)
+@pytest.mark.parametrize(
+    ("words", "needed", "not_needed"),
+    [
+        # counts alone: no rules
+        (
+            ["status"],
+            "eadm_sync.app.status",
+            {"eadm_sync.ruleset", "jinja2", "cryptography.hazmat.primitives.asymmetric"},
+        ),
+        # the rules, and what the state has of one person
+        (["explain", "hr:1001"], "eadm_sync.app.explaining", {"eadm_sync.app.correlating", "eadm_sync.app.syncing"}),
+        (["people", "list"], "eadm_sync.app.listing", {"eadm_sync.app.planning"}),
+    ],
+)
+def test_what_looks_loads_only_what_it_needs(
+    settled: Path, words: list[str], needed: str, not_needed: set[str]
+) -> None:
+    """Each package here costs a start some hundredths of a second, or tenths."""
+    made = subprocess.run([sys.executable, "-c", LOOK, *words], cwd=settled, capture_output=True, text=True, check=True)
+
+    code, loaded = json.loads(made.stdout.splitlines()[-1])
+    assert code == 0
+    assert needed in loaded
+    assert not (HEAVY | WRITING | not_needed) & set(loaded)
 
 
 def test_the_version_is_told() -> None:
