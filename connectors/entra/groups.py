@@ -19,6 +19,7 @@ from connectors.errors import AlreadyExists, ConnectorError, Protected, Rejected
 
 WHY = "groupTypes,mailEnabled,onPremisesSyncEnabled,isAssignableToRole"
 """What `explained` looks at."""
+OWNED = "a group of this name bears our mark, and an owner who may have made it: look whose it is, then rename it"
 
 
 def mark_of(operation: Operation) -> str:
@@ -78,9 +79,11 @@ class Groups:
         GROUP_TABLE.check(operation.attributes, whole=True)
         type_ = wanted_type(operation.attributes)
         mark, name = mark_of(operation), str(operation.attributes[GROUP_NAME])
-        known = next((key for key, other in self.named.get(name.casefold(), ()) if other == mark), None)
-        known = known or self.memory.made_for(mark)
+        made = self.memory.made_for(mark)
+        known = made or next((key for key, other in self.named.get(name.casefold(), ()) if other == mark), None)
         if known is not None:  # what an earlier plan asked for may have been something else
+            if made is None:
+                yield from _refuse_owned(known)
             (response,) = yield [Ask("PATCH", f"/groups/{known}", GROUP_TABLE.body(operation.attributes))]
             if not response.ok:
                 raise (yield from explained(response, known, self.memory))
@@ -106,6 +109,8 @@ class Groups:
         (response,) = yield [Ask("PATCH", url, whole, {"Prefer": "create-if-missing"})]
         if response.ok and not response.body:  # it was there
             (response,) = yield [Ask("GET", f"{url}?$select=id")]
+            if response.ok:
+                yield from _refuse_owned(str(response.body["id"]))
         if not response.ok:
             raise refusals.refusal(response, Kind.GROUP, None, settling=True)
         return str(response.body["id"])
@@ -148,6 +153,19 @@ class Groups:
             raise (yield from explained(response, anchor, self.memory))
         self.memory.forget(anchor)
         return Outcome(operation.id, None, anchor)
+
+
+def _refuse_owned(group: str) -> Chain[None]:
+    """Refuses a group that bears our mark and has an owner: what we make has none at first.
+
+    Everybody in a tenant may make groups unless that is forbidden, and anybody can compute a mark: who laid one out for
+    us would own what we fill. https://learn.microsoft.com/entra/fundamentals/users-default-permissions
+    """
+    (owners,) = yield [Ask("GET", f"/groups/{group}/owners?$select=id&$top=1")]
+    if not owners.ok:
+        raise refusals.refusal(owners, Kind.GROUP, group, settling=True)
+    if owners.body["value"]:
+        raise AlreadyExists(OWNED, GROUP_NAME)
 
 
 def explained(response: Response, group: str, memory: Memory) -> Chain[ConnectorError]:

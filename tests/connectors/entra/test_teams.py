@@ -12,6 +12,7 @@ import pytest
 
 from connectors.contract import Action, Kind, Operation, Outcome, RemoteObject, ResumeToken
 from connectors.entra import EntraTarget, open_target
+from connectors.entra.groups import mark_of
 from connectors.errors import AlreadyExists, Rejected, Transient
 from tests.connectors.entra.conftest import Settings
 from tests.services.graph.config import Config, Faults
@@ -139,6 +140,34 @@ def test_a_class_becomes_a_team_once_it_has_an_owner_and_teams_knows_it(target: 
     assert [(each.error, each.attributes) for each in late] == [(None, {})] * 2
     assert groups(opened)[str(made.anchor)].items() >= CLASS.items()
     assert graph.contents()["groups"][made.anchor]["_team"]["template"] == "educationClass"
+
+
+# Rows: where the mark of a new group stands, and what else there is in such a group.
+@pytest.mark.parametrize(
+    ("marked", "more"),
+    [
+        ("mailNickname", {"mailEnabled": False, "securityEnabled": True, "groupTypes": []}),
+        ("uniqueName", {"mailEnabled": True, "securityEnabled": True, "groupTypes": ["Unified"]}),
+    ],
+)
+def test_a_group_that_somebody_laid_out_for_us_is_not_taken(
+    target: MakeTarget, graph: GraphService, marked: str, more: dict[str, Any]
+):
+    """Everybody may make groups, and knows how marks are made; who owns one could let anybody into what we fill."""
+    (somebody,), _ = graph.seed(users=1)
+    type_ = {"groupType": "microsoft365", "mailNickname": "x5a"} if more["groupTypes"] else {}
+    create = creation(displayName="5A", **type_)
+    trap = graph.put("group", displayName="5A", **{"mailNickname": "x5a", **more, marked: mark_of(create)})
+    graph.link(trap, [somebody], "owners")
+
+    refused = one(target(), create)
+    graph.purge(trap)
+    alone = graph.put("group", displayName="5A", **{"mailNickname": "x5a", **more, marked: mark_of(create)})
+    taken = one(target(), create)
+
+    assert isinstance(refused.error, AlreadyExists)
+    assert "owner" in refused.error.reason
+    assert (taken.error, taken.anchor) == (None, alone)
 
 
 def test_a_plain_team_is_made_of_a_group_that_is_there(target: MakeTarget, graph: GraphService):
