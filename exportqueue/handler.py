@@ -33,6 +33,8 @@ class Handler(Protocol):
     def deliver(self, items: Sequence[Item]) -> Iterator[Result]:
         """Carries out items that do not depend on one another; one result each, in any order, as soon as it is known.
 
+        A second result of an item takes the place of the first.
+
         Runs outside any transaction. Has to be safe to repeat: after a crash the same items come again.
 
         Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import chain
@@ -89,6 +89,7 @@ class FoundProtected:
 
 
 _PERMANENT = (NotFound, AlreadyExists, Rejected)
+_NEW_ACCOUNT = (Kind.ACCOUNT, Action.CREATE)
 
 
 @dataclass
@@ -157,9 +158,31 @@ class Deliverer:
                 yield Result(item_id, None, self._delivered(by_id[item_id], change, confirmed, None))
             else:
                 operations.append(msgspec.structs.replace(asked, password=passwords.get(item_id)))
+        made: dict[str, tuple[int, Change]] = {}
         for outcome in applied(self.target, operations) if operations else ():
-            yield self._result(outcome, by_id, changes, confirmed)
+            result = self._result(outcome, by_id, changes, confirmed)
+            yield result
+            change = changes[result.item_id]
+            if outcome.anchor and result.error is None and (change.kind, change.action) == _NEW_ACCOUNT:
+                made[outcome.anchor] = result.item_id, change
+        yield from self._not_theirs(made) if made else ()
         yield from self._run([(by_id[item_id], change) for item_id, change in programs.items()], confirmed)
+
+    def _not_theirs(self, made: Mapping[str, tuple[int, Change]]) -> Iterator[Result]:
+        """Refuses what a target takes for a new account, by what that says of its owner, and somebody is known to have.
+
+        Args:
+            made: Anchor → (item's id, change).
+        """
+        accounts = tables.known_accounts.c
+        query = select(accounts.anchor, accounts.person_id).where(accounts.target == self.name)
+        with self.database.read() as connection:
+            known = connection.execute(query.where(accounts.anchor.in_(made))).all()
+        for anchor, holder in known:
+            item_id, change = made[anchor]
+            if holder != change.person:
+                words = f"the account that bears their mark there is known to be {holder}'s: take the mark away"
+                yield Result(item_id, Rejected(words), change.subject)
 
     def _run(self, work: Sequence[tuple[Item, Change]], confirmed: Confirmed) -> Iterator[Result]:
         """Runs what follows changes to accounts, as these are now."""

@@ -165,6 +165,24 @@ def test_an_account_that_is_known_to_be_somebody_elses_stays_so(office: Any):
     assert states(office)["hr:1"] is True
 
 
+def test_a_creation_that_finds_somebody_elses_account_stops_nobody_else(office: Any):
+    """The target takes it for what it made before, by its mark; an operator hears of it, and Per gets his account."""
+    office.rules(RULES).people(OLA).sync()
+    deaf(office).people(KARI, OLA).sync()
+    (made,) = (one.anchor for one in office.objects(Kind.ACCOUNT) if one.owner == "hr:1")
+    known = tables.known_accounts
+    with context_of(office).writing() as database, database.write() as connection:
+        connection.execute(update(known).where(known.c.person_id == "hr:2").values(anchor=made))
+
+    report = hearing(office, FIRST + timedelta(days=1)).people(KARI, OLA, "3;Per;Å;employee;11").sync()
+
+    (ad,) = report.targets
+    assert (ad.done, ad.dead) == (1, 1)
+    assert "hr:3" in states(office)
+    (dead,) = queueing.listed(context_of(office), target="ad").items
+    assert "known to be hr:2's" in (dead.last_error or "")
+
+
 def test_a_target_that_does_not_say_is_told_of_and_asked_again(office: Any):
     """Whoever runs the job, and whoever orders a stop, hears that an enabled account may be there."""
     office.rules(RULES).people(OLA).sync()
