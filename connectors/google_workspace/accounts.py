@@ -204,9 +204,12 @@ class Accounts:
             properties += [ACCOUNT_NAME, ALIASES]
         if not properties:
             return {}
-        (reply,) = yield [self.apis.users.get(userKey=anchor, fields=",".join(["id", *properties]))]
+        fields = ",".join(["id,isAdmin,isDelegatedAdmin", *properties])
+        (reply,) = yield [self.apis.users.get(userKey=anchor, fields=fields)]
         if not reply.ok:
             raise self._refusal(reply, anchor)
+        if is_administrator(reply.body):  # since a moment: lists lag behind
+            raise Protected(PROTECTED)
         return dict(reply.body)
 
     def _readdress(

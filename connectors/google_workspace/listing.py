@@ -103,7 +103,7 @@ class Listing:
         if not isinstance(address, str) or "@" not in address:
             return []
         (reply,) = self._sent([self._connection.apis.groups.get(groupKey=address, fields=attributes.FIELDS)])
-        if not reply.ok and not reply.is_missing and reply.status != 400:  # noqa: PLR2004 - no address at all
+        if not reply.ok and not refusals.is_nobodys(reply):
             raise refusals.as_a_whole(refusals.refusal(reply, Kind.GROUP, None))
         return [reply.body] if reply.ok else []
 

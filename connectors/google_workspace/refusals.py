@@ -48,6 +48,11 @@ def is_duplicate(reply: Reply) -> bool:
     return reply.status == HTTPStatus.CONFLICT and reply.reason == "duplicate"
 
 
+def is_nobodys(reply: Reply) -> bool:
+    """Whether an address that was asked for is nobody's here: free, none at all, or of a domain of others."""
+    return reply.is_missing or reply.status == HTTPStatus.BAD_REQUEST or reply.reason == "forbidden"
+
+
 def is_busy(reply: Reply) -> bool:
     """Whether Google is still making the object, or still renaming it."""
     if reply.status == HTTPStatus.CONFLICT:

@@ -339,6 +339,41 @@ def test_who_is_an_administrator_is_asked_once_a_minute(hand: Hand):
     assert hand.google.counters()["http_requests"] - before == 4
 
 
+def test_who_became_an_administrator_a_moment_ago_is_found_out(hand: Hand):
+    """Where the account is looked at anyway before it is written: lists of administrators are a minute old."""
+    anchor = hand.make("ola")
+    hand.google.put("user", anchor, isAdmin=True)
+
+    outcome = hand.do(Action.UPDATE, anchor, organizations__title="Rektor")
+
+    assert isinstance(outcome.error, Protected)
+    assert "organizations" not in hand.stored(anchor)
+
+
+# Rows: as it is; in other letters; an alias, which is no primary address; nobody's; of others' domain; none; an id.
+@pytest.mark.parametrize(
+    ("address", "is_found"),
+    [
+        ("ola@kommune.example", True),
+        ("Ola@Kommune.Example", True),
+        ("o1@kommune.example", False),
+        ("kari@kommune.example", False),
+        ("ola@example.org", False),
+        ("../ola", False),
+        ("{anchor}", False),
+    ],
+)
+def test_an_account_is_found_by_its_address(hand: Hand, address: str, is_found: bool):
+    """By the account itself and not by a search, which tells what was a while ago."""
+    anchor = hand.make("ola", aliases=["o1" + DOMAIN])
+    hand.google.reset()
+
+    found = hand.target.find(Kind.ACCOUNT, {"primaryEmail": address.format(anchor=anchor)})
+
+    assert [one.anchor for one in found] == [anchor] * is_found
+    assert hand.google.counters()["operations"] == 1
+
+
 def test_an_administrator_is_not_taken_for_the_owners_account(hand: Hand):
     """Who became one since is not given what a repeated create asks for."""
     anchor = hand.make("ola")
