@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from datetime import timedelta
 
-from connectors.contract import Kind, RemoteObject
+from connectors.contract import Action, Kind, Operation, RemoteObject
+from eadm_sync.app.reconciling import reconcile
 from tests.acceptance.conftest import FIRST_DAY, Town
 from tests.acceptance.entra.conftest import Tenant, products
 
@@ -86,6 +87,30 @@ def test_who_comes_back_from_the_recycle_bin_has_the_same_account(tenant: Tenant
     assert (back["id"], back["deleted"], back["accountEnabled"], products(back)) == (came["id"], False, True, 1)
     assert tenant.groups_of(came["id"]) == in_groups
     assert tenant.known()[person] == came["id"]
+    tenant.assert_known_is_true()
+
+
+def test_what_a_recycle_bin_gives_back_is_looked_at(tenant: Tenant):
+    """Deleted by hand, and moved meanwhile: the account is back with its old groups, until the next comparison."""
+    town = tenant.town
+    person = town.hire("990001", "Ola", "Nordmann-Test", unit=(unit := town.a_unit()))
+    town.sync()
+    came = tenant.user(person)
+    in_groups = tenant.groups_of(came["id"])
+    town.carry_out("entra", Operation("by hand", Kind.ACCOUNT, Action.DELETE, anchor=came["id"]))
+    move(town, "990001", next(one for one in units(town) if one != unit))
+
+    reconcile(town.later(hours=1).context, only="entra")
+    town.sync()
+    back = tenant.user(person)
+    both = tenant.groups_of(came["id"])
+    reconcile(town.later(hours=1).context, only="entra")
+    town.sync()
+
+    assert (back["id"], back["deleted"], back["accountEnabled"]) == (came["id"], False, True)
+    assert in_groups < both
+    assert tenant.groups_of(came["id"]) == both - in_groups
+    assert products(tenant.user(person)) == 1
     tenant.assert_known_is_true()
 
 
