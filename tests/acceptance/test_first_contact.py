@@ -175,10 +175,10 @@ def test_first_contact_with_a_filled_directory(site: Site):
     assert site.there() == before
 
     code, out = site.typed("plan", "--format", "json")
-    assert code == 1  # whoever has to wait is told of
+    assert code == 3  # whoever has to wait is told of
     assert site.there() == before
 
-    assert site.typed("sync", "--yes")[0] == 1
+    assert site.typed("sync", "--yes")[0] == 3
     after = site.there()
     adopted = {anchor for anchor, state in states.items() if state == "adopt"}
     for anchor in before.keys() - adopted:
@@ -192,7 +192,7 @@ def test_first_contact_with_a_filled_directory(site: Site):
     made = {str(after[anchor].attributes["sam"]) for anchor in after.keys() - before.keys()}
     assert made == {f"given{number}.family{number}-2" for number in JOINERS}  # strangers have the names without number
 
-    assert site.typed("sync", "--yes")[0] == 1
+    assert site.typed("sync", "--yes")[0] == 3
     assert site.there() == after
     code, out = site.typed("correlate", "--format", "json")
     assert Counter(line["state"] for line in json.loads(out)["lines"])["adopt"] == 0

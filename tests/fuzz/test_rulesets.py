@@ -167,7 +167,7 @@ def _assert_placed(problems: tuple[Problem, ...], name: str, text: str) -> None:
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for problem in problems:
         assert problem.message
-        assert Path(problem.file).parent.name in {"rulesets", "tables", "tests"}
+        assert {"rulesets", "tests"} & set(Path(problem.file).parts)  # a bent name of a table may be any below
         if Path(problem.file).name != name or problem.line == 0:
             continue
         assert 1 <= problem.line <= len(lines)
