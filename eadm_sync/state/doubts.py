@@ -1,4 +1,4 @@
-"""What a target may or may not hold: it was asked, no answer came, and a newer plan took the change's place.
+"""What a target may or may not hold: it was asked, no answer came, and the change was superseded or dropped.
 
 Known state holds what was confirmed last. Where it is in doubt, the next plan asks again for what is wanted, whatever
 is known; a doubt ends with the target's answer about the same thing. Whether an account is there at all is not asked
