@@ -8,18 +8,24 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
+
 from connectors.contract import Action, Kind, Operation, Outcome, PasswordRules
 from connectors.entra import refusals
 from connectors.entra.batching import Response
-from connectors.entra.chains import Ask, Chain, Memory, object_id
+from connectors.entra.chains import Ask, Chain, object_id
 from connectors.entra.managers import Managers
 from connectors.entra.schema import ACCOUNT_NAME, CLOUD_MASTERED, EXTENSIONS, Table
 from connectors.entra.searching import EVENTUAL, address, any_of, chunks, equals, has_address
 from connectors.errors import AlreadyExists, ConnectorError, Protected, Rejected, Transient
+from connectors.memory import Memory
 
 BIN = "/directory/deletedItems"
 RULES = PasswordRules(min_length=8, max_length=256, min_classes=3)
 """https://learn.microsoft.com/entra/identity/authentication/concept-sspr-policy#password-policies-that-only-apply-to-cloud-user-accounts"""
+AS_IT_WAS = "the account was there, and keeps its password: this application may not give it another"
+MAY_NOT = "User-PasswordProfile.ReadWrite.All, or a role, is needed to give an account another password"
+"""https://learn.microsoft.com/graph/api/user-update#permissions-for-specific-scenarios"""
 ROLES = "/users/{}/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$select=id"
 _OPERATION = "operation:"
 
@@ -121,9 +127,15 @@ class Accounts:
         """The owner's account is there already: it is given what the operation asks for."""
         body = {**self._changes(operation), "accountEnabled": bool(operation.enabled)}
         (response,) = yield [Ask("PATCH", f"/users/{anchor}", body)]
+        keeps_password = refusals.is_forbidden(response) and body.pop("passwordProfile", None) is not None
+        if keeps_password:  # to make an account with a password takes less than to give it another
+            (response,) = yield [Ask("PATCH", f"/users/{anchor}", body)]
         if not response.ok:
             raise (yield from self._explained(response, anchor))
-        return (yield from self.managers.give(operation, anchor, {}, new=True))
+        outcome = yield from self.managers.give(operation, anchor, {}, new=True)
+        if not keeps_password:
+            return outcome
+        return msgspec.structs.replace(outcome, warning="; ".join(filter(None, (AS_IT_WAS, outcome.warning))))
 
     def _taken(self, operation: Operation, mark: str, refused: Response) -> Chain[Outcome]:
         """A unique value is held by somebody: by an account of ours whose creation was not confirmed, or not."""
@@ -181,7 +193,10 @@ class Accounts:
             return (yield from self.managers.give(operation, anchor, {}, new=False))
         if refusals.is_synchronised(response):
             return (yield from self._update_in_the_cloud(operation, anchor, body))
-        raise (yield from self._explained(response, anchor))
+        error = yield from self._explained(response, anchor)
+        if operation.password is not None and refusals.is_forbidden(response) and not isinstance(error, Protected):
+            raise Rejected(MAY_NOT, "password")
+        raise error
 
     def _update_in_the_cloud(self, operation: Operation, anchor: str, body: Mapping[str, Any]) -> Chain[Outcome]:
         """Writes of a synchronised account what may be written, and names the rest."""

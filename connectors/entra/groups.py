@@ -11,11 +11,12 @@ from typing import Any
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.entra import refusals
 from connectors.entra.batching import Response
-from connectors.entra.chains import Ask, Chain, Memory, object_id
+from connectors.entra.chains import Ask, Chain, object_id
 from connectors.entra.schema import GROUP_NAME, GROUP_TABLE, SECURITY
 from connectors.entra.searching import address, any_of, chunks
 from connectors.entra.teams import SHAPE, SHAPED_BY, UNIFIED, Teams, wanted_type
 from connectors.errors import AlreadyExists, ConnectorError, Protected, Rejected
+from connectors.memory import Memory
 
 WHY = "groupTypes,mailEnabled,onPremisesSyncEnabled,isAssignableToRole"
 """What `explained` looks at."""

@@ -16,8 +16,9 @@ import msgspec
 from connectors.contract import Action, Kind, LicenceStock, Operation, Outcome
 from connectors.entra import refusals
 from connectors.entra.batching import Response
-from connectors.entra.chains import Ask, Chain, Memory, is_object_id, object_id
+from connectors.entra.chains import Ask, Chain, is_object_id, object_id
 from connectors.errors import ConnectorError, NotFound, Rejected
+from connectors.memory import Memory
 
 _HELD = ("Active", "ActiveWithError")
 SKUS = "/subscribedSkus?$select=skuId,skuPartNumber,consumedUnits,prepaidUnits,capabilityStatus,servicePlans"

@@ -12,10 +12,11 @@ from http import HTTPStatus
 from connectors.contract import Kind, Operation, Outcome, Value
 from connectors.entra import refusals
 from connectors.entra.batching import Response
-from connectors.entra.chains import Ask, Chain, Memory, is_object_id
+from connectors.entra.chains import Ask, Chain, is_object_id
 from connectors.entra.schema import ACCOUNT_NAME, EXTENSIONS, MANAGER, Table
 from connectors.entra.searching import EVENTUAL, address, any_of, chunks
 from connectors.errors import Rejected, Transient
+from connectors.memory import Memory
 
 LEFT_OUT = "the manager was left out: there is no such account yet"
 

@@ -9,9 +9,10 @@ from http import HTTPStatus
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.entra import refusals
 from connectors.entra.batching import Response
-from connectors.entra.chains import Ask, Chain, Memory, object_id
+from connectors.entra.chains import Ask, Chain, object_id
 from connectors.entra.groups import explained
 from connectors.errors import ConnectorError, NotFound, Rejected, Transient
+from connectors.memory import Memory
 
 MOST_BOUND = 20
 """References in one request: https://learn.microsoft.com/graph/api/group-post-members"""

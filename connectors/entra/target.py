@@ -10,7 +10,6 @@ from typing import Self
 
 from connectors.contract import Capabilities, Kind, LicenceStock, Operation, Outcome, RemoteObject, ResumeToken, Value
 from connectors.entra.accounts import RULES, nobodys_password
-from connectors.entra.chains import Memory
 from connectors.entra.checking import check
 from connectors.entra.connection import Connection
 from connectors.entra.licences import Product, stocks
@@ -18,6 +17,7 @@ from connectors.entra.options import EntraOptions
 from connectors.entra.reading import Reader
 from connectors.entra.schema import ACCOUNT_NAME, GROUP, GROUP_NAME, user_table
 from connectors.entra.writing import Writer
+from connectors.memory import Memory
 
 _KINDS = frozenset({Kind.ACCOUNT, Kind.GROUP, Kind.MEMBERSHIP, Kind.NESTING, Kind.LICENCE})
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.entra.accounts import Accounts, find_owned, mark_of
-from connectors.entra.chains import Chain, Memory, run
+from connectors.entra.chains import Chain, run
 from connectors.entra.connection import Connection
 from connectors.entra.groups import Groups, find_named
 from connectors.entra.licences import Licences, Product, find_given_by_groups
@@ -19,6 +19,7 @@ from connectors.entra.schema import GROUP_NAME, MANAGER, Table
 from connectors.entra.synchronised import Synchronised
 from connectors.entra.teams import Teams
 from connectors.errors import ConnectorError, Rejected
+from connectors.memory import Memory
 
 _LINKS = (Kind.MEMBERSHIP, Kind.NESTING)
 

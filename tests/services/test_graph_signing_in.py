@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.services.conftest import Client
-from tests.services.graph.config import SUFFICIENT_ROLES, Config
+from tests.services.graph.config import PASSWORD_ROLE, SUFFICIENT_ROLES, Config
 from tests.services.graph.control import GraphService
 
 identity = pytest.importorskip("azure.identity")
@@ -172,7 +172,7 @@ def test_the_granted_permissions_can_be_asked_for(graph: GraphService, client: C
     ]
 
     names = {one["id"]: one["value"] for one in roles}
-    assert {names[one["appRoleId"]] for one in grants} == set(SUFFICIENT_ROLES)
+    assert {names[one["appRoleId"]] for one in grants} == {*SUFFICIENT_ROLES, PASSWORD_ROLE}
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK is full of what it deprecates itself

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
-from connectors.contract import Action, Kind, Operation, Outcome, RemoteObject, ResumeToken
+from connectors.contract import Action, Kind, Operation, Outcome, Password, RemoteObject, ResumeToken
 from connectors.entra import EntraTarget, open_target
 from connectors.entra.checking import NEEDS, Need
 from connectors.errors import AlreadyExists, AuthenticationFailed, NotFound, Rejected, Stale, Throttled, Transient
@@ -207,6 +208,25 @@ def test_who_may_look_at_nothing_is_told_what_would_let_it(target: MakeTarget, g
 
     with pytest.raises(AuthenticationFailed, match=r"Directory\.Read\.All missing"):
         target().check()
+
+
+def test_a_password_for_who_is_there_takes_a_permission_of_its_own(target: MakeTarget, graph: GraphService):
+    """Without it, an account whose creation was not confirmed keeps the one it was made with, and that is told of."""
+    graph.empty(Config(roles=list(SUFFICIENT_ROLES)))
+    create = msgspec.structs.replace(creation("kari"), password=Password("Hest-Fjell-Kaffe-4827"))
+    account = one(target(), create).anchor
+    graph.put("user", account, accountEnabled=False)
+
+    again = one(target(), create)
+    another = operation(Kind.ACCOUNT, Action.UPDATE, anchor=account, password=Password("Hest-Fjell-Kaffe-4828"))
+    refused = one(target(), another)
+
+    assert (again.error, again.anchor) == (None, account)
+    assert "keeps its password" in str(again.warning)
+    assert graph.contents()["users"][account]["accountEnabled"]
+    assert isinstance(refused.error, Rejected)
+    assert refused.error.attribute == "password"
+    assert "User-PasswordProfile.ReadWrite.All" in refused.error.reason
 
 
 def test_a_product_of_the_settings_has_to_be_there(target: MakeTarget):

@@ -18,6 +18,8 @@ SUFFICIENT_ROLES = (
     "LicenseAssignment.ReadWrite.All",
 )
 """Application permissions that are enough for accounts, groups and licences."""
+PASSWORD_ROLE = "User-PasswordProfile.ReadWrite.All"
+"""What it takes besides to give an account that is there another password."""
 
 
 def stable_id(name: str) -> str:
@@ -86,7 +88,7 @@ class Config:
     client_id: str = stable_id("client")
     secret: str = "local-secret"
     audience: str = "https://graph.microsoft.com"
-    roles: list[str] = field(default_factory=lambda: list(SUFFICIENT_ROLES))
+    roles: list[str] = field(default_factory=lambda: [*SUFFICIENT_ROLES, PASSWORD_ROLE])
     domains: list[str] = field(default_factory=lambda: ["kommune.example", "kommune.onmicrosoft.example"])
     skus: dict[str, int] = field(
         default_factory=lambda: {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from . import deleted, delta, groups, licences, roles, teams, tenant, users
-from .config import Config
+from .config import PASSWORD_ROLE, Config
 from .errors import Refused
 from .service import Answer, Call, Service
 
@@ -174,6 +174,7 @@ def refuse_unauthorised(config: Config, found: Found) -> None:
     if found.call.route == "users/{}" and found.call.method == "PATCH" and isinstance(found.call.body, dict):
         names = set(found.call.body)
         wanted = [_ENABLING] if "accountEnabled" in names else []
-        wanted += [_USERS_WRITE] if names - {"accountEnabled"} else []
+        wanted += [_USERS_WRITE] if names - {"accountEnabled", "passwordProfile"} else []
+        wanted += [(PASSWORD_ROLE,)] if "passwordProfile" in names else []
     if any(not granted.intersection(roles) for roles in wanted):
         raise Refused(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .config import GRAPH_APP_ID, stable_id
+from .config import GRAPH_APP_ID, PASSWORD_ROLE, stable_id
 from .errors import not_found
 from .service import BASE, Answer, Call, Service
 from .store import Item
@@ -14,7 +14,7 @@ ROLE_NAMES = (
     "User.DeleteRestore.All", "Group.Read.All", "Group.ReadWrite.All", "Group.Create", "GroupMember.Read.All",
     "GroupMember.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All", "Organization.Read.All",
     "LicenseAssignment.Read.All", "LicenseAssignment.ReadWrite.All", "Team.Create", "TeamSettings.ReadWrite.All",
-    "Domain.Read.All", "Application.Read.All", "RoleManagement.Read.Directory",
+    "Domain.Read.All", "Application.Read.All", "RoleManagement.Read.Directory", PASSWORD_ROLE,
 )  # fmt: skip
 """Application permissions of Microsoft Graph that this service knows."""
 
