@@ -13,10 +13,11 @@ import msgspec
 from connectors.contract import Action, Kind, Operation, Outcome, Password, PasswordRules, Value
 from connectors.errors import AlreadyExists, ConnectorError, Protected, Rejected, Transient
 from connectors.google_workspace import refusals
-from connectors.google_workspace.chains import Chain, Memory
+from connectors.google_workspace.chains import Chain
 from connectors.google_workspace.hashing import sha512_crypt
 from connectors.google_workspace.schema import ACCOUNT_NAME, ALIASES, NAME_LENGTH, Table, cut
 from connectors.google_workspace.searching import with_external_id
+from connectors.memory import Memory
 
 if TYPE_CHECKING:  # as in `connection`
     from connectors.google_workspace.apis import Apis

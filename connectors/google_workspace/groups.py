@@ -13,8 +13,9 @@ from connectors.contract import Action, Kind, Operation, Outcome, Value
 from connectors.errors import AlreadyExists, ConnectorError, Rejected, Transient
 from connectors.google_workspace import group_attributes as attributes
 from connectors.google_workspace import refusals
-from connectors.google_workspace.chains import Chain, Memory
+from connectors.google_workspace.chains import Chain
 from connectors.google_workspace.group_attributes import FIELDS, GROUP_NAME
+from connectors.memory import Memory
 
 if TYPE_CHECKING:  # as in `connection`
     from googleapiclient.http import HttpRequest

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from connectors.contract import Action, Kind, LicenceStock, Operation, Outcome
 from connectors.errors import ConnectorError, NotFound, Rejected, Transient
 from connectors.google_workspace import refusals
-from connectors.google_workspace.chains import Chain, Memory
+from connectors.google_workspace.chains import Chain
 from connectors.google_workspace.options import LicenceOptions
+from connectors.memory import Memory
 
 if TYPE_CHECKING:  # as in `connection`
     from googleapiclient.http import HttpRequest

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.errors import ConnectorError, NotFound, Rejected, Transient
 from connectors.google_workspace import refusals
-from connectors.google_workspace.chains import Chain, Memory
+from connectors.google_workspace.chains import Chain
+from connectors.memory import Memory
 
 if TYPE_CHECKING:  # as in `connection`
     from googleapiclient.http import HttpRequest

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.errors import ConnectorError, PutOff, Rejected
 from connectors.google_workspace.accounts import Accounts, Policy, find_owned, mark_of
-from connectors.google_workspace.chains import Chain, Memory, run
+from connectors.google_workspace.chains import Chain, run
 from connectors.google_workspace.connection import Connection
 from connectors.google_workspace.groups import Groups
 from connectors.google_workspace.licences import Licences
@@ -19,6 +19,7 @@ from connectors.google_workspace.refusals import as_a_whole
 from connectors.google_workspace.schema import Table
 from connectors.google_workspace.transfers import hand_over
 from connectors.google_workspace.units import Units
+from connectors.memory import Memory
 
 _LINKS = (Kind.MEMBERSHIP, Kind.NESTING)
 ADMINISTRATORS_SECONDS = 60.0

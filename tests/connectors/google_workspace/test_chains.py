@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import Unavailable
 from connectors.google_workspace.batching import Reply
-from connectors.google_workspace.chains import Chain, Memory, run
+from connectors.google_workspace.chains import Chain, run
 
 
 class _Connection:
@@ -76,17 +76,3 @@ def test_results_are_told_as_they_come():
     assert next(results)[0] == 0
     with pytest.raises(Unavailable):
         next(results)
-
-
-def test_what_was_made_is_remembered_for_a_while():
-    """By its id and by its mark, and until it is deleted."""
-    now = 0.0
-    memory = Memory(60, lambda: now)
-    memory.note("1", "hr:1")
-    memory.note("2", "hr:2")
-
-    assert (memory.is_settling("1"), memory.made_for("hr:1")) == (True, "1")
-    memory.forget("1")
-    assert (memory.is_settling("1"), memory.made_for("hr:1")) == (False, None)
-    now = 61.0
-    assert (memory.is_settling("2"), memory.made_for("hr:2")) == (False, None)

@@ -11,11 +11,12 @@ import pytest
 from connectors.contract import Action, Kind, Operation, Outcome, Value
 from connectors.errors import AlreadyExists, NotFound, Rejected, Transient
 from connectors.google_workspace import group_attributes
-from connectors.google_workspace.chains import Memory, run
+from connectors.google_workspace.chains import run
 from connectors.google_workspace.connection import Connection
 from connectors.google_workspace.groups import Groups
 from connectors.google_workspace.listing import Listing
 from connectors.google_workspace.options import GoogleOptions
+from connectors.memory import Memory
 from tests.services.google.control import GoogleService
 
 ADDRESS = "laerere@kommune.example"

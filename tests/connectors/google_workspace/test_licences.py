@@ -11,12 +11,13 @@ from connectors.contract import Action, Kind, LicenceStock, Operation, Outcome
 from connectors.errors import NotFound, PutOff, Rejected, Throttled, Transient
 from connectors.google_workspace import pacing
 from connectors.google_workspace.batching import Reply
-from connectors.google_workspace.chains import Memory, run
+from connectors.google_workspace.chains import run
 from connectors.google_workspace.connection import Connection
 from connectors.google_workspace.licences import AUTOMATIC, Licences
 from connectors.google_workspace.listing import Listing
 from connectors.google_workspace.options import GoogleOptions
 from connectors.google_workspace.target import GoogleTarget
+from connectors.memory import Memory
 from tests.connectors.google_workspace.conftest import Settings
 from tests.services.google.config import Config
 from tests.services.google.control import GoogleService

@@ -8,11 +8,12 @@ import pytest
 
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.errors import NotFound, Rejected, Transient
-from connectors.google_workspace.chains import Memory, run
+from connectors.google_workspace.chains import run
 from connectors.google_workspace.connection import Connection
 from connectors.google_workspace.listing import Listing
 from connectors.google_workspace.members import Members
 from connectors.google_workspace.options import GoogleOptions
+from connectors.memory import Memory
 from tests.services.google.control import GoogleService
 
 Change = Callable[[str, Sequence[Operation]], dict[str, Outcome]]
