@@ -46,7 +46,7 @@ class NameTaken(EadmError):
     """The name that somebody's account already has is another's: `name` of the identifier."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"the {name} that the account has is taken by somebody else, or was")
+        super().__init__(f"the {name} that the account has is taken by somebody else, or was: rename the account")
         self.name = name
 
 

@@ -316,7 +316,7 @@ def test_a_name_that_is_another_persons_is_not_taken_over(filled: Filled):
     filled.account("pera", employeeID="3")
     filled.sync()
 
-    assert "taken by somebody else" in filled.problems["hr:3"]
+    assert "taken by somebody else, or was: rename the account" in filled.problems["hr:3"]
     assert filled.about("hr:3") == []
 
 
