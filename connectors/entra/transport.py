@@ -1,4 +1,4 @@
-"""Requests to Graph over the SDK's adapter: batches side by side, and pages one after the other.
+"""Requests to Graph over the SDK's adapter: batches side by side, and what is read one by one.
 
 The adapter signs each request. It is given a plain HTTP client: the SDK's own retries sleep within a call, ignore
 fractions of seconds and give up after three minutes. Here a change is sent once: to send it again is the queue's. What
@@ -164,18 +164,6 @@ class Transport:
             raise
         self._budget.told(sent, [_told(answer)])
         return _judged(answer)
-
-    async def pages(self, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[dict[str, Any]]:
-        """A page and those behind it, empty ones too; the last of a delta has an `@odata.deltaLink`.
-
-        Raises:
-            ConnectorError: As for `get`.
-        """
-        following: str | None = url
-        while following is not None:
-            page = await self.get(following, headers)
-            yield page
-            following = page.get("@odata.nextLink")
 
     async def _wait_for_room(self, requests: Sequence[Request], until: float) -> None:
         """Waits until the quota has room for these.
