@@ -22,16 +22,14 @@ from eadm_sync.config.keys import read_keys
 from eadm_sync.config.loading import Loaded, load_settings
 from eadm_sync.config.mapping import MapSettings
 from eadm_sync.state import tables
-from eadm_sync.state.auditing import cover_unchained, has_unchained
-from eadm_sync.state.crypto import Vault
 from eadm_sync.state.database import Database, open_for_reading, open_for_writing
-from eadm_sync.state.sending import encrypted, keyed_hash
 from exportqueue import Queue, define, queue_tables
 
 if TYPE_CHECKING:  # what reads rules takes a fifth of a second to load; `status` and lists need none of it
     from eadm_sync.expression import Origin
     from eadm_sync.ruleset import Ruleset, TargetWords, Vocabulary
     from eadm_sync.ruleset.sending import Sending
+    from eadm_sync.state.crypto import Vault
 
 
 @cache
@@ -63,6 +61,8 @@ class Context:
     @cached_property
     def vault(self) -> Vault:
         """The installation's keys."""
+        from eadm_sync.state.crypto import Vault  # noqa: PLC0415 - loads OpenSSL, which counts need not
+
         read = partial(read_keys, self.loaded.base_dir / self.loaded.settings.state.key_file)
         return Vault(read(), read)
 
@@ -79,6 +79,7 @@ class Context:
 
     def _sent(self, sending: Sending, value: str) -> str:
         from eadm_sync.ruleset.sending import HASH  # noqa: PLC0415 - reads rules
+        from eadm_sync.state.sending import encrypted, keyed_hash  # noqa: PLC0415 - as in `vault`
 
         if sending.mode == HASH:
             return keyed_hash(self.vault, value, sending.longest)
@@ -181,6 +182,8 @@ class Context:
 
     def _cover_unchained(self, database: Database) -> None:
         """Has the audit's chain cover the lines of an older program: that needs the keys, which migrations lack."""
+        from eadm_sync.state.auditing import cover_unchained, has_unchained  # noqa: PLC0415 - as in `vault`
+
         with database.read() as connection:
             waits = has_unchained(connection)
         if waits:

@@ -88,7 +88,7 @@ WRITING = {"eadm_sync.delivery.deliverer", "eadm_sync.importing.importing", "str
         (
             ["status"],
             "eadm_sync.app.status",
-            {"eadm_sync.ruleset", "jinja2", "cryptography.hazmat.primitives.asymmetric"},
+            {"eadm_sync.ruleset", "jinja2", "cryptography"},
         ),
         # the rules, and what the state has of one person
         (["explain", "hr:1001"], "eadm_sync.app.explaining", {"eadm_sync.app.correlating", "eadm_sync.app.syncing"}),
