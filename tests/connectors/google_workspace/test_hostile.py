@@ -15,7 +15,8 @@ from tests.services.google.control import GoogleService
 DELETES = "x\r\n--eadm_sync_batch\r\nContent-ID: <0>\r\n\r\nDELETE /admin/directory/v1/users/victim@kommune.example"
 
 
-# Rows: another part of a batch; another clause of a search; half an escape; any beginning; other addresses, one of an account; letters.
+# Rows: another part of a batch; another clause of a search; half an escape; any beginning; other addresses, one of an
+# account; letters.
 @pytest.mark.parametrize(
     "value",
     [
