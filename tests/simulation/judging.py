@@ -124,6 +124,14 @@ class Judge:
         """Remembers objects that are nobody's business here."""
         self._memory[target].strangers = dict(strangers)
 
+    def never_taken_over(self, target: str, gone: set[str]) -> list[str]:
+        """Forgets, and returns, the anchors of strangers that bear the marks of people the program has forgotten."""
+        strangers = self._memory[target].strangers
+        anchors = [anchor for anchor, one in strangers.items() if _mark(one) in gone]
+        for anchor in anchors:
+            del strangers[anchor]
+        return anchors
+
     def accounts_of(self, who: str) -> Iterator[tuple[str, str]]:
         """(target, anchor) of somebody's accounts, as last seen."""
         for target, memory in self._memory.items():

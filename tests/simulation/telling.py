@@ -357,9 +357,16 @@ class _Telling:
             raise Broken(number, f"a second run looks at {people} ( {known} ), and changes: {changes}")
 
     def _purge(self) -> None:
-        """Forgets who is gone for good, and with them what was ordered about them."""
+        """Forgets who is gone for good, and with them what was ordered about them.
+
+        An account from before that was never taken over keeps a name that is reserved now, and would be refused if they
+        came back; so somebody deletes it by hand.
+        """
         self.told.purged += self.program.purge()
         stored = self.program.stored_people()
+        gone = {who for who, person in self.judge.persons.items() if person not in stored}
+        for anchor in self.judge.never_taken_over("ad", gone):
+            self.program.carry_out("ad", Operation(f"clear {anchor}", Kind.ACCOUNT, Action.DELETE, anchor=anchor))
         for who in self._forgotten(stored):
             self.stopped.discard(who)
             self.extended.pop(who, None)
