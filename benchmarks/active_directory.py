@@ -1,6 +1,6 @@
 """What writing to Active Directory costs, against bare ldap3 in the same run on the same domain controller.
 
-    python -m benchmarks.active_directory                   a Samba domain controller of its own, 5 rounds of 300
+    python -m benchmarks.active_directory                   a Samba domain controller of its own, 5 rounds of 1 000, two batches
     python -m benchmarks.active_directory --count 200 --rounds 1
 
 Creations, changes of two attributes, and members joining one group: by bare ldap3 one after another (SYNC) and
@@ -255,7 +255,7 @@ def _options() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--count", type=int, default=300, help="objects of each contender in a round")
+    parser.add_argument("--count", type=int, default=1000, help="objects of each contender in a round")
     parser.add_argument("--rounds", type=int, default=5, help="of which everybody's best counts")
     parser.add_argument("--json", action="store_true", help="figures for `python -m benchmarks`")
     return parser.parse_args()
