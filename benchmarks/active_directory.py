@@ -1,6 +1,6 @@
 """What writing to Active Directory costs, against bare ldap3 in the same run on the same domain controller.
 
-    python -m benchmarks.active_directory            a Samba domain controller of its own, 5 rounds of 1 000 in two batches
+    python -m benchmarks.active_directory            a Samba domain controller of its own, 5 rounds of 1 000
     python -m benchmarks.active_directory --count 200 --rounds 1
 
 Creations, changes of two attributes, and members joining one group: by bare ldap3 one after another (SYNC) and
