@@ -389,7 +389,7 @@ class Target(Protocol):
         """Connects and proves the rights that `read` and `apply` need, changing nothing that stays.
 
         Returns:
-            What could not be proved, for an operator, or None.
+            What an operator should know: what could not be proved, or is wrong in the target by itself; or None.
 
         Raises:
             ConnectorError: Unavailable, AuthenticationFailed (names the right) or Rejected.

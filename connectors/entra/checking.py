@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, NamedTuple
 
 from connectors.entra.connection import Connection
+from connectors.entra.licences import error_of, failed_of
 from connectors.entra.options import EntraOptions
 from connectors.entra.reading import Reader
 from connectors.errors import AuthenticationFailed, Rejected
@@ -42,6 +45,9 @@ NEEDS = (
 """Application permissions: the tables on each operation's page, https://learn.microsoft.com/graph/api/overview"""
 
 
+FAILING = "/groups?$filter=hasMembersWithLicenseErrors%20eq%20true&$select=id,displayName"
+"""https://learn.microsoft.com/entra/fundamentals/concept-group-based-licensing"""
+_GROUPS_LOOKED_AT = 10
 UNNAMED = "which permissions it has cannot be looked up: name the managed identity's client_id"
 
 
@@ -49,7 +55,8 @@ def check(connection: Connection, reader: Reader, options: EntraOptions) -> str 
     """Signs in, and looks whether every permission is granted and every product of the settings is there.
 
     Returns:
-        What could not be looked at, for an operator, or None.
+        What an operator should know: what could not be looked at, and whom groups could not give their licences; or
+        None.
 
     Raises:
         AuthenticationFailed: Names each permission that is missing, and what it is for.
@@ -69,7 +76,33 @@ def check(connection: Connection, reader: Reader, options: EntraOptions) -> str 
             raise Rejected(f"disabled_plans: the tenant has no product '{part_number}'")
         if missing := [name for name in plans if name.casefold() not in product.plans]:
             raise Rejected(f"disabled_plans: {part_number} has no service plan {' and no '.join(missing)}")
-    return None if options.client_id is not None else UNNAMED
+    said = [] if options.client_id is not None else [UNNAMED]
+    return "; ".join([*said, *_licences_not_given(connection)]) or None
+
+
+def _licences_not_given(connection: Connection) -> list[str]:
+    """A line for each of the first groups whose licences did not reach all of its members.
+
+    Entra gives them in the background, and tells of what went wrong only where somebody asks.
+    """
+    groups = [one for page in connection.pages(FAILING) for one in page["value"]]
+    lines = [_not_given(connection, one) for one in islice(groups, _GROUPS_LOOKED_AT)]
+    if len(groups) > _GROUPS_LOOKED_AT:
+        lines.append(f"and {len(groups) - _GROUPS_LOOKED_AT} groups more")
+    return lines
+
+
+def _not_given(connection: Connection, group: dict[str, Any]) -> str:
+    select = "$select=id,licenseAssignmentStates&$top=999"
+    members = 0
+    errors: Counter[str] = Counter()
+    for page in connection.pages(f"/groups/{group['id']}/membersWithLicenseErrors?{select}"):
+        for one in page["value"]:
+            members += 1
+            states = one.get("licenseAssignmentStates") or ()
+            errors.update({error_of(state) for state in failed_of(states, group["id"])})
+    why = ", ".join(f"{count} {error}" for error, count in sorted(errors.items())) or error_of({})
+    return f"the licences of the group '{group['displayName']}' did not reach {members} of its members: {why}"
 
 
 def _check_permissions(granted: set[str]) -> None:

@@ -5,10 +5,10 @@ https://learn.microsoft.com/graph/api/user-assignlicense
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -21,6 +21,7 @@ from connectors.errors import ConnectorError, NotFound, Rejected
 from connectors.memory import Memory
 
 _HELD = ("Active", "ActiveWithError")
+_FAILED = "Error"
 SKUS = "/subscribedSkus?$select=skuId,skuPartNumber,consumedUnits,prepaidUnits,capabilityStatus,servicePlans"
 
 
@@ -63,6 +64,18 @@ def stocks(products: Mapping[str, Product]) -> list[LicenceStock]:
     return [LicenceStock(one.part_number, one.total, one.used) for one in products.values()]
 
 
+class Inherited(NamedTuple):
+    """What a user has by way of groups.
+
+    Attributes:
+        held: Ids of products.
+        failed: Ids of products that a group should give and could not, with Graph's word for why.
+    """
+
+    held: Collection[str] = ()
+    failed: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True)
 class Licences:
     """Makes the chains of changes to users' licences.
@@ -85,7 +98,7 @@ class Licences:
         bodies: list[tuple[Operation, dict[str, Any]]] = []
         inherited = yield from self._inherited(account, operations)
         for operation in operations:
-            if operation.action is Action.CREATE and self._sku_id(operation) in inherited:
+            if operation.action is Action.CREATE and self._sku_id(operation) in inherited.held:
                 warning = f"{operation.sku} comes with a group already: it is not given a second time"
                 done.append(msgspec.structs.replace(_outcome(operation, None), warning=warning))
                 continue
@@ -99,23 +112,35 @@ class Licences:
             }
             (response,) = yield [_ask(account, together)]
             if response.ok:
-                return [*done, *(_outcome(operation, None) for operation, _ in bodies)]
+                return [*done, *(self._given(operation, inherited) for operation, _ in bodies)]
             if not _is_about_one(response):
                 return [*done, *(_outcome(one, self._refusal(one, response)) for one, _ in bodies)]
         # One of them will not do: each for itself, what is given before what is taken away.
         for operation, body in sorted(bodies, key=lambda one: one[0].action is Action.DELETE):
             (response,) = yield [_ask(account, body)]
-            done.append(_outcome(operation, None if response.ok else self._refusal(operation, response)))
+            if response.ok:
+                done.append(self._given(operation, inherited))
+            else:
+                done.append(_outcome(operation, self._refusal(operation, response)))
         return done
 
-    def _inherited(self, account: str, operations: Sequence[Operation]) -> Chain[Collection[str]]:
-        """Ids of products that the user has by way of groups; asked for only where a group gives one of these."""
+    def _given(self, operation: Operation, inherited: Inherited) -> Outcome:
+        """That it was done, with what should have made it needless."""
+        error = inherited.failed.get(self._sku_id(operation)) if operation.action is Action.CREATE else None
+        if error is None:
+            return _outcome(operation, None)
+        warning = f"a group that gives {operation.sku} could not ({error}): it is given directly"
+        return msgspec.structs.replace(_outcome(operation, None), warning=warning)
+
+    def _inherited(self, account: str, operations: Sequence[Operation]) -> Chain[Inherited]:
+        """What the user has by way of groups; asked for only where a group gives one of these products."""
         asked = {self._sku_id(one) for one in operations if one.action is Action.CREATE}
         if asked.isdisjoint(self.by_groups) or not is_object_id(account):
-            return ()
+            return Inherited()
         (user,) = yield [Ask("GET", f"/users/{account}?$select=id,licenseAssignmentStates")]
         states = (user.body.get("licenseAssignmentStates") or ()) if user.ok else ()
-        return {str(one["skuId"]) for one in states if one.get("assignedByGroup") and one.get("state") in _HELD}
+        held = {str(one["skuId"]) for one in states if one.get("assignedByGroup") and one.get("state") in _HELD}
+        return Inherited(held, {str(one["skuId"]): error_of(one) for one in failed_of(states)})
 
     def _sku_id(self, operation: Operation) -> str:
         product = self.products.get((operation.sku or "").casefold())
@@ -176,6 +201,17 @@ def find_given_by_groups(skus: Sequence[str]) -> Chain[set[str]]:
 def held_by(user: Mapping[str, Any]) -> set[str]:
     """Ids of the products that a user has, from whatever source."""
     return {str(one["skuId"]) for one in user.get("assignedLicenses") or ()}
+
+
+def failed_of(states: Iterable[Mapping[str, Any]], group: str | None = None) -> list[Mapping[str, Any]]:
+    """Those of a user's assignments that a group, or this one, should have made and could not."""
+    by_groups = (one for one in states if one.get("assignedByGroup") and one.get("state") == _FAILED)
+    return [one for one in by_groups if group is None or one["assignedByGroup"] == group]
+
+
+def error_of(state: Mapping[str, Any]) -> str:
+    """Graph's word for why an assignment failed: "CountViolation"."""
+    return str(state.get("error") or "of a reason that Graph does not tell")
 
 
 def _is_about_one(response: Response) -> bool:

@@ -64,7 +64,7 @@ class EntraTarget:
         """Signs in, and names every permission that is missing; changes nothing.
 
         Returns:
-            What could not be looked at, for an operator, or None.
+            What an operator should know, or None; as `checking.check`.
 
         Raises:
             ConnectorError: Unavailable, Throttled, AuthenticationFailed (names permissions), Rejected (a product).

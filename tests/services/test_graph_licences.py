@@ -114,6 +114,8 @@ def test_a_group_gives_licences_in_the_background(client: Client, graph: GraphSe
 
     assert (answer.status_code, early, late) == (202, [[], []], [0, 1])
     wrong = client.get(f"/groups/{group}/membersWithLicenseErrors").json()["value"]
+    failing = client.get("/groups?$filter=hasMembersWithLicenseErrors eq true&$select=id").json()["value"]
+    assert failing == [{"id": group}]
     states = client.get(f"/users/{wrong[0]['id']}?$select=licenseAssignmentStates").json()["licenseAssignmentStates"]
     assert [(one["assignedByGroup"], one["error"]) for one in states] == [(group, "CountViolation")]
     lucky = next(user for user in users if _held(client, user))

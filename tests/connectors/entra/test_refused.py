@@ -271,6 +271,26 @@ def test_what_comes_with_a_group_is_neither_given_twice_nor_taken_away(target: M
     assert "leaves the group" in taken.error.reason
 
 
+def test_what_a_group_could_not_give_is_told(target: MakeTarget, graph: GraphService):
+    """Of how many members, and why, by `check`; and with the licence, where it is given directly after all."""
+    graph.empty(Config(skus={"EMS": 1}))
+    users, (group,) = graph.seed(users=3, groups=1)
+    opened = target()
+    list(opened.apply([operation(Kind.LICENCE, Action.CREATE, account=users[0], sku="EMS")]))
+    graph.link(group, users[1:])
+    healthy = opened.check()
+    graph.put("group", group, assignedLicenses=[{"skuId": sku_id("EMS"), "disabledPlans": []}])
+
+    said = opened.check()
+    list(opened.apply([operation(Kind.LICENCE, Action.DELETE, account=users[0], sku="EMS")]))
+    given = one(target(), operation(Kind.LICENCE, Action.CREATE, account=users[1], sku="EMS"))
+
+    assert healthy is None
+    assert "did not reach 2 of its members: 2 CountViolation" in str(said)
+    assert (given.error, given.anchor) == (None, f"{users[1]}/EMS")
+    assert given.warning == "a group that gives EMS could not (CountViolation): it is given directly"
+
+
 def test_one_product_takes_the_place_of_another_in_one_request(target: MakeTarget, graph: GraphService):
     """Where both at once are impossible."""
     graph.empty(Config(exclusive=[["SPE_E3", "EMS"]]))

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.services.common.wire import Wire
 
-from . import connect, seeding
+from . import connect, licences, seeding
 from .config import Config
 from .errors import Refused
 from .identity import Identity
@@ -54,11 +54,15 @@ class ControlApi:
         return {"users": users, "groups": groups}
 
     def _put(self, body: dict[str, Any]) -> str:
-        return seeding.put(self.service, body["kind"], body["data"], body.get("id")).id
+        item = seeding.put(self.service, body["kind"], body["data"], body.get("id"))
+        if item.kind == "group":
+            licences.look_again(self.service, self.service.directory.members(item.id))
+        return item.id
 
     def _link(self, body: dict[str, Any]) -> str:
         for key in body["ids"]:
             self.service.directory.link(body["relation"], body["group"], key)
+        licences.look_again(self.service, body["ids"])
         return "linked"
 
     def _synchronise(self, body: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from .contract import check_body
 from .errors import Refused, bad_request, not_found
 from .service import BASE, Answer, Call, Service
 from .store import Item
-from .views import page, show
+from .views import fails_by, page, show
 
 KNOWN_SKUS = {
     "STANDARDWOFFPACK_FACULTY": "94763226-9b3c-4e75-a931-5c89701abe66",
@@ -302,13 +302,8 @@ def list_groups_errors(service: Service, call: Call) -> Answer:
     """GET /groups/{id}/membersWithLicenseErrors."""
     group = service.get("group", call.keys[0])
     users = [service.directory.items[key] for key in service.directory.members(group.id)]
-    wrong = [one for one in users if _fails_by(one, group.id)]
+    wrong = [one for one in users if fails_by(one, group.id)]
     return page(service, call, wrong, "directoryObjects", typed=True)
-
-
-def _fails_by(user: Item, group: str) -> bool:
-    states = user.data.get("licenseAssignmentStates", ())
-    return any(one["state"] == "Error" and one["assignedByGroup"] == group for one in states)
 
 
 def refuse_giving(group: Item) -> None:

@@ -29,6 +29,8 @@ DEFAULTS = {
 }  # fmt: skip
 """What is shown where nothing is selected."""
 EXPANDED_AT_MOST = 20
+FAILING = "hasMembersWithLicenseErrors"
+"""Only filtered by, never shown: https://learn.microsoft.com/graph/api/resources/group"""
 
 
 def value_of(service: Service, item: Item, name: str) -> Any:
@@ -58,6 +60,12 @@ def assigned(item: Item) -> list[dict[str, Any]]:
             disabled = state["disabledPlans"]
             found[state["skuId"]] = disabled if plans is None else [one for one in plans if one in disabled]
     return [{"disabledPlans": plans, "skuId": sku} for sku, plans in found.items()]
+
+
+def fails_by(user: Item, group: str) -> bool:
+    """Whether a group could not give a user one of its licences."""
+    states = user.data.get("licenseAssignmentStates", ())
+    return any(one["state"] == "Error" and one["assignedByGroup"] == group for one in states)
 
 
 def show(service: Service, item: Item, options: Options, *, typed: bool = False) -> dict[str, Any]:
@@ -142,6 +150,9 @@ def _passes(service: Service, item: Item, options: Options) -> bool:
     data = {**item.data, "id": item.id, "createdDateTime": service.moment(item.created)}
     if item.kind == "user":
         data["assignedLicenses"] = assigned(item)
+    elif options.equal and options.equal[0] == FAILING:
+        members = (service.directory.items[key] for key in service.directory.members(item.id))
+        data[FAILING] = any(fails_by(one, item.id) for one in members)
     return options.test(data)
 
 
