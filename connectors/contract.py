@@ -254,6 +254,8 @@ class Outcome(msgspec.Struct, frozen=True):
         anchor: The object's anchor; always set for a CREATE that succeeded.
         attributes: Attributes that the target stored otherwise than asked (it folded case, cut a name): as stored.
         warning: For the operator, or None.
+        regained: Of an account that came back out of a recycle bin: the memberships and licences that it has now, as
+            `read` tells of them. What is left out here is found by the next full comparison only.
     """
 
     operation_id: str
@@ -261,6 +263,7 @@ class Outcome(msgspec.Struct, frozen=True):
     anchor: str | None = None
     attributes: dict[str, Value] = {}
     warning: str | None = None
+    regained: tuple[RemoteObject, ...] = ()
 
 
 class RemoteObject(msgspec.Struct, frozen=True):

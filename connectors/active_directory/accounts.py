@@ -7,6 +7,8 @@ import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from connectors.active_directory import names, objects
 from connectors.active_directory.ber import SHOW_DELETED, Change, Delete, Entry, How, Modify, Search, equals
 from connectors.active_directory.containers import check
@@ -14,16 +16,17 @@ from connectors.active_directory.errors import Code
 from connectors.active_directory.look import Seen
 from connectors.active_directory.namesakes import free_cn
 from connectors.active_directory.objects import Made, Situation
-from connectors.active_directory.pipeline import Chain
+from connectors.active_directory.pipeline import Chain, entries_of
 from connectors.active_directory.schema import ACCOUNT_NAME
 from connectors.active_directory.settings import mark_of
 from connectors.active_directory.values import (
     DISABLED,
     NORMAL_ACCOUNT,
+    anchor_of,
     encode_password,
     guid,
 )
-from connectors.contract import Action, Operation, Outcome, Password
+from connectors.contract import Action, Kind, Operation, Outcome, Password, RemoteObject
 from connectors.errors import AlreadyExists, NotFound, Protected, Rejected, Stale
 
 _NEW = DISABLED | NORMAL_ACCOUNT
@@ -98,10 +101,10 @@ class Accounts:
     def _enable(self, operation: Operation) -> Chain[Outcome | Made]:
         return (yield from self._switched(operation, enabled=True))
 
-    def _disable(self, operation: Operation) -> Chain[Outcome | Made]:
+    def _disable(self, operation: Operation) -> Chain[Outcome]:
         return (yield from self._switched(operation, enabled=False))
 
-    def _switched(self, operation: Operation, *, enabled: bool) -> Chain[Outcome | Made]:
+    def _switched(self, operation: Operation, *, enabled: bool) -> Chain[Outcome]:
         seen = self.situation.live(operation)
         changes = _switch(seen, enabled=enabled)
         if changes:
@@ -135,17 +138,28 @@ class Accounts:
     def _restore(self, operation: Operation) -> Chain[Outcome | Made]:
         seen = self.situation.look.live(operation.kind, operation.anchor)
         if seen is not None:  # the answer was lost, perhaps that to the first of two requests
-            return (yield from self._disable(operation))
+            outcome = yield from self._disable(operation)
+            return msgspec.structs.replace(outcome, regained=(yield from self._regained(seen.dn, seen.anchor)))
         buried = yield from self._buried(operation)
         if buried is None or (self.recycle_bin and buried.attributes.get("isRecycled") == [b"TRUE"]):
             raise NotFound(operation.kind, operation.anchor or "")
         yield from self._require_free_owner(buried)
-        yield from self._dig_up(operation, buried)
+        dn = yield from self._dig_up(operation, buried)
         yield from self._make_harmless(operation, buried)
         if self.recycle_bin:
-            return Outcome(operation.id, None, operation.anchor)
+            regained = yield from self._regained(dn, operation.anchor or "")
+            return Outcome(operation.id, None, operation.anchor, regained=regained)
         lost = "restored without the recycle bin: disabled, its attributes, memberships and password are lost"
         return Outcome(operation.id, None, operation.anchor, warning=lost)
+
+    def _regained(self, dn: str, anchor: str) -> Chain[tuple[RemoteObject, ...]]:
+        """The groups that a restored account is in: the recycle bin keeps its links."""
+        if not self.recycle_bin:
+            return ()
+        answer = yield Search(self.situation.base_dn, equals("member", dn), ["objectGUID"])
+        found = entries_of(answer, "look which groups a restored account is in")
+        groups = [anchor_of(entry.attributes["objectGUID"][0]) for entry in found]
+        return tuple(RemoteObject(Kind.MEMBERSHIP, f"{one}/{anchor}", group=one, account=anchor) for one in groups)
 
     def _require_free_owner(self, buried: Entry) -> Chain[None]:
         mark = buried.attributes.get(self.situation.rules.mark)
@@ -154,8 +168,12 @@ class Accounts:
             if answer.entries:
                 raise AlreadyExists("its owner has another account by now")
 
-    def _dig_up(self, operation: Operation, buried: Entry) -> Chain[None]:
-        """[MS-ADTS] 3.1.1.5.3.7: a deleted object comes back by a modify that ends its deletion and names its place."""
+    def _dig_up(self, operation: Operation, buried: Entry) -> Chain[str]:
+        """[MS-ADTS] 3.1.1.5.3.7: a deleted object comes back by a modify that ends its deletion and names its place.
+
+        Returns:
+            Its distinguished name from now on.
+        """
         container = operation.container or buried.text("lastKnownParent")
         if "\\0ADEL:" in container or not container:
             raise Rejected("the container that it was in is deleted too", "container")
@@ -166,7 +184,7 @@ class Accounts:
             place = Change(How.REPLACE, "distinguishedName", [names.join("CN", cn, container).encode()])
             answer = yield Modify(buried.dn, [Change(How.DELETE, "isDeleted"), place], (SHOW_DELETED,))
             if answer.code == Code.SUCCESS:
-                return
+                return names.join("CN", cn, container)
             if answer.code != Code.ALREADY_EXISTS:
                 break
             cn = yield from free_cn(self.situation.claims, container, asked)

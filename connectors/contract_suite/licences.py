@@ -29,6 +29,16 @@ class LicenceContract(TargetFixtures):
         licence = hand.objects(Kind.LICENCE)[str(outcome.anchor)]
         assert (licence.anchor, licence.account, licence.sku) == (f"{account}/{self.sku}", account, self.sku)
 
+    def test_what_comes_back_with_a_restored_account_is_told(self, hand: Hand) -> None:
+        """Whether a recycle bin keeps licences is the target's affair; that nobody hears of them is not."""
+        need(hand.able.soft_delete, "recycle bin")
+        account, _ = hand.account(), self._stock(hand)
+        hand.succeed(operation(Kind.LICENCE, Action.CREATE, account=account, sku=self.sku))
+        hand.succeed(operation(Kind.ACCOUNT, Action.DELETE, anchor=account))
+        told = hand.succeed(operation(Kind.ACCOUNT, Action.RESTORE, anchor=account)).regained
+        there = {one.anchor for one in hand.objects(Kind.LICENCE).values() if one.account == account}
+        assert {one.anchor for one in told if one.kind is Kind.LICENCE} == there
+
     def test_a_licence_beyond_the_last_seat_is_refused(self, hand: Hand) -> None:
         """The account that comes too late is told so, and a freed seat can be taken."""
         stock = self._stock(hand)

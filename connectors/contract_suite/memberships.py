@@ -50,6 +50,17 @@ class MembershipContract(TargetFixtures):
         members = {item.account for item in hand.objects(Kind.MEMBERSHIP).values() if item.group == group}
         assert members == {staying, *joining}
 
+    def test_what_comes_back_with_a_restored_account_is_told(self, hand: Hand) -> None:
+        """Whether a recycle bin keeps memberships is the target's affair; that nobody hears of them is not."""
+        need(hand.able.soft_delete, "recycle bin")
+        group, account = hand.group(), hand.account()
+        hand.succeed(hand.membership(Action.CREATE, group, account))
+        hand.succeed(operation(Kind.ACCOUNT, Action.DELETE, anchor=account))
+        for _ in range(2):
+            told = hand.succeed(operation(Kind.ACCOUNT, Action.RESTORE, anchor=account)).regained
+            there = {one.anchor: one for one in hand.objects(Kind.MEMBERSHIP).values() if one.account == account}
+            assert {one.anchor: one for one in told if one.kind is Kind.MEMBERSHIP} == there
+
     @pytest.mark.parametrize("missing", [Kind.ACCOUNT, Kind.GROUP])
     def test_a_membership_needs_both_ends(self, hand: Hand, missing: Kind) -> None:
         """Joining what is not there is NotFound; leaving it is a success."""

@@ -15,6 +15,7 @@ from connectors.entra import refusals
 from connectors.entra.batching import Response
 from connectors.entra.chains import Ask, Chain, object_id
 from connectors.entra.managers import Managers
+from connectors.entra.regaining import regained
 from connectors.entra.schema import ACCOUNT_NAME, CLOUD_MASTERED, EXTENSIONS, Table
 from connectors.entra.searching import EVENTUAL, address, any_of, chunks, equals, has_address
 from connectors.errors import AlreadyExists, ConnectorError, Protected, Rejected, Transient
@@ -172,7 +173,8 @@ class Accounts:
         if not response.ok:
             raise (yield from self._explained(response, anchor))
         self.memory.note(anchor, mark_of(operation))
-        return (yield from self._take(operation, anchor))
+        outcome = yield from self._take(operation, anchor)
+        return msgspec.structs.replace(outcome, regained=(yield from regained(anchor)))
 
     # ------------------------------------------------------------ change
 
@@ -247,7 +249,7 @@ class Accounts:
         (response,) = yield [Ask("PATCH", f"/users/{anchor}", {"accountEnabled": False})]
         if not response.ok:
             raise refusals.refusal(response, Kind.ACCOUNT, anchor, settling=restored.ok)
-        return Outcome(operation.id, None, anchor)
+        return Outcome(operation.id, None, anchor, regained=(yield from regained(anchor)))
 
     def _explained(self, response: Response, anchor: str) -> Chain[ConnectorError]:
         """Why a change was refused; asks whether it is an administrator's account, where that could be why."""

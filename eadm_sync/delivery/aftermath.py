@@ -7,7 +7,7 @@ from datetime import date
 
 import msgspec
 
-from connectors.contract import Action, Kind
+from connectors.contract import Action, Kind, RemoteObject
 from connectors.contract import Value as PlainValue
 from eadm_sync.model import Sealed
 from eadm_sync.plan.audited import Image
@@ -29,6 +29,7 @@ class Delivered(msgspec.Struct, frozen=True):
     anchor: str | None
     stored: Mapping[str, PlainValue] = msgspec.field(default_factory=dict)
     warning: str | None = None
+    regained: tuple[RemoteObject, ...] = ()
 
 
 Known = tuple[Delivered, Image]

@@ -23,6 +23,7 @@ from eadm_sync.delivery.operations import Confirmed, operation
 from eadm_sync.delivery.passwords import Passwords, applied, gives_password, is_weak, note_outcomes
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.delivery.protecting import Guarding, StillFree
+from eadm_sync.delivery.regaining import came_back
 from eadm_sync.delivery.scripts import Outdated, Ran, Scripts, note_scripts
 from eadm_sync.delivery.verdicts import as_the_queue_has_it
 from eadm_sync.errors import StateError
@@ -197,6 +198,8 @@ class Deliverer:
                 tell = log.warning if result.state is State.DEAD else log.info
                 tell("item.failed", item=result.item_id, target=self.name, error=type(result.error).__name__)
         delivered = [result.value for result in results if isinstance(result.value, Delivered) and result.error is None]
+        regained = came_back(connection, self.name, delivered)
+        delivered += regained
         has_run = [result.value for result in results if isinstance(result.value, Ran)]
         if delivered or has_run:
             # First of all: from here on nobody else writes down what this target confirmed, so that the audit's ids
@@ -210,6 +213,7 @@ class Deliverer:
         protected = self._note_protected(connection, results)
         again = chain(_overtaken(results), (each.person for each in gone_for_good), outdated, protected)
         made = _made_in_part(known) | self._may_be_completed(connection, delivered)
+        made |= {one.change.person or "" for one in regained}
         look_again(connection, chain(again, made), on=self._days(known, day))
         end_answered(connection, (one.change for one in delivered))
         self._note_passwords(connection, delivered, results)
@@ -345,7 +349,7 @@ class Deliverer:
             before = confirmed.groups.get(change.group or "")
         if outcome is None:
             return Delivered(item, change, before, None)
-        return Delivered(item, change, before, outcome.anchor, outcome.attributes, outcome.warning)
+        return Delivered(item, change, before, outcome.anchor, outcome.attributes, outcome.warning, outcome.regained)
 
     def _may_be_completed(self, connection: Connection, delivered: Iterable[Delivered]) -> set[str]:
         """Who came to lead a group that was made in part: for want of somebody who leads it, perhaps."""

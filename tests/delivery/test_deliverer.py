@@ -57,6 +57,7 @@ class ScriptedTarget:
 
     errors: dict[str, ConnectorError] = field(default_factory=dict)
     stores: dict[str, Any] = field(default_factory=dict)
+    regains: tuple[RemoteObject, ...] = ()
     warning: str | None = None
     breaks_with: ConnectorError | None = None
     found: Sequence[RemoteObject] | ConnectorError = ()
@@ -70,7 +71,7 @@ class ScriptedTarget:
             error = self.errors.get(f"{operation.action} {operation.kind}")
             created = operation.action is Action.CREATE and operation.kind in (Kind.ACCOUNT, Kind.GROUP)
             anchor = f"anchor of {operation.owner}" if created else operation.anchor
-            yield Outcome(operation.id, error, anchor, {} if error else self.stores, self.warning)
+            yield Outcome(operation.id, error, anchor, {} if error else self.stores, self.warning, self.regains)
         if self.breaks_with:
             raise self.breaks_with
 
@@ -267,6 +268,38 @@ def test_a_deleted_account_takes_along_what_hung_on_it(rig: Rig):
         assert load_known(connection, [PERSON]) == {}
     assert result.error is None
     assert len(rig.target.asked) == asked
+
+
+def test_what_an_account_came_back_with_is_known_and_looked_at(rig: Rig):
+    """Of known groups and of products that somebody has; each with a line in the audit, so that a plan can end it."""
+    rig.target.capabilities = Capabilities(frozenset(Kind), batch_size=100, soft_delete=True)
+    rig.deliver(CREATE, CREATE_GROUP)
+    rig.deliver(account(Action.DISABLE, deactivates=True))
+    rig.clock.moment = LATE.replace(year=2027)
+    rig.deliver(account(Action.DELETE))
+    with rig.database.write() as connection:
+        connection.execute(tables.people.update().values(pending=False))
+        other = {"person_id": "hr:2", "target": "ad", "sku": "E3", "rule": "office", "ruleset_version": ""}
+        connection.execute(tables.known_licences.insert(), other)
+    there = {"anchor": "", "account": "anchor of hr:1"}
+    rig.target.regains = (
+        RemoteObject(Kind.MEMBERSHIP, **there, group="anchor of group:all", role="owner"),
+        RemoteObject(Kind.MEMBERSHIP, **there, group="a stranger's"),
+        RemoteObject(Kind.LICENCE, **there, sku="E3"),
+        RemoteObject(Kind.LICENCE, **there, sku="a stranger's"),
+    )
+
+    rig.deliver(account(Action.RESTORE))
+
+    with rig.database.read() as connection:
+        known = load_known(connection, [PERSON])[PERSON]
+    assert known.memberships == {("ad", "all"): ("owner", "all")}
+    assert known.licences == {("ad", "E3"): "office"}
+    assert rig.person().pending
+    restored, joined, licensed = rig.audit()[-3:]
+    assert [restored.action, joined.action, licensed.action] == ["restore", "create", "create"]
+    assert (joined.object, licensed.object) == (JOIN.object_key, LICENCE.object_key)
+    assert msgspec.msgpack.decode(joined.detail)["reason"] == "came back with the account"
 
 
 def test_what_failed_is_not_known(rig: Rig):

@@ -13,7 +13,18 @@ from uuid import UUID, uuid4
 import pytest
 
 from connectors.active_directory.accounts import Accounts
-from connectors.active_directory.ber import SHOW_DELETED, Answer, Change, Delete, Entry, How, Modify, Request, Search
+from connectors.active_directory.ber import (
+    SHOW_DELETED,
+    Answer,
+    Change,
+    Delete,
+    Entry,
+    How,
+    Modify,
+    Request,
+    Search,
+    equals,
+)
 from connectors.active_directory.look import Look, Seen
 from connectors.active_directory.namesakes import Claims
 from connectors.active_directory.objects import Situation
@@ -39,6 +50,7 @@ class Bin:
         admin: Whether it was an administrator's.
         parent: Where it was.
         control: Its userAccountControl: 514 is disabled, 512 enabled.
+        groups: Of which it is a member, by the name that it has once it is back.
         asked: The requests, in their order.
     """
 
@@ -49,6 +61,7 @@ class Bin:
     admin: bool = False
     parent: str = HOME
     control: int = 514
+    groups: Mapping[str, Sequence[UUID]] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
 
     def answer(self, request: Request) -> Answer:
@@ -68,7 +81,17 @@ class Bin:
             self.state = "live"
         return Answer(0)
 
+    @property
+    def changed(self) -> list[Request]:
+        """The requests that change anything."""
+        return [one for one in self.asked if not isinstance(one, Search)]
+
     def _found(self, request: Search) -> Sequence[Entry]:
+        if request.attributes == ["objectGUID"]:
+            groups = [
+                one for name, some in self.groups.items() if request.filter == equals("member", name) for one in some
+            ]
+            return [Entry("CN=Some group", {"objectGUID": [one.bytes_le]}) for one in groups]
         if b"msDS-cloudExtensionAttribute1" in request.filter:
             return [Entry("CN=Other", {})] if self.owner_has_another else []
         if SHOW_DELETED not in request.controls:
@@ -139,7 +162,7 @@ def test_a_restored_account_is_back_where_it_was_as_it_was() -> None:
     bin_ = Bin("deleted")
     assert do(bin_, Action.RESTORE) == Outcome("1", None, str(ANCHOR))
     place = Change(How.REPLACE, "distinguishedName", [LIVE.encode()])
-    assert bin_.asked[-1] == Modify(BURIED, [Change(How.DELETE, "isDeleted"), place], (SHOW_DELETED,))
+    assert bin_.changed[-1] == Modify(BURIED, [Change(How.DELETE, "isDeleted"), place], (SHOW_DELETED,))
     assert do(bin_, Action.RESTORE) == Outcome("1", None, str(ANCHOR))
 
 
@@ -147,7 +170,22 @@ def test_a_restored_account_gets_a_number_where_its_name_is_taken() -> None:
     """Somebody of that name came meanwhile."""
     bin_ = Bin("deleted", taken=True)
     assert do(bin_, Action.RESTORE) == Outcome("1", None, str(ANCHOR))
-    assert Bin._place(bin_.asked[-1]) == f"CN=Kari 2,{HOME}".encode()
+    assert Bin._place(bin_.changed[-1]) == f"CN=Kari 2,{HOME}".encode()
+
+
+@pytest.mark.parametrize("state", ["deleted", "live"])  # live: the answer was lost
+@pytest.mark.parametrize(("taken", "name"), [(False, LIVE), (True, f"CN=Kari 2,{HOME}")])
+def test_the_groups_that_it_came_back_into_are_told(state: str, taken: bool, name: str) -> None:
+    """The recycle bin keeps links: nobody asked for these memberships."""
+    group = uuid4()
+    bin_ = Bin(state, taken=taken, groups={LIVE if state == "live" else name: [group]})
+
+    outcome = do(bin_, Action.RESTORE)
+
+    assert isinstance(outcome, Outcome)
+    assert [(one.kind, one.group, one.account) for one in outcome.regained] == [
+        (Kind.MEMBERSHIP, str(group), str(ANCHOR))
+    ]
 
 
 @pytest.mark.parametrize("state", ["deleted", "live"])  # live: the answer to the first of two requests was lost

@@ -152,6 +152,33 @@ def test_an_account_in_the_recycle_bin_is_taken_back_by_its_owner_only(target: M
     assert (back.error, back.anchor) == (None, anchor)
 
 
+def test_what_an_account_comes_back_with_is_told(target: MakeTarget, graph: GraphService):
+    """Its groups, with its role in each, and its licences: also where its creation finds it in the recycle bin."""
+    _, (led, joined) = graph.seed(users=0, groups=2)
+    opened, create = target(), creation("kari")
+    account = one(opened, create).anchor
+    list(opened.apply([joining(led, account, role="owner"), joining(joined, account)]))
+    list(opened.apply([operation(Kind.LICENCE, Action.CREATE, account=account, sku="EMS")]))
+    delete = operation(Kind.ACCOUNT, Action.DELETE, anchor=account)
+
+    list(opened.apply([delete]))
+    restored = one(target(), operation(Kind.ACCOUNT, Action.RESTORE, anchor=account))
+    list(opened.apply([delete]))
+    created = one(target(), create)
+
+    told = [
+        {(each.kind, each.group, each.account, each.role, each.sku) for each in outcome.regained}
+        for outcome in (restored, created)
+    ]
+    everything = {
+        (Kind.MEMBERSHIP, led, account, "owner", None),
+        (Kind.MEMBERSHIP, joined, account, "member", None),
+        (Kind.LICENCE, None, account, "member", "EMS"),
+    }
+    assert told == [everything, everything]
+    assert (created.error, created.anchor) == (None, account)
+
+
 def test_each_of_a_batch_says_how_long_to_wait(target: MakeTarget, graph: GraphService):
     """What was done is told; the others are throttled one by one, or not sent at all."""
     graph.empty(Config(quota="1000/10/60"))

@@ -45,6 +45,7 @@ ROUTES: Mapping[tuple[str, str], tuple[Handler, tuple[str, ...]]] = {
     ("PUT", "users/{}/manager/$ref"): (users.put_manager, _USERS_WRITE),
     ("DELETE", "users/{}/manager/$ref"): (users.delete_manager, _USERS_WRITE),
     ("GET", "users/{}/memberOf"): (users.list_groups_of, _MEMBERS_READ),
+    ("GET", "users/{}/ownedObjects"): (users.list_owned, _MEMBERS_READ),
     ("GET", "users/{}/transitiveMemberOf"): (users.list_groups_of, _MEMBERS_READ),
     ("GET", "users/{}/transitiveMemberOf/microsoft.graph.directoryRole"): (roles.list_of_user, _ROLES_READ),
     ("GET", "directoryRoles"): (roles.list_roles, _ROLES_READ),

@@ -245,3 +245,12 @@ def list_groups_of(service: Service, call: Call) -> Answer:
     item = service.get("user" if call.route.startswith("users") else "group", call.keys[0])
     keys = service.directory.groups_of(item.id, transitive="transitive" in call.route)
     return page(service, call, (service.directory.items[key] for key in keys), "directoryObjects", typed=True)
+
+
+def list_owned(service: Service, call: Call) -> Answer:
+    """GET /users/{id}/ownedObjects: groups, which are all that can be owned here."""
+    item = service.get("user", call.keys[0])
+    owned = (
+        one for one in service.directory.of_kind("group") if item.id in service.directory.members(one.id, "owners")
+    )
+    return page(service, call, owned, "directoryObjects", typed=True)
