@@ -7,7 +7,10 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from connectors.contract import Kind
+from eadm_sync.app import delivering
 from exportqueue import State
 from tests.acceptance.entra.conftest import DOMAINS, SEATS, Tenant, products
 from tests.services.graph.config import Config, Faults
@@ -96,8 +99,9 @@ def test_a_tenant_that_fails_now_and_then_loses_and_doubles_nothing(tenant: Tena
     assert town.sync().enqueued == 0
 
 
-def test_a_graph_that_dies_loses_and_doubles_nothing(tmp_path: Path):
+def test_a_graph_that_dies_loses_and_doubles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Killed at moments that chance chooses, and started again: each change arrives, and is told of once."""
+    monkeypatch.setattr(delivering, "_TELL_SECONDS", 0.005)  # else all may be delivered before progress is heard of
     with GraphService(Config(domains=DOMAINS, skus=SEATS)) as graph:
         tenant = Tenant(graph, tmp_path / "town", PEOPLE, batch_size=50)
         town = tenant.town
