@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -29,9 +29,20 @@ class Result:
     failure: str | None = None
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing is logged but what is critical: a story is full of faults."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+@_silence()
 def tell_seed(seed: int, size: Size, shrink_seconds: float = 600, database: DatabaseMaker = nullcontext) -> Result:
     """Tells the story of one seed; a failing one is cut short for so long at most."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     story, last, began = write_story(seed, size), int(size.years * 365) + CALM_DAYS, time.monotonic()
 
     def told_of(one: Story) -> Told:
