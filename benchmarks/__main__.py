@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.figures import FIGURES, Bench
 from benchmarks.installation import Installations
+from benchmarks.measuring import compile_all
 from benchmarks.report import Taken, as_json, table, write
 
 PEOPLE, REPEATS = 20_000, 1
@@ -28,6 +29,7 @@ def main() -> None:
     """Measures, writes and prints."""
     options = _options()
     failures: dict[str, str] = {}
+    compile_all()
     with tempfile.TemporaryDirectory(prefix="eadm-sync-bench-") as folder:
         bench = Bench(Installations(Path(folder), options.people), options.repeats, options.full)
         for id_, figure in FIGURES.items():

@@ -8,7 +8,6 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
@@ -152,8 +151,7 @@ class Password(msgspec.Struct, frozen=True):
         return [("value", "***")]
 
 
-@dataclass(frozen=True)
-class PasswordRules:
+class PasswordRules(msgspec.Struct, frozen=True):
     """What a target asks of passwords, as far as it is known without a connection.
 
     Attributes:
@@ -319,8 +317,7 @@ class LicenceStock(msgspec.Struct, frozen=True):
     used: int
 
 
-@dataclass(frozen=True)
-class Capabilities:
+class Capabilities(msgspec.Struct, frozen=True):
     """What a target can do; constant while it is open.
 
     Attributes:
@@ -357,9 +354,9 @@ class Capabilities:
     group_name: str = "name"
     unique: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    group_attributes: Mapping[str, str] = field(default_factory=dict)
-    max_lengths: Mapping[str, int] = field(default_factory=dict)
+    attributes: Mapping[str, str] = {}
+    group_attributes: Mapping[str, str] = {}
+    max_lengths: Mapping[str, int] = {}
     concurrency: int = 1
     passwords: bool = False
     password_rules: PasswordRules = PasswordRules()
@@ -459,8 +456,7 @@ class Target(Protocol):
 # ---------------------------------------------------------------- plug-ins
 
 
-@dataclass(frozen=True)
-class Connector:
+class Connector(msgspec.Struct, frozen=True):
     """What a module offers under an entry point of the group `eadm_sync.connectors`.
 
     Attributes:

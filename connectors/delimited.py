@@ -11,7 +11,6 @@ import csv
 import re
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -31,8 +30,7 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _EXCEL_HINT = re.compile(r"sep=(.)\s*\Z", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True):
     """How a delimited file is written.
 
     Attributes:
@@ -46,8 +44,7 @@ class Dialect:
     strip: bool = True
 
 
-@dataclass(frozen=True)
-class _Start:
+class _Start(msgspec.Struct, frozen=True):
     """Where a file's rows begin."""
 
     header: tuple[str, ...]

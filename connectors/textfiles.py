@@ -16,10 +16,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from pydantic import AfterValidator
 
 from connectors.errors import Unreadable
@@ -41,8 +41,7 @@ _BOMS = (
 )
 
 
-@dataclass(frozen=True)
-class TextFile:
+class TextFile(msgspec.Struct, frozen=True):
     """A file that can be read again and again.
 
     Attributes:

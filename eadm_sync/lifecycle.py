@@ -15,7 +15,6 @@ Days are local days of the configured time zone. Both ends of an affiliation are
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Protocol
 
@@ -121,12 +120,11 @@ def first_after(today: date, days: Iterable[date | None]) -> date | None:
     return min((day for day in days if day is not None and today < day < date.max), default=None)
 
 
-@dataclass(slots=True)
-class _Tally:
+class _Tally(msgspec.Struct):
     """What all of a person's affiliations come to on one day; the flags are as in `Facts` and `Standing`."""
 
-    counting: list[Affiliation] = field(default_factory=list)
-    turning_days: list[date | None] = field(default_factory=list)
+    counting: list[Affiliation] = []
+    turning_days: list[date | None] = []
     enabled: bool = False
     employed: bool = False
     present: bool = False

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Protocol
+
+import msgspec
 
 from connectors.contract import PasswordRules
 from eadm_sync.errors import EadmError
@@ -58,8 +59,7 @@ class NoPassword(EadmError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """How passwords of one kind are made: of characters, or of words with digits behind them.
 
     Attributes:

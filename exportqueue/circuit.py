@@ -5,7 +5,6 @@ An open circuit stands in the queue's tables too (`OpenCircuit`), so that of all
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -32,8 +31,7 @@ class OpenCircuit(msgspec.Struct, frozen=True):
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Circuit:
+class Circuit(msgspec.Struct, frozen=True):
     """Closed: deliver. Open: do not, until `open_until`; then probe with one item, which closes or opens it again.
 
     Attributes:
@@ -61,14 +59,14 @@ class Circuit:
         """The circuit after the target was found away; its own wish is never undercut."""
         delay = min(self.cap_seconds, self.base_seconds * 2 ** min(self.failures, MAX_DOUBLINGS))
         until = now + timedelta(seconds=max(delay, retry_after_seconds or 0.0))
-        return replace(self, failures=self.failures + 1, open_until=until)
+        return msgspec.structs.replace(self, failures=self.failures + 1, open_until=until)
 
     def answered(self) -> Circuit:
         """The circuit after the target answered, were it with a refusal."""
-        return self if self.closed else replace(self, failures=0, open_until=None)
+        return self if self.closed else msgspec.structs.replace(self, failures=0, open_until=None)
 
     def told(self, known: OpenCircuit | None) -> Circuit:
         """The circuit as everybody knows it: `known` is what the queue holds of the target."""
         if known is None:
             return self.answered()
-        return replace(self, failures=known.failures, open_until=known.probe_at)
+        return msgspec.structs.replace(self, failures=known.failures, open_until=known.probe_at)

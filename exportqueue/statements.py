@@ -6,10 +6,10 @@ Conditions on `state` and `finished_at` are literal text, never parameters: only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from exportqueue.database import Database
@@ -21,8 +21,7 @@ IS_LEASED = sa.text("lease_until IS NOT NULL")
 """Running, in other words: PostgreSQL would go through all that is running for each item if it had an index for it."""
 
 
-@dataclass(frozen=True)
-class Statements:
+class Statements(msgspec.Struct, frozen=True):
     """Statements for one set of tables on one kind of database; parameters are named after what they hold."""
 
     allocate: sa.TextClause

@@ -11,9 +11,9 @@ only where a query repeats the index's condition word for word: queries take it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
+import msgspec
 import sqlalchemy as sa
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite makes only INTEGER keys the row's own number
@@ -26,8 +26,7 @@ IS_UNFINISHED = sa.text("finished_at IS NULL")
 IS_FINISHED = sa.text("finished_at IS NOT NULL")
 
 
-@dataclass(frozen=True, slots=True)
-class QueueTables:
+class QueueTables(msgspec.Struct, frozen=True):
     """The tables of one queue.
 
     Attributes:

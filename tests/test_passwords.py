@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from connectors.contract import PasswordRules
 from eadm_sync.passwords import CLASSES, NoPassword, Policy, SystemChance, entropy_bits, make_password, shortfall

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from connectors.contract import Capabilities, Kind
@@ -67,8 +68,7 @@ class DirectoryOptions(BaseModel):
         )
 
 
-@dataclass(frozen=True)
-class KindRules:
+class KindRules(msgspec.Struct, frozen=True):
     """What holds for the attributes of one kind of object.
 
     Attributes:
@@ -85,7 +85,7 @@ class KindRules:
     indexed: tuple[str, ...]
     required: tuple[str, ...]
     types: Mapping[str, str]
-    max_lengths: Mapping[str, int] = field(default_factory=dict)
+    max_lengths: Mapping[str, int] = {}
     names: re.Pattern[str] | None = None
     encoding: str = "utf-8"
 

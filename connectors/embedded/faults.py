@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from connectors.contract import Operation
 from connectors.embedded.options import Fault
 from connectors.errors import ConnectorError, Rejected, Throttled, Transient, Unavailable
 
 
-@dataclass(frozen=True)
-class Script:
+class Script(msgspec.Struct, frozen=True):
     """What shall become of one batch.
 
     Attributes:

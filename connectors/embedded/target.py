@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from connectors.contract import Action, Kind, Operation, Outcome, RemoteObject, ResumeToken, Value
 from connectors.directory.settings import Profile

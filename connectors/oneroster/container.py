@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import cast
+
+import msgspec
+from msgspec.structs import replace
 
 from connectors.errors import Unreadable
 from connectors.textfiles import TextFile, file_on_disk, stamp_of
@@ -19,8 +21,7 @@ RATIO_FROM_BYTES = 1 << 24  # below, even a bomb does no harm
 MAX_BYTES = 1 << 33  # unpacked; about fifty million enrolments
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(msgspec.Struct, frozen=True):
     """The files of one export.
 
     Attributes:

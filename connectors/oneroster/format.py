@@ -6,13 +6,13 @@ The columns of 1.1 and 1.2 are joined, so that one mapping fits both; a file's o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 _BASE = ("sourcedId", "status", "dateLastModified")
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """One table.
 
     Attributes:
@@ -24,8 +24,8 @@ class Table:
 
     columns: tuple[str, ...]
     required: tuple[str, ...]
-    aliases: dict[str, str] = field(default_factory=dict)
-    tidied: dict[str, Callable[[str], str]] = field(default_factory=dict)
+    aliases: dict[str, str] = {}
+    tidied: dict[str, Callable[[str], str]] = {}
 
 
 _BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "1"), "true")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from operator import itemgetter
 
 import msgspec
@@ -17,8 +16,7 @@ from connectors.textfiles import TextFile
 DIALECT = Dialect()  # the standard says comma and double quote; real exports use other delimiters too
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """How one file's rows become canonical ones.
 
     Attributes:

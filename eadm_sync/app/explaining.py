@@ -6,9 +6,9 @@ Reads only the state, and the sources where the state does not answer (`tracing`
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import date
 
+import msgspec
 from sqlalchemy import Connection, select
 
 from connectors.contract import Kind
@@ -36,8 +36,7 @@ from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.orders import Order, load_orders, standing_orders
 
 
-@dataclass(frozen=True)
-class Explained:
+class Explained(msgspec.Struct, frozen=True):
     """All that is known of why one person has what they have.
 
     Attributes:
@@ -92,8 +91,7 @@ class Explained:
         return tuple(one.name for one in self.decisions if one.value is None)
 
 
-@dataclass(frozen=True)
-class WhyNot:
+class WhyNot(msgspec.Struct, frozen=True):
     """Why a person does not have one thing; or that they have it.
 
     Attributes:

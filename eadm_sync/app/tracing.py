@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Connection, and_, or_, select
@@ -32,8 +31,7 @@ class RecordTrace(msgspec.Struct, frozen=True):
     absent_since: str | None
 
 
-@dataclass(frozen=True)
-class SourceRow:
+class SourceRow(msgspec.Struct, frozen=True):
     """A row of a source as it reads now.
 
     Attributes:
@@ -57,8 +55,7 @@ class SourceRow:
     clauses: tuple[Clause, ...]
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What the sources hold of somebody now.
 
     Attributes:
@@ -70,8 +67,7 @@ class Found:
     failures: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Stranger:
+class Stranger(msgspec.Struct, frozen=True):
     """Somebody whom the state does not know, but a source or the quarantine does.
 
     Attributes:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 _DAY = timedelta(days=1)
 _SEARCHED = 366 * 9
@@ -48,8 +49,7 @@ _FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
 _PIECE = re.compile(r"(?P<all>\*)(/(?P<step>\d+))?|(?P<low>\w+)(-(?P<high>\w+)(/(?P<by>\d+))?)?")
 
 
-@dataclass(frozen=True)
-class Cron:
+class Cron(msgspec.Struct, frozen=True):
     """A crontab line, read.
 
     Attributes:
@@ -182,8 +182,7 @@ def seconds_of(text: str) -> int:
     return int(read_[1]) * _UNITS[read_[2]]
 
 
-@dataclass(frozen=True)
-class Every:
+class Every(msgspec.Struct, frozen=True):
     """A steady interval, counted from midnight UTC: every 15 minutes is at :00, :15, :30 and :45 on every machine."""
 
     seconds: int

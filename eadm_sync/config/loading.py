@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from connectors import registry
@@ -27,8 +27,7 @@ OWN_KEYS: Mapping[type[BaseModel], frozenset[str]] = {
 """Keys of a source or target that are ours; all others are its connector's."""
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """A configuration file that was read.
 
     Attributes:

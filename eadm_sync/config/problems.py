@@ -6,9 +6,9 @@ import difflib
 import inspect
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, get_args
 
+import msgspec
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -151,8 +151,7 @@ class ProblemCollector:
         return _URL_PASSWORD.sub("://***@", message)
 
 
-@dataclass(frozen=True)
-class _Fault:
+class _Fault(msgspec.Struct, frozen=True):
     """One of Pydantic's errors, at its path in the data as it stands in the file.
 
     Attributes:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
+
+import msgspec
 
 from eadm_sync.config.yaml import Document, Path
 from eadm_sync.errors import Problem
@@ -65,8 +66,7 @@ def _is_from_outside(value: str) -> bool:
     return any(not found[1] for found in _REFERENCE.finditer(value))
 
 
-@dataclass(frozen=True)
-class Interpolated:
+class Interpolated(msgspec.Struct, frozen=True):
     """A document's data with every reference replaced.
 
     Attributes:

@@ -15,10 +15,10 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import yaml
 
 from eadm_sync.config.scalars import scalar_indexes, typed
@@ -54,8 +54,7 @@ _SECRET_LINE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """A place in a file; `line` and `column` are 1-based and count characters, as editors do."""
 
     line: int

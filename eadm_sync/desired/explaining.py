@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from eadm_sync.desired.evaluation import evaluate
 from eadm_sync.desired.state import Desired
@@ -14,8 +15,7 @@ from eadm_sync.ruleset.organisation import NO_UNIT, ClassNode, Organisation
 from eadm_sync.ruleset.rules import AccountRule, GroupRule, Identify, LicenceRule, Reveal, Rule, Ruleset
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One rule tried on one affiliation, or on one unit or class group of it.
 
     Attributes:
@@ -31,8 +31,7 @@ class Attempt:
     clauses: tuple[Clause, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RuleExplanation:
+class RuleExplanation(msgspec.Struct, frozen=True):
     """What one rule says of a person.
 
     Attributes:
@@ -68,8 +67,7 @@ class RuleExplanation:
     on_leave: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(msgspec.Struct, frozen=True):
     """All rules of the ruleset in their order, and what they come to."""
 
     rules: tuple[RuleExplanation, ...]

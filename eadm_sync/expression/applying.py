@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 
 from jinja2 import nodes
+from msgspec.structs import replace
 
 from eadm_sync.expression.checking import Checker, Refused, close_match
 from eadm_sync.expression.filters import FILTERS, TESTS, Filter

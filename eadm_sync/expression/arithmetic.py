@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date, timedelta
 
 from jinja2 import nodes
+from msgspec.structs import replace
 
 from eadm_sync.expression.checking import Checker
 from eadm_sync.expression.scope import DATE, NUMBER, TEXT, Type

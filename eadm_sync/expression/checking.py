@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from math import isfinite
 
+import msgspec
 from jinja2 import nodes
+from msgspec.structs import replace
 
 from eadm_sync.errors import Problem
 from eadm_sync.expression.origin import Origin
@@ -23,8 +24,7 @@ MAX_SIZE = 2000
 """Most code nodes of one expression with the conditions it names, so that conditions cannot double up without end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grammar:
+class Grammar(msgspec.Struct, frozen=True):
     """Which nodes there are.
 
     Attributes:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+
+import msgspec
 
 from eadm_sync.expression.scope import DATE, LIST, NUMBER, TEXT, Type
 
@@ -29,8 +30,7 @@ MAX_CUT = 256
 """Largest n of `first(n)` and `last(n)`: no directory takes a longer name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """One argument of a filter: always a constant, so that it is checked when the file is loaded.
 
     Attributes:
@@ -46,8 +46,7 @@ class Parameter:
     check: Callable[[object], str | None] = lambda _value: None
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(msgspec.Struct, frozen=True):
     """One filter.
 
     Attributes:
@@ -73,8 +72,7 @@ class Filter:
     nullable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(msgspec.Struct, frozen=True):
     """One test, as in `value is name(arguments)`.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import date
 
 from jinja2 import nodes
+from msgspec.structs import replace
 
 from eadm_sync.expression.checking import Checker, close_match
 from eadm_sync.expression.scope import BOOL, DATE, LIST, NUMBER, TEXT

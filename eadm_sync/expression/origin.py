@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from eadm_sync.errors import Problem
 
@@ -16,8 +17,7 @@ def _no_text(_line: int) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """The place of one expression's text.
 
     Attributes:

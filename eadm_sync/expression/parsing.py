@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.lexer import TokenStream
 from jinja2.parser import Parser
@@ -62,16 +62,14 @@ _REFUSED_TOKENS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
+class Data(msgspec.Struct, frozen=True):
     """Constant text of a template, and its offset in it."""
 
     text: str
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Braced:
+class Braced(msgspec.Struct, frozen=True):
     """The expression between one pair of braces."""
 
     node: nodes.Expr

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import msgspec
 from jinja2 import nodes
+from msgspec.structs import replace
 
 from eadm_sync.errors import ConfigError, Problem
 from eadm_sync.expression.checking import Checker
@@ -26,8 +28,7 @@ _SINGLE_BRACE = re.compile(r"(?<!\{)\{\s*([A-Za-z_]\w*)")
 _SPLIT_WORDS = frozenset({"and", "or"})
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(msgspec.Struct, frozen=True):
     """Compiled text with expressions in it.
 
     Attributes:
@@ -45,8 +46,7 @@ class Template:
     render: Callable[..., str]
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(msgspec.Struct, frozen=True):
     """One clause of a condition, as one evaluation saw it.
 
     Attributes:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
 Bind = Callable[[str, object], ast.expr]
 """Puts an object into the compiled code's namespace under a readable stem, and returns the name to read it by."""
 
@@ -38,8 +40,7 @@ DATE = Type("a date")
 LIST = Type("a list")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One field of a type.
 
     Attributes:
@@ -59,8 +60,7 @@ class Field:
     values: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(msgspec.Struct, frozen=True):
     """A name that expressions can use.
 
     Attributes:
@@ -94,8 +94,7 @@ class NamedCondition(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """What one expression can name.
 
     Attributes:
@@ -107,8 +106,8 @@ class Scope:
 
     parameters: tuple[str, ...]
     variables: Mapping[str, Variable]
-    conditions: Mapping[str, NamedCondition] = field(default_factory=dict)
-    fold: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, NamedCondition] = {}
+    fold: Mapping[str, str] = {}
 
 
 def name(identifier: str) -> ast.expr:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, TypeVar
+
+import msgspec
 
 from eadm_sync.expression.scope import LIST, TEXT, Type
 
@@ -14,16 +15,14 @@ NOT_CONSTANT: Final = object()
 """Marks a value that is not known before the code runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """One field an expression reads: the code that gives its value, and whether the value must be hidden."""
 
     code: ast.expr
     sensitive: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Typed:
+class Typed(msgspec.Struct, frozen=True):
     """A checked expression.
 
     Attributes:
@@ -41,7 +40,7 @@ class Typed:
     code: ast.expr
     type: Type
     nullable: bool = False
-    reads: Mapping[str, Read] = field(default_factory=dict)
+    reads: Mapping[str, Read] = {}
     sensitive: bool = False
     constant: object = NOT_CONSTANT
     path: str = ""

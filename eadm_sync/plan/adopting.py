@@ -7,7 +7,6 @@ follows as updates. So whatever stands in it that no rule sets stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -60,8 +59,7 @@ class Existing(Protocol):
         ...
 
 
-@dataclass
-class Matched:
+class Matched(msgspec.Struct):
     """What somebody already has, of all that they shall have.
 
     Attributes:
@@ -73,14 +71,13 @@ class Matched:
     """
 
     known: Known
-    changes: list[Change] = field(default_factory=list)
-    waiting: dict[str, str] = field(default_factory=dict)
-    asked: set[str] = field(default_factory=set)
-    left: set[str] = field(default_factory=set)
+    changes: list[Change] = []
+    waiting: dict[str, str] = {}
+    asked: set[str] = set()
+    left: set[str] = set()
 
 
-@dataclass(frozen=True)
-class Adopting:
+class Adopting(msgspec.Struct, frozen=True):
     """Takes what is there under management.
 
     Attributes:

@@ -7,7 +7,6 @@ that ended, another unit in the same record. With the rule itself, or its last d
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import msgspec
@@ -20,8 +19,7 @@ from eadm_sync.state.known import Known, Thing
 from eadm_sync.state.outcomes import Lost
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """How long what a rule gave is kept.
 
     Attributes:
@@ -75,8 +73,7 @@ class Kept(msgspec.Struct, frozen=True):
         return f"{self.kind} {self.name}".rstrip()
 
 
-@dataclass
-class Overlap:
+class Overlap(msgspec.Struct):
     """What comes of it for one person.
 
     Attributes:
@@ -86,8 +83,8 @@ class Overlap:
     """
 
     known: Known
-    kept: list[Kept] = field(default_factory=list)
-    lost: dict[Thing, date | None] = field(default_factory=dict)
+    kept: list[Kept] = []
+    lost: dict[Thing, date | None] = {}
 
     def turning_days(self) -> Iterator[date]:
         """The first days on which something is kept no more."""

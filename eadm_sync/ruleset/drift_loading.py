@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import TypeVar
+
+from msgspec.structs import asdict, replace
 
 from eadm_sync.config.problems import did_you_mean
 from eadm_sync.config.yaml import Document

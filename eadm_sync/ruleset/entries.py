@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from eadm_sync.config.yaml import Document, Path, dotted
 from eadm_sync.expression import Origin
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One rule as it stands in its file.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from eadm_sync.config.problems import ProblemCollector
@@ -18,8 +18,7 @@ from eadm_sync.ruleset.document import RESERVED, RulesetFile
 _SECTIONS = frozenset({"conditions", "tables", "identifiers", "passwords", "accounts", "groups", "licences"})
 
 
-@dataclass(frozen=True)
-class ReadFile:
+class ReadFile(msgspec.Struct, frozen=True):
     """One file that reads as a ruleset file.
 
     Attributes:

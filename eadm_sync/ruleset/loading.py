@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from eadm_sync.config.problems import did_you_mean
 from eadm_sync.errors import ConfigError, Problem

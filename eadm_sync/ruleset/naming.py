@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 from unicodedata import normalize
+
+from msgspec.structs import replace
 
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset.organisation import Organisation

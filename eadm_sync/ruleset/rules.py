@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+import msgspec
+
 from eadm_sync.expression import Condition
 from eadm_sync.model import Affiliation, OnLeave, Person, Sealed
 from eadm_sync.passwords import Policy
@@ -50,8 +52,7 @@ MEMBERS = "members"
 """What policies call besides attributes."""
 
 
-@dataclass(frozen=True, slots=True)
-class DriftSettings:
+class DriftSettings(msgspec.Struct, frozen=True):
     """What becomes of what somebody changed in one target by hand; see `document.DriftEntry`."""
 
     attributes: str = OVERWRITE
@@ -72,8 +73,7 @@ _DASHES = frozenset("-\N{NON-BREAKING HYPHEN}\N{EN DASH}\N{EM DASH}\N{HORIZONTAL
 """What an option can begin with; PowerShell takes longer dashes for the plain one."""
 
 
-@dataclass(frozen=True, slots=True)
-class After:
+class After(msgspec.Struct, frozen=True):
     """A program that is run after changes to accounts of a rule.
 
     Attributes:
@@ -92,7 +92,7 @@ class After:
     existing: bool
     guarded: tuple[bool, ...]
     reads: frozenset[str]
-    make: ArgumentsMaker = field(repr=False)
+    make: ArgumentsMaker
 
     def fault(self, arguments: Sequence[str | None]) -> str | None:
         """Why the program cannot be run with these arguments, in words that hold none of them; or None."""
@@ -106,8 +106,7 @@ class After:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """What a rule says in one place.
 
     Attributes:
@@ -117,13 +116,12 @@ class Part:
         code: Code of its value, for building it into other functions of the same namespace.
     """
 
-    content: object = field(repr=False)
+    content: object
     reads: frozenset[str]
-    code: ast.expr = field(repr=False)
+    code: ast.expr
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What every rule has.
 
     Attributes:
@@ -148,8 +146,8 @@ class Rule:
     when: Condition
     reads: frozenset[str]
     sensitive: frozenset[str] = frozenset()
-    condition: object = field(repr=False)
-    content: object = field(repr=False)
+    condition: object
+    content: object
     first_day: date | None = None
     last_day: date | None = None
     overlap_days: int | None = None
@@ -164,8 +162,7 @@ class Rule:
         return (self.first_day or date.min) <= today <= (self.last_day or date.max)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class AccountRule(Rule):
+class AccountRule(Rule, frozen=True, kw_only=True, eq=False):
     """A rule that gives an account.
 
     Attributes:
@@ -181,15 +178,14 @@ class AccountRule(Rule):
 
     attributes: Mapping[str, Part]
     shapes: bool
-    make: AccountMaker = field(repr=False)
+    make: AccountMaker
     after: tuple[After, ...] = ()
-    sends: Mapping[str, Sending] = field(default_factory=dict)
+    sends: Mapping[str, Sending] = {}
     password: str = ""
-    policies: Policies = field(default_factory=dict)
+    policies: Policies = {}
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class GroupRule(Rule):
+class GroupRule(Rule, frozen=True, kw_only=True, eq=False):
     """A rule that gives groups and memberships.
 
     Attributes:
@@ -211,7 +207,7 @@ class GroupRule(Rule):
 
     for_each: str
     each_when: Condition | None
-    each_content: object = field(repr=False)
+    each_content: object
     role: str
     keeps: bool
     ends_empty: bool
@@ -220,8 +216,8 @@ class GroupRule(Rule):
     nested: bool
     nests: bool
     prefix: str
-    make: GroupMaker = field(repr=False)
-    policies: Policies = field(default_factory=dict)
+    make: GroupMaker
+    policies: Policies = {}
 
     def may_give_same(self, other: GroupRule) -> bool:
         """Whether the two may give the same group, as far as the beginnings of their keys tell."""
@@ -229,8 +225,7 @@ class GroupRule(Rule):
         return self.target == other.target and begin_alike
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LicenceRule(Rule):
+class LicenceRule(Rule, frozen=True, kw_only=True, eq=False):
     """A rule that gives a licence.
 
     Attributes:
@@ -242,8 +237,7 @@ class LicenceRule(Rule):
     exclusive: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """One candidate pattern of an identifier.
 
     Attributes:
@@ -254,11 +248,10 @@ class Candidate:
 
     source: str
     counted: bool
-    render: Callable[..., str] = field(repr=False)
+    render: Callable[..., str]
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """What an account attribute holds where a rule fills it with a name and nothing else of the person.
 
     Attributes:
@@ -269,11 +262,10 @@ class Form:
 
     target: str
     attribute: str
-    render: Callable[[str], Value] = field(repr=False)
+    render: Callable[[str], Value]
 
 
-@dataclass(frozen=True, slots=True)
-class IdentifierRule:
+class IdentifierRule(msgspec.Struct, frozen=True):
     """How one kind of name is made.
 
     Attributes:
@@ -298,7 +290,7 @@ class IdentifierRule:
     max_length: int | None
     forbidden: frozenset[str]
     reads: frozenset[str]
-    content: object = field(repr=False)
+    content: object
     follows: bool = False
     forms: tuple[Form, ...] = ()
 
@@ -345,8 +337,7 @@ class Alias:
     render: Callable[[str], str] = field(default=str, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class LifecycleSettings:
+class LifecycleSettings(msgspec.Struct, frozen=True):
     """How long accounts live around an affiliation; all in days.
 
     Attributes:
@@ -370,10 +361,10 @@ class LifecycleSettings:
     purge_days: int = 365
     reserve_days: int | None = None
     overlap_days: int = 0
-    leave: Mapping[str, OnLeave] = field(default_factory=dict)
+    leave: Mapping[str, OnLeave] = {}
     leave_default: OnLeave = "keep"
-    deactivation: Mapping[str, Deactivation] = field(default_factory=dict)
-    aliases: Mapping[str, Sequence[Alias]] = field(default_factory=dict)
+    deactivation: Mapping[str, Deactivation] = {}
+    aliases: Mapping[str, Sequence[Alias]] = {}
 
     @property
     def strips(self) -> bool:
@@ -389,8 +380,7 @@ class LifecycleSettings:
         return affiliation.leave is not None and self.on_leave(affiliation.leave) == "strip"
 
 
-@dataclass(frozen=True, slots=True)
-class RulesetSource:
+class RulesetSource(msgspec.Struct, frozen=True):
     """One file a ruleset was read from: its shown path, its text and the text's hash."""
 
     path: str
@@ -398,8 +388,7 @@ class RulesetSource:
     digest: str
 
 
-@dataclass(frozen=True, eq=False)
-class Ruleset:
+class Ruleset(msgspec.Struct, frozen=True, eq=False):
     """Everything the ruleset files say, checked and compiled.
 
     Attributes:
@@ -430,11 +419,11 @@ class Ruleset:
     conditions: Mapping[str, Condition]
     lifecycle: LifecycleSettings
     affiliation_order: tuple[str, ...]
-    match: Matcher = field(repr=False)
+    match: Matcher
     reveals: bool
-    send: Send = field(default=in_clear, repr=False)
-    passwords: Mapping[str, Policy] = field(default_factory=dict)
-    drift: Mapping[str, DriftSettings] = field(default_factory=dict)
+    send: Send = in_clear
+    passwords: Mapping[str, Policy] = {}
+    drift: Mapping[str, DriftSettings] = {}
 
     def drift_in(self, target: str) -> DriftSettings:
         """What becomes of hand edits in a target."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from eadm_sync.expression import Field, Scope, Type, Variable
 from eadm_sync.expression.scope import (
@@ -40,8 +41,7 @@ IDENTIFIER_LOCAL = "identifier_"
 """What variables of compiled code that hold an identifier begin with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(msgspec.Struct, frozen=True):
     """What the files of one ruleset name.
 
     Attributes:
@@ -52,9 +52,9 @@ class Words:
     """
 
     vocabulary: Vocabulary
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    tables: Mapping[str, Table] = {}
     identifiers: tuple[str, ...] = ()
-    fold: Mapping[str, str] = field(default_factory=dict)
+    fold: Mapping[str, str] = {}
 
 
 def condition_scope(words: Words) -> Scope:

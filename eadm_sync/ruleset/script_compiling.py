@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from eadm_sync.config.problems import did_you_mean
 from eadm_sync.expression import Field, Scope, Type, Typed, Variable

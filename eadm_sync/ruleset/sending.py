@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 HASH = "hash"
 ENCRYPTED = "encrypted"
@@ -18,8 +19,7 @@ LEAST_ENCRYPTED_LENGTH = 128
 """An attribute that takes fewer characters has no room for a national id with key id, nonce and tag."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sending:
+class Sending(msgspec.Struct, frozen=True):
     """How one attribute is sent.
 
     Attributes:

@@ -6,9 +6,10 @@ import csv
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+
+import msgspec
 
 from eadm_sync.errors import ConfigError, Problem
 
@@ -22,8 +23,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u20
 """Characters that are no text, with those that turn the direction of what follows: a reader would see another value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """One table.
 
     Attributes:

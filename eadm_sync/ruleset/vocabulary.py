@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from connectors.contract import PasswordRules
 from eadm_sync.ruleset.rules import Value
 
 
-@dataclass(frozen=True, slots=True)
-class TargetWords:
+class TargetWords(msgspec.Struct, frozen=True):
     """What one target is called by and can hold.
 
     Attributes:
@@ -29,13 +29,13 @@ class TargetWords:
         passwords: What it asks of first passwords; None where it takes none.
     """
 
-    variables: Mapping[str, str] = field(default_factory=dict)
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    group_attributes: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = {}
+    attributes: Mapping[str, str] = {}
+    group_attributes: Mapping[str, str] = {}
     account_name: str | None = None
     group_name: str = "name"
     required: frozenset[str] = frozenset()
-    max_lengths: Mapping[str, int] = field(default_factory=dict)
+    max_lengths: Mapping[str, int] = {}
     has_containers: bool = True
     has_licences: bool = True
     has_nestings: bool = True
@@ -61,8 +61,7 @@ class TargetWords:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(msgspec.Struct, frozen=True):
     """What every ruleset file can name besides its own words.
 
     Attributes:

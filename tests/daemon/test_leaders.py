@@ -7,12 +7,13 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from connectors.contract import Capabilities, Kind, Operation, Outcome
 from eadm_sync.app.context import Context

@@ -1,10 +1,10 @@
 """What is refused of `member_of` and `nested` when rules are loaded, and what can be told of it then."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from eadm_sync.errors import ConfigError
 from eadm_sync.ruleset import Ruleset, Vocabulary, load_ruleset

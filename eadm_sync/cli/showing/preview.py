@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from connectors.contract import Action, Kind
 from eadm_sync.cli.exits import CHANGES, DONE, FAILED, HELD
@@ -23,8 +24,7 @@ if TYPE_CHECKING:  # takes longer to load than an explanation, which needs none 
     from eadm_sync.importing import Hold as ImportHold
 
 
-@dataclass(frozen=True)
-class Preview:
+class Preview(msgspec.Struct, frozen=True):
     """What is shown of a plan.
 
     Attributes:
@@ -133,8 +133,7 @@ def source_rows(preview: Preview) -> list[tuple[object, ...]]:
 # ---------------------------------------------------------------- sentences
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """Something to know about a plan, in sentences.
 
     Attributes:
