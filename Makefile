@@ -79,7 +79,7 @@ bench: $(VENV)/.tools $(VENV)/.peers ## Measure against floors in the same run (
 	$(BIN)/python -m benchmarks
 
 .PHONY: bench-full
-bench-full: $(VENV)/.tools $(VENV)/.peers ## Likewise 100 000 people, a million once, and PostgreSQL (hours; 40 GB in TMPDIR)
+bench-full: $(VENV)/.tools $(VENV)/.peers ## Likewise 100 000 people, a million once, and PostgreSQL (over an hour; 40 GB in TMPDIR)
 	$(BIN)/python -m benchmarks --full
 
 .PHONY: bench-check

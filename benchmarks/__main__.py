@@ -1,12 +1,13 @@
 """Takes the project's figures, each against a floor or a peer in the same run.
 
     make bench          20 000 people, one run of each: minutes
-    make bench-full     100 000 people, the median of three runs; PostgreSQL beside SQLite, and 1 000 000 people once
+    make bench-full     100 000 people, the median of three runs (one, where it takes over a minute); PostgreSQL
+                        beside SQLite, and 1 000 000 people once
     python -m benchmarks --people 10000 --only P1,P2
 
 Every run is a process of its own, ours and the floor by turns, on an invented town in a temporary folder. The figures
-go to benchmarks/results/<date>-<commit>.json, and a table to the terminal. No figure is asserted: a machine that is
-busy with something else gives other ones, and the ratios are what to look at.
+go to benchmarks/results/<date>-<commit>.json, as soon as they are taken, and a table to the terminal. No figure is
+asserted: a machine that is busy with something else gives other ones, and the ratios are what to look at.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ def main() -> None:
             except (RuntimeError, OSError) as error:
                 failures[id_] = str(error)
                 print(f"{id_} could not be measured: {error}", file=sys.stderr, flush=True)
-    taken = Taken(bench.taken, failures, options.people, options.repeats, _kind(options))
-    written = write(taken)
+            so_far = write(Taken(bench.taken, failures, options.people, options.repeats, "trial"))
+    so_far.unlink()
+    written = write(Taken(bench.taken, failures, options.people, options.repeats, _kind(options)))
     print(f"\n{table([as_json(row) for row in bench.taken])}\n\nwritten to {written}")
     sys.exit(1 if failures else 0)
 

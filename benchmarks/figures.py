@@ -228,8 +228,8 @@ def on_postgresql(bench: Bench) -> Iterator[Row]:
             former = next((row for row in bench.taken if row.id == id_), None)
             if former is None:
                 raise RuntimeError(f"{id_} has to be measured on SQLite first")
-            ours = tuple(work() for _ in range(bench.repeats))
-            yield _row(id_, f"{former.what}, state on PostgreSQL", "the same on SQLite", Aim(), (former.ours,), ours)
+            what = f"{former.what}, state on PostgreSQL"
+            yield _row(id_, what, "the same on SQLite", Aim(), (former.ours,), (work(),))
     finally:
         server.remove()
 

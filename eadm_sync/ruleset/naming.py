@@ -30,7 +30,8 @@ def alike(name: str) -> str:
     Latin ones that they are written as, so that "аdmin" with a Cyrillic letter passes for nothing else than "admin".
     """
     if name.isascii():
-        return name.casefold()
+        folded = name.casefold()
+        return name if folded == name else folded  # of a town's names most are; to keep them twice would cost memory
     from anyascii import anyascii  # noqa: PLC0415 - its tables are needed by names that are not plain, which few are
 
     return anyascii(normalize("NFKC", name)).casefold() or name.casefold()

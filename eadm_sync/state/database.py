@@ -24,6 +24,12 @@ REVISION = "0004"
 
 _BUSY_TIMEOUT_MS = 60_000  # another process may be inside one large commit
 
+_WRITING_CACHE = -32 * 1024
+"""SQLite's pages in memory, as it counts them (KiB below zero): the indexes of a mid-sized town stay there."""
+
+_READING_CACHE = -8 * 1024
+"""Likewise where a transaction reads: what is read is read once."""
+
 _NOTICE_ABSENCE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 """How libpq finds out within half a minute that the server's machine has vanished, where Linux would wait for hours."""
 
@@ -283,7 +289,6 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA temp_store=MEMORY")
-        connection.execute("PRAGMA cache_size=-32768")  # 32 MiB: the indexes of a mid-sized town stay in memory
 
     @event.listens_for(engine, "invalidate")
     def invalidate(connection: sqlite3.Connection | None, _record: object, _error: object) -> None:
@@ -296,6 +301,7 @@ def _sqlite_engine(url: URL) -> Engine:
     def begin(connection: Connection) -> None:
         read_only = bool(connection.get_execution_options().get("eadm_read_only"))
         connection.exec_driver_sql(f"PRAGMA query_only={'ON' if read_only else 'OFF'}")
+        connection.exec_driver_sql(f"PRAGMA cache_size={_READING_CACHE if read_only else _WRITING_CACHE}")
         # A reader that turned writer half-way could meet a lock it cannot wait for, so writers say so at once.
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
