@@ -23,7 +23,7 @@ from eadm_sync.state.sealing import check_key
 from eadm_sync.state.verifying import Verified, add_checkpoint
 from eadm_sync.state.verifying import verify as verify_chain
 
-log = get_logger()
+log = get_logger(__name__)
 
 _KINDS = tuple(str(kind) for kind in Kind)
 _ROWS_AT_ONCE = 1_000

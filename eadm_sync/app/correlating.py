@@ -34,7 +34,7 @@ from eadm_sync.plan.adopting import Undecided, described
 from eadm_sync.plan.change import group_key
 from eadm_sync.state import tables
 
-log = get_logger()
+log = get_logger(__name__)
 
 
 class Population(Protocol):

@@ -27,7 +27,7 @@ from eadm_sync.state.passwords import is_over
 from exportqueue.item import to_micros
 from exportqueue.tables import IS_FINISHED
 
-log = get_logger()
+log = get_logger(__name__)
 
 COMMAND = "housekeeping"
 """As the book of runs has it."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from eadm_sync.config.settings import LoggingSettings
+from eadm_sync.events import with_bound
 
 OWN = ("eadm_sync", "connectors", "exportqueue")
 """Packages whose events are logged from the configured level on."""
@@ -34,7 +35,7 @@ Event = MutableMapping[str, Any]
 def configure(settings: LoggingSettings, base_dir: Path, *, service: bool = False) -> None:
     """Sends events to the configured file, or to standard error.
 
-    What binds `run`, `job`, `item` or `target` with `structlog.contextvars` has them in every event of its thread. A
+    What binds `run`, `job`, `item` or `target` (`events.bound`) has them in every event of its thread. A
     file that was moved away, as logrotate does, is made anew (not on Windows, where an open file cannot be moved).
 
     Args:
@@ -82,7 +83,7 @@ def _formatter(settings: LoggingSettings, *, colours: bool) -> logging.Formatter
     is_json = settings.format == "json"
     last = structlog.processors.JSONRenderer() if is_json else structlog.dev.ConsoleRenderer(colors=colours)
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.contextvars.merge_contextvars, structlog.stdlib.add_logger_name],
+        foreign_pre_chain=[with_bound, structlog.stdlib.add_logger_name],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.add_log_level,

@@ -30,7 +30,7 @@ from eadm_sync.state.database import Database
 from eadm_sync.state.doubts import MADE
 from exportqueue.tables import IS_FINISHED
 
-log = get_logger()
+log = get_logger(__name__)
 
 COMMAND = "purge"
 """As the book of runs has it."""

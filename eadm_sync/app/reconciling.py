@@ -44,7 +44,7 @@ from eadm_sync.state.drift import MISSING, LeftRow, Value
 from eadm_sync.state.protection import audited, note_protected
 from eadm_sync.state.sealing import check_key
 
-log = get_logger()
+log = get_logger(__name__)
 
 COMMAND = "reconcile"
 """As the book of runs has it."""

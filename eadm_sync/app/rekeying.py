@@ -31,7 +31,7 @@ from eadm_sync.state.database import Database
 from eadm_sync.state.sealing import check_key, note_key
 from exportqueue.tables import IS_RUNNING, IS_UNFINISHED
 
-log = get_logger()
+log = get_logger(__name__)
 
 _ROWS_AT_ONCE = 500
 """In one transaction: a fraction of a second, for which an embedded database lets nobody else write."""

@@ -28,7 +28,7 @@ from eadm_sync.state.known import KnownAccount, load_accounts, load_recycled
 from eadm_sync.state.outcomes import Confirmations, confirm, count_confirmed, mark_confirmed
 from exportqueue import State
 
-log = get_logger()
+log = get_logger(__name__)
 
 _REASONS = {MADE: "made, though no answer came", GONE: "deleted, though no answer came"}
 

@@ -10,16 +10,15 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import structlog
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.reporting import as_text, assembled
 from eadm_sync.errors import EadmError
-from eadm_sync.events import get_logger
+from eadm_sync.events import bound, get_logger
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 
-log = get_logger()
+log = get_logger(__name__)
 
 
 @dataclass
@@ -56,7 +55,7 @@ def recorded(context: Context, database: Database, command: str) -> Iterator[Run
     }
     with database.write() as connection:
         connection.execute(tables.runs.insert(), row)
-    with structlog.contextvars.bound_contextvars(run=run.id):
+    with bound(run=run.id):
         log.info("run.started", command=command)
         yield from _carried_out(context, database, run, row)
 

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.contract import Target
@@ -31,12 +30,12 @@ from eadm_sync.delivery.scripts import Scripts
 from eadm_sync.delivery.settling import settle, unsettled
 from eadm_sync.delivery.verdicts import classify
 from eadm_sync.errors import StateError
-from eadm_sync.events import get_logger
+from eadm_sync.events import bound, get_logger
 from eadm_sync.state.database import Database
 from eadm_sync.state.locks import Lock
 from exportqueue import Circuit, Drained, OpenCircuit, Outlook, Pace, Worker
 
-log = get_logger()
+log = get_logger(__name__)
 
 _LEASE_SECONDS = 300.0
 """After so long without a sign of life a worker's changes are taken over by others. The holder of a slot who dies is
@@ -142,9 +141,9 @@ class Slot:
 
     def run(self) -> None:
         """Delivers until told to stop or, if ordered so, until nothing is left. Raises nothing."""
-        structlog.contextvars.bind_contextvars(target=self.target, slot=self.number)  # of this thread alone
         try:
-            self._go_on()
+            with bound(target=self.target, slot=self.number):
+                self._go_on()
         finally:
             self.share.forgo()
             self.ended.set()

@@ -101,7 +101,7 @@ def sync(
         NotReleased: A hold in `released` is let go by two persons only.
         ConfigError, StateError: As planning.
     """
-    return _run(context, confirm, _Terms(deliver, released, reason, read_sources, command), progress)
+    return _run(context, _Terms(confirm, progress, deliver, released, reason, read_sources, command))
 
 
 def sync_people(context: Context, people: Collection[str], command: str) -> SyncReport:
@@ -110,8 +110,8 @@ def sync_people(context: Context, people: Collection[str], command: str) -> Sync
     Raises:
         As `sync`.
     """
-    terms = _Terms(deliver=False, released=frozenset(), read_sources=False, command=command, only=people)
-    return _run(context, lambda _: True, terms, silent)
+    terms = _Terms(lambda _: True, silent, deliver=False, read_sources=False, command=command, only=people)
+    return _run(context, terms)
 
 
 def apply_saved(
@@ -145,7 +145,7 @@ def apply_saved(
         return confirm(made)
 
     released = frozenset(saved.basis.released)
-    return _run(context, unchanged, _Terms(deliver, released, reason, strict=True), progress)
+    return _run(context, _Terms(unchanged, progress, deliver, released, reason, strict=True))
 
 
 def carry_out(  # noqa: PLR0913 - what `sync` takes, and who makes the plan
@@ -176,8 +176,7 @@ def carry_out(  # noqa: PLR0913 - what `sync` takes, and who makes the plan
     Raises:
         As `sync`, and what `make` raises.
     """
-    terms = _Terms(deliver, released, reason, command=command, make=make, also=also)
-    return _run(context, confirm, terms, progress)
+    return _run(context, _Terms(confirm, progress, deliver, released, reason, command=command, make=make, also=also))
 
 
 @dataclass(frozen=True)
@@ -187,6 +186,8 @@ class _Terms:
     `make` and `also` are as for `carry_out`.
     """
 
+    confirm: Confirm
+    progress: Progress
     deliver: bool = True
     released: frozenset[str] = frozenset()
     reason: str | None = None
@@ -197,7 +198,7 @@ class _Terms:
     make: Make | None = None
     also: Also | None = None
 
-    def planning(self, context: Context, database: Database, progress: Progress) -> AbstractContextManager[Planned]:
+    def planning(self, context: Context, database: Database) -> AbstractContextManager[Planned]:
         """Makes the plan."""
         if self.make is not None:
             return self.make(database)
@@ -205,42 +206,49 @@ class _Terms:
             context,
             database,
             released=self.released,
-            progress=progress,
+            progress=self.progress,
             read_sources=self.read_sources,
             only=self.only,
         )
 
 
-def _run(context: Context, confirm: Confirm, terms: _Terms, progress: Progress) -> SyncReport:
+def _run(context: Context, terms: _Terms) -> SyncReport:
     refuse_alone(context, terms.released)
     with context.writing() as database, recorded(context, database, terms.command) as run:
         report = SyncReport(run.id)
-        began = context.clock.now()
-        with contextlib.ExitStack() as until_done:
-            lock = until_done.enter_context(database.run_lock())
-            report.silent = resolve_doubts(context, database, run.id)
-            made = until_done.enter_context(terms.planning(context, database, progress))
-            run.spent("planning", began, context.clock.now())
-            _describe(run, report, made)
-            if not confirm(made):
-                report.accepted = False
-                run.status = "declined"
-                return report
-            progress("writing down the plan", 0, None)
-            if not lock.is_held():  # lost with its connection: somebody else may have planned meanwhile
-                raise StateBusy("a process that began when this one lost its connection")
-            with database.write() as connection:
-                accepted = accept(context, connection, made, run_id=run.id, reason=terms.reason, strict=terms.strict)
-                if terms.also is not None:
-                    terms.also(connection, run.id)
-            report.enqueued, report.superseded = accepted.enqueued, accepted.superseded
-            report.left_out = accepted.left_out
+        if not _accepted(context, database, terms, run, report):
+            report.accepted = False
+            run.status = "declined"
+            return report
         if terms.deliver:
             began = context.clock.now()
-            report.targets = deliver_all(context, database, progress)
+            report.targets = deliver_all(context, database, terms.progress)
             run.spent("delivering", began, context.clock.now())
         _conclude(run, report)
         return report
+
+
+def _accepted(context: Context, database: Database, terms: _Terms, run: Run, report: SyncReport) -> bool:
+    """Makes the plan, and writes it down if it is agreed to; delivering begins without the memory that it took."""
+    began = context.clock.now()
+    with contextlib.ExitStack() as until_done:
+        lock = until_done.enter_context(database.run_lock())
+        report.silent = resolve_doubts(context, database, run.id)
+        made = until_done.enter_context(terms.planning(context, database))
+        run.spent("planning", began, context.clock.now())
+        _describe(run, report, made)
+        if not terms.confirm(made):
+            return False
+        terms.progress("writing down the plan", 0, None)
+        if not lock.is_held():  # lost with its connection: somebody else may have planned meanwhile
+            raise StateBusy("a process that began when this one lost its connection")
+        with database.write() as connection:
+            accepted = accept(context, connection, made, run_id=run.id, reason=terms.reason, strict=terms.strict)
+            if terms.also is not None:
+                terms.also(connection, run.id)
+        report.enqueued, report.superseded = accepted.enqueued, accepted.superseded
+        report.left_out = accepted.left_out
+        return True
 
 
 def _describe(run: Run, report: SyncReport, made: Planned) -> None:

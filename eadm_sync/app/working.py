@@ -25,7 +25,7 @@ from eadm_sync.errors import EadmError, StateBusy
 from eadm_sync.events import get_logger
 from eadm_sync.state.database import Database
 
-log = get_logger()
+log = get_logger(__name__)
 
 _BUSY_STEP_SECONDS = 1.0
 """How often it is looked whether a run from the shell has ended."""

@@ -29,7 +29,7 @@ from eadm_sync.errors import StateError
 from eadm_sync.events import get_logger
 from eadm_sync.state.database import Database
 
-log = get_logger()
+log = get_logger(__name__)
 
 _REQUESTS_AT_ONCE = 8
 """More are turned away: a scraper and a probe need two."""

@@ -7,7 +7,7 @@ from eadm_sync.events import get_logger
 from eadm_sync.state.database import Database
 from eadm_sync.state.locks import Lock, holder_of
 
-log = get_logger()
+log = get_logger(__name__)
 
 _NAME = "leader"
 

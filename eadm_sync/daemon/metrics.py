@@ -31,7 +31,7 @@ from eadm_sync.state.outcomes import known_versions
 from exportqueue.item import from_micros
 from exportqueue.tables import IS_UNFINISHED
 
-log = get_logger()
+log = get_logger(__name__)
 
 _KEEP_SECONDS = 5.0
 """What was read is told again for so long: several scrapers cost what one costs."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 
-import structlog
 from sqlalchemy import Connection
 
 from eadm_sync.app import jobs, triggering
@@ -18,10 +17,10 @@ from eadm_sync.app.triggering import Request
 from eadm_sync.app.working import work
 from eadm_sync.daemon.timing import Timer
 from eadm_sync.errors import StateError
-from eadm_sync.events import get_logger
+from eadm_sync.events import bound, get_logger
 from eadm_sync.state.database import Database
 
-log = get_logger()
+log = get_logger(__name__)
 
 _AGAIN_SECONDS = 1.0
 """How often the state is asked again to keep how a job ended."""
@@ -136,7 +135,7 @@ class Runner:
 
     def _carry_out(self, context: Context, name: str, who: str, began: datetime, **cause: str) -> Ended:
         """One job, and those that come behind it; the cause is for the log."""
-        with structlog.contextvars.bound_contextvars(job=name):
+        with bound(job=name):
             log.info("job.started", actor=who, **cause)
             ended = work(context, self._database, name, who=who, cut_off=self.cut_off)
             self._insist(lambda connection: jobs.finish(connection, name, began, ended, context.clock.now()))

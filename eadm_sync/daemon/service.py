@@ -30,7 +30,7 @@ from eadm_sync.errors import ConfigError, EadmError, Problem, StateError
 from eadm_sync.events import get_logger
 from eadm_sync.state.database import Database
 
-log = get_logger()
+log = get_logger(__name__)
 
 _TICK_SECONDS = 0.25
 """How soon a signal is seen to."""

@@ -44,7 +44,7 @@ from eadm_sync.state.protection import note_protected
 from eadm_sync.state.scripts import OUTPUT
 from exportqueue import Item, Result, State
 
-log = get_logger()
+log = get_logger(__name__)
 
 Refusal = Stale | Rejected
 """Why a deletion is not asked of the target."""

@@ -46,7 +46,7 @@ from eadm_sync.state.passwords import (
     note_sent,
 )
 
-log = get_logger()
+log = get_logger(__name__)
 
 ATTRIBUTE = "password"
 """What targets call a password when they refuse it."""

@@ -39,7 +39,7 @@ from eadm_sync.state.scripts import (
 )
 from exportqueue import Item, PutOff, Result
 
-log = get_logger()
+log = get_logger(__name__)
 
 _BATCH_SECONDS = 2.0
 """No program is begun later than so long after the first of a batch: an emergency stop waits for the batch to end."""

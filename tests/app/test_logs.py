@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from eadm_sync.app.logs import OWN, configure, hide
 from eadm_sync.config.settings import LoggingSettings
-from eadm_sync.events import get_logger
+from eadm_sync.events import bound, get_logger
 from eadm_sync.model import Sealed
 
 NATIONAL_ID = "13097248022"
@@ -29,7 +28,6 @@ def _afterwards() -> Iterator[None]:
         handler.close()
     for name in OWN:
         logging.getLogger(name).setLevel(logging.NOTSET)
-    structlog.contextvars.clear_contextvars()
 
 
 def own() -> Any:
@@ -51,14 +49,14 @@ def to_file(tmp_path: Path, level: Any = "debug") -> Path:
 def test_what_is_bound_stands_in_every_event(tmp_path: Path):
     """Run, job, item and target are told of our events and of a library's alike."""
     file = to_file(tmp_path)
-    with structlog.contextvars.bound_contextvars(run="r1", job="nightly", item=7, target="ad"):
+    with bound(run="r1", job="nightly", item=7, target="ad"):
         own().info("item.done", count=3)
         logging.getLogger("library.part").warning("missed by %s", "an hour")
 
     mine, theirs = events(file)
-    bound = {"run": "r1", "job": "nightly", "item": 7, "target": "ad"}
-    assert mine.items() >= {**bound, "event": "item.done", "count": 3, "level": "info"}.items()
-    assert theirs.items() >= {**bound, "event": "missed by an hour", "logger": "library.part"}.items()
+    told = {"run": "r1", "job": "nightly", "item": 7, "target": "ad"}
+    assert mine.items() >= {**told, "event": "item.done", "count": 3, "level": "info"}.items()
+    assert theirs.items() >= {**told, "event": "missed by an hour", "logger": "library.part"}.items()
     assert mine["timestamp"].endswith("Z")
 
 
