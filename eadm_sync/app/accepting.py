@@ -252,7 +252,7 @@ def _note_people(connection: Connection, made: Planned, looked_at: Iterable[str]
     """Who is to be looked at again by the next run whatever comes: held and postponed people, and some others."""
     people = tables.people.c
     again = {*made.plan.held_people(), *made.plan.postponed, *others}
-    settled = set(connection.scalars(select(people.id).where(people.pending.is_(True)))) & set(looked_at) - again
+    settled = set(connection.scalars(select(people.id).where(tables.IS_PENDING))) & set(looked_at) - again
     bulk.update(connection, tables.people, ("pending",), ("id",), ((False, person_id) for person_id in sorted(settled)))
     bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(again)))
 
