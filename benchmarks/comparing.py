@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from benchmarks.measuring import Cost
+from benchmarks.measuring import Cost, best
 
 _KIB_PER_MIB = 1024
 
@@ -37,7 +37,7 @@ class Comparison:
     @property
     def ratio(self) -> float:
         """Our best rate to the other's."""
-        return _best(self.floors) / _best(self.ours)
+        return best(self.floors).seconds / best(self.ours).seconds
 
     @property
     def kept(self) -> bool:
@@ -45,7 +45,7 @@ class Comparison:
         return self.ratio >= self.least
 
     def __str__(self) -> str:
-        ours, floor = (self.count / _best(each) for each in (self.ours, self.floors))
+        ours, floor = (self.count / best(each).seconds for each in (self.ours, self.floors))
         verdict = "kept" if self.kept else "BELOW ITS FLOOR"
         return (
             f"{self.what:10}{ours:7.0f}/s   {self.floor:13}{floor:7.0f}/s"
@@ -77,7 +77,3 @@ def parse(line: str) -> list[Comparison]:
         Comparison(**{**each, **{name: [Cost(**one) for one in each[name]] for name in costs}})
         for each in json.loads(line)
     ]
-
-
-def _best(costs: Sequence[Cost]) -> float:
-    return min(each.seconds for each in costs)

@@ -9,7 +9,7 @@ from functools import partial
 
 from benchmarks.comparing import parse
 from benchmarks.installation import DATABASES, Installations, OnPostgresql, output, run, shell
-from benchmarks.measuring import Cost, cost, interleaved, middle, scaled
+from benchmarks.measuring import Cost, best, cost, interleaved, middle, scaled
 from benchmarks.queue_peers import PEERS
 from tests.postgresql import start_new, what_is_missing
 
@@ -112,9 +112,17 @@ class Bench:
         return _row(id_, what, floor, aim, floors, ours)
 
 
-def _row(id_: str, what: str, floor: str, aim: Aim, floors: Sequence[Cost], ours: Sequence[Cost]) -> Row:
+def _row(
+    id_: str,
+    what: str,
+    floor: str,
+    aim: Aim,
+    floors: Sequence[Cost],
+    ours: Sequence[Cost],
+    pick: Callable[[Sequence[Cost]], Cost] = middle,
+) -> Row:
     runs = tuple(each.seconds for each in ours), tuple(each.seconds for each in floors)
-    return Row(id_, what, floor, middle(ours), middle(floors), runs, aim)
+    return Row(id_, what, floor, pick(ours), pick(floors), runs, aim)
 
 
 def unchanged(bench: Bench) -> Iterator[Row]:
@@ -269,12 +277,15 @@ def _against_peers(row: Row, kind: str, direction: str) -> Iterator[Row]:
 
 
 def domain(bench: Bench) -> Iterator[Row]:
-    """P8: the contenders take turns on one domain controller, which each of two processes starts itself."""
+    """P8: the contenders take turns on one domain controller, which each of two processes starts itself.
+
+    Of each the best round counts: the directory fills from one to the next.
+    """
     for module in ("benchmarks.active_directory", "benchmarks.active_directory_reading"):
         for each in parse(output(module, "--json", "--rounds", str(bench.repeats))):
             aim = Aim(ratio=round(1 / each.least, 2))
             what = f"Active Directory: {each.what}, {each.count:,}, against {each.floor}"
-            yield _row("P8", what, each.floor, aim, each.floors, each.ours)
+            yield _row("P8", what, each.floor, aim, each.floors, each.ours, best)
 
 
 def clouds(bench: Bench) -> Iterator[Row]:

@@ -91,6 +91,11 @@ def scaled(cost: Cost, times: float) -> Cost:
     return Cost(cost.seconds * times, cost.cpu_seconds * times, cost.peak_mib)
 
 
+def best(costs: Sequence[Cost]) -> Cost:
+    """The run that was the quickest."""
+    return min(costs, key=lambda each: each.seconds)
+
+
 def middle(costs: Sequence[Cost]) -> Cost:
     """The median of each figure."""
     return Cost(*(median(getattr(each, field.name) for each in costs) for field in fields(Cost)))
