@@ -364,7 +364,7 @@ def test_no_password_can_be_read_in_any_file_or_line(
 ) -> None:
     """Not of new accounts and not of a reset; neither in the state, nor in a plan, a log, or what is printed."""
     caplog.set_level(logging.DEBUG)
-    get_logger().warning("probe.of.this.test")
+    get_logger(__name__).warning("probe.of.this.test")
     people = [hired(domain.town, given, "Hemmelig") for given in ("Siv", "Sol")]
     plan = domain.town.later(hours=1).save("secret-plan.jsonl")
     domain.town.sync(deliver=False)
