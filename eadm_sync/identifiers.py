@@ -63,7 +63,7 @@ class Identifiers:
     """Looks up and allocates identifiers during one run. Reads only; `allocated` says what is to be stored.
 
     Attributes:
-        allocated: (person id, name, value) in the order of allocation.
+        allocated: (person id, name, value) in the order of allocation, of the people who were loaded last.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class Identifiers:
         columns = tables.identifiers.c
         self._held = {}
         self._settled = set()
+        self.allocated = []
         rows = self._connection.execute(
             select(columns.person_id, columns.name, columns.value)
             .where(columns.person_id.in_(person_ids))

@@ -77,9 +77,10 @@ def test_a_name_that_no_longer_fits_is_followed_by_another(state: Connection):
     assert identifiers.of("hr:1", "username", names("x"), lambda _name: False) == "dahl"  # settled for this run
     identifiers.load(["hr:1"])
     assert identifiers.of("hr:1", "username", names("x"), lambda name: name == "lie") == "lie"
+    assert identifiers.allocated == [("hr:1", "username", "lie")]
     identifiers.load(["hr:1"])
     assert identifiers.of("hr:1", "username", names("moe", "moe2"), lambda name: name.startswith("moe")) == "moe2"
-    assert identifiers.allocated == [("hr:1", "username", "lie"), ("hr:1", "username", "moe2")]
+    assert identifiers.allocated == [("hr:1", "username", "moe2")]
 
 
 def test_a_name_that_comes_back_counts_again(state: Connection):

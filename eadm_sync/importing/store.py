@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -90,6 +91,8 @@ class ImportStore:
 
     def records_of(self, person_ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
         """All records of these people (at most some hundreds), present and absent; people without are left out."""
+        if self._is_empty:  # in a first import, which would ask for each new record that joins another
+            return {}
         record = tables.source_records.c
         rows = self._connection.execute(
             select(record.person_id, record.source, record.key, record.data, record.absent_since).where(
@@ -101,6 +104,10 @@ class ImportStore:
             since = date.fromisoformat(absent) if absent else None
             found.setdefault(person_id, []).append(StoredRecord(person_id, source, key, data, since))
         return found
+
+    @cached_property
+    def _is_empty(self) -> bool:
+        return self._connection.execute(select(tables.source_records.c.key).limit(1)).first() is None
 
     def present(self) -> Iterator[tuple[str, str, bytes]]:
         """(source, key, data) of every present record, streaming."""
