@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, partial
+from itertools import chain
 
 from sqlalchemy import Connection
 
@@ -147,6 +148,7 @@ class _Run:
             outcome.before = before[name]
             after[name] = outcome.now = self._settle(name, outcome, linker, before)
         quarantined = self._quarantined(linker, now)
+        linker.forget_claims()
         contradicted = Counter(row.source for row in linker.contradictions)
         reports = tuple(
             self._report(name, contradicted[name])
@@ -398,9 +400,9 @@ class _Run:
         places = list(dict.fromkeys(standing))
         linker.recheck(places)
         shared = {person for each in self._elsewhere.values() for person in each.values()} | set(linker.joined)
-        touched = {linker.person_of(name, key) for name, each in self._outcomes.items() for key in each.reading.staged}
-        again = {linker.person_of(*place) for place in places}
-        linker.check_people(sorted(shared & (touched | again)))
+        read = (linker.person_of(name, key) for name, each in self._outcomes.items() for key in each.reading.staged)
+        again = (linker.person_of(*place) for place in places)
+        linker.check_people(sorted(shared.intersection(chain(read, again))))
         rows = [
             row for name in self._names if name in self._outcomes for row in self._outcomes[name].reading.quarantined
         ]

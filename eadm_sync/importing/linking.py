@@ -123,6 +123,10 @@ class Linker:
                     self._claims.setdefault(claim.digest, claim.person_id)
             self._check_known(source, key, links)
 
+    def forget_claims(self) -> None:
+        """Frees what only linking needs: `person_of` and `joined` go on, `holder` does not."""
+        self._claims.clear()
+
     def check_people(self, person_ids: Iterable[str]) -> None:
         """Lists the people whose present records cannot all be true."""
         for chunk in chunks(person_ids):

@@ -15,7 +15,7 @@ HASH_BYTES = 16
 _DIGEST_BYTES = 16
 _NO_DIGEST = bytes(_DIGEST_BYTES)
 _NO_FORMER = (None, None)
-_IN_MEMORY_BYTES = 8 * 1024 * 1024  # some fifteen thousand people
+_IN_MEMORY_BYTES = 1024 * 1024  # some two thousand people
 _LENGTH_BITS = 32
 _LENGTH = (1 << _LENGTH_BITS) - 1
 

@@ -14,7 +14,7 @@ import msgspec
 
 from eadm_sync.plan.change import PersonFrame
 
-_IN_MEMORY_BYTES = 16 * 1024 * 1024  # about ten thousand people; beyond it an unnamed temporary file takes over
+_IN_MEMORY_BYTES = 1024 * 1024  # some six hundred people; beyond it an unnamed temporary file takes over
 _BUFFER_BYTES = 256 * 1024  # a temporary file's own write costs as much as encoding a frame
 _LENGTH = struct.Struct("<I")
 
