@@ -103,7 +103,16 @@ class MemoryQueue:
 
     # ---------------------------------------------------------------- delivering
 
-    def claim(self, conn: Any, target: str, *, limit: int, lease_seconds: float, worker: str) -> Sequence[Item]:
+    def claim(
+        self,
+        conn: Any,
+        target: str,
+        *,
+        limit: int,
+        lease_seconds: float,
+        worker: str,
+        overdue_first: bool = True,
+    ) -> Sequence[Item]:
         """As `Queue.claim`."""
         now = self._clock()
         if target in self._pauses:
@@ -122,7 +131,7 @@ class MemoryQueue:
                 started_at=now,
                 lease_until=now + timedelta(seconds=lease_seconds),
             )
-            for item in [*expired, *due][:limit]
+            for item in ([*expired, *due] if overdue_first else sorted([*due, *expired], key=_is_overdue))[:limit]
         ]
         return sorted(claimed, key=lambda item: (item.priority, item.id))
 
@@ -408,3 +417,7 @@ class MemoryQueue:
             paused=self._pauses.get(target),
             circuit=self._circuits.get(target),
         )
+
+
+def _is_overdue(item: Item) -> bool:
+    return item.state is State.RUNNING or item.not_before is not None

@@ -124,12 +124,21 @@ class Queue:
     # ---------------------------------------------------------------- delivering
 
     def claim(
-        self, conn: sa.Connection, target: str, *, limit: int, lease_seconds: float, worker: str
+        self,
+        conn: sa.Connection,
+        target: str,
+        *,
+        limit: int,
+        lease_seconds: float,
+        worker: str,
+        overdue_first: bool = True,
     ) -> Sequence[Item]:
         """Takes up to `limit` items of a target for `worker`, by priority, then in the order of enqueueing.
 
-        Items whose lease has expired come first, with an attempt counted: their holder may have died of them. Empty if
-        nothing is due or the target is paused.
+        Items whose lease has expired come first, with an attempt counted: their holder may have died of them. Without
+        `overdue_first`, these and retries that have become due are looked for only where there is nothing else: that
+        spares two statements for each batch, and whoever asks so has to look now and then. Empty if nothing is due or
+        the target is paused.
         """
         statements, now = self._for(conn), self._clock()
         parameters = {
@@ -139,7 +148,10 @@ class Queue:
             "now": to_micros(now),
             "until": to_micros(now + timedelta(seconds=lease_seconds)),
         }
-        claimed = conn.execute(statements.reclaim, parameters).all()
+        claimed = [] if overdue_first else conn.execute(statements.claim, parameters).all()
+        if len(claimed) < limit:
+            parameters["limit"] = limit - len(claimed)
+            claimed = [*claimed, *conn.execute(statements.reclaim, parameters).all()]
         if len(claimed) < limit:
             parameters["limit"] = limit - len(claimed)
             conn.execute(statements.wake, parameters)

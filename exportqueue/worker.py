@@ -32,6 +32,9 @@ PATIENCE = 10
 PROBE_SECONDS = 60.0
 """A probe that takes longer than this, or dies with its worker, is not waited for: somebody else may probe."""
 
+LOOK_SECONDS = 1.0
+"""A batch that begins so soon after another one does not look for expired leases and retries first."""
+
 _log = logging.getLogger("exportqueue")
 
 
@@ -47,7 +50,14 @@ class Deliverable(Protocol):
     """The part of `Queue` that a worker needs."""
 
     def claim(
-        self, conn: sa.Connection, target: str, *, limit: int, lease_seconds: float, worker: str
+        self,
+        conn: sa.Connection,
+        target: str,
+        *,
+        limit: int,
+        lease_seconds: float,
+        worker: str,
+        overdue_first: bool = True,
     ) -> Sequence[Item]:
         """As `Queue.claim`."""
         ...
@@ -173,6 +183,7 @@ class Worker:
     idle_seconds: float = 1.0
     patience_seconds: float = 60.0
     _throttles: int = field(default=0, init=False)
+    _look_at: datetime = field(default=datetime.min.replace(tzinfo=UTC), init=False)
 
     def drain(
         self,
@@ -237,13 +248,28 @@ class Worker:
         """What can be claimed; items that kill their workers are buried on the way."""
         limit = self.pace.burst(self.batch_size) if self.circuit.closed else 1
         while True:
-            items = self.queue.claim(conn, self.target, limit=limit, lease_seconds=self.lease_seconds, worker=self.name)
+            items = self.queue.claim(
+                conn,
+                self.target,
+                limit=limit,
+                lease_seconds=self.lease_seconds,
+                worker=self.name,
+                overdue_first=self._looks_for_overdue(),
+            )
             for item in items:
                 if item.attempts >= self.policy.max_attempts:
                     self.queue.bury(conn, item, LeaseExpired(item.attempts))
             hopeful = [item for item in items if item.attempts < self.policy.max_attempts]
             if hopeful or not items:
                 return hopeful
+
+    def _looks_for_overdue(self) -> bool:
+        """Whether expired leases and retries go before the rest: every second, not with each of a hundred batches."""
+        now = self.clock()
+        if now < self._look_at:
+            return False
+        self._look_at = now + timedelta(seconds=LOOK_SECONDS)
+        return True
 
     def _let_go(self, items: Sequence[Item]) -> None:
         """Gives back what was claimed and never begun, because something interrupted the work in between."""

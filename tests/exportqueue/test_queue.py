@@ -192,6 +192,19 @@ def test_an_expired_lease_is_taken_over_and_fenced(store: Any):
     assert finish(store, [taken]) == {taken.id}
 
 
+def test_what_is_overdue_can_wait_for_the_rest_and_is_found_then(store: Any):
+    """Expired leases and retries are claimed first, or else where nothing else is left; never missed."""
+    fill(store, new("a"), new("retried", not_before=store.clock() + timedelta(seconds=60)))
+    (old,) = claim(store)
+    fill(store, new("b"), new("c"))
+    store.clock.forward(60)
+    with store.begin() as conn:
+        held = {"lease_seconds": 60, "worker": "w2", "overdue_first": False}
+        assert keys(store.queue.claim(conn, "ad", limit=2, **held)) == ["b", "c"]
+        (taken, retried) = store.queue.claim(conn, "ad", limit=9, **held)
+    assert (taken.id, taken.attempts, retried.object_key) == (old.id, 1, "retried")
+
+
 def test_a_late_holder_finishes_what_nobody_took(store: Any):
     """An expired lease alone costs nothing."""
     fill(store, new("a"))

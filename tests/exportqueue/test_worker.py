@@ -379,6 +379,19 @@ def test_stop_is_asked_between_batches(store: Any):
     assert [item.state for item in items(store)] == [State.DONE, State.DONE, State.READY]
 
 
+def test_a_vanished_workers_items_do_not_wait_for_a_long_queue(store: Any):
+    """They are looked for every second, however much else there is to do."""
+    fill(store, 21)
+    with store.begin() as conn:
+        (abandoned,) = store.queue.claim(conn, "ad", limit=1, lease_seconds=2, worker="gone")
+    handler = Script(lambda _: store.clock.forward(0.3))
+
+    make(store, handler, batch_size=2).drain()
+
+    assert 6 <= handler.delivered.index(abandoned.object_key) <= 10
+    assert len(handler.delivered) == 21
+
+
 def test_an_item_that_kills_its_workers_is_buried(store: Any):
     """Leases that expire spend attempts; the last one is not delivered again."""
     fill(store, 1)
