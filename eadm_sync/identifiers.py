@@ -15,19 +15,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from enum import StrEnum
+from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from eadm_sync.errors import EadmError
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset import Form, IdentifierRule, Organisation, candidates, fits
 from eadm_sync.ruleset.naming import Reached, alike
-from eadm_sync.state import tables
+from eadm_sync.state import bulk, tables
 from eadm_sync.state.known import account_attributes
 
 _CHUNK = 500
 """People asked for in one query."""
+
+_PORTION = 5_000
+"""Names that are written down together."""
 
 Holds = str | bool | int | list[str] | Sealed | None
 """What an attribute holds."""
@@ -352,26 +356,16 @@ def _texts(value: Holds) -> Sequence[str]:
 def store(connection: Connection, allocated: Iterable[tuple[str, str, str]], now: str) -> None:
     """Writes down what a run allocated; the primary key refuses a second owner whatever happened in between.
 
-    What a person gets back after having had another counts from now on again.
+    What a person gets back after having had another counts from now on again. Streams: a first run names everybody.
     """
-    rows = [
-        {"name": name, "folded": value.casefold(), "value": value, "person_id": person_id, "allocated_at": now}
-        for person_id, name, value in allocated
-    ]
-    had = _had(connection, sorted({row["person_id"] for row in rows}))
-    new = [row for row in rows if (row["person_id"], row["name"], row["folded"]) not in had]
-    again = [
-        {"of": row["name"], "key": row["folded"], "value": row["value"], "allocated_at": now}
-        for row in rows
-        if (row["person_id"], row["name"], row["folded"]) in had
-    ]
-    if new:
-        connection.execute(tables.identifiers.insert(), new)
-    if again:
-        columns = tables.identifiers.c
-        which = (columns.name == bindparam("of"), columns.folded == bindparam("key"))
-        update = tables.identifiers.update().where(*which)
-        connection.execute(update.values(value=bindparam("value"), allocated_at=bindparam("allocated_at")), again)
+    rows, columns = iter(allocated), ("name", "folded", "value", "person_id", "allocated_at")
+    while portion := list(islice(rows, _PORTION)):
+        had = _had(connection, sorted({person_id for person_id, _, _ in portion}))
+        given = [(name, value.casefold(), value, person_id, now) for person_id, name, value in portion]
+        new = [row for row in given if (row[3], row[0], row[1]) not in had]
+        again = ((value, now, name, folded) for name, folded, value, owner, _ in given if (owner, name, folded) in had)
+        bulk.insert(connection, tables.identifiers, columns, new)
+        bulk.update(connection, tables.identifiers, ("value", "allocated_at"), ("name", "folded"), again)
 
 
 def _had(connection: Connection, person_ids: Sequence[str]) -> set[tuple[str, str, str]]:

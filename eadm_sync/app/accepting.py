@@ -117,7 +117,9 @@ def accept(
     enqueued = context.queue.enqueue(
         connection, items(_changes(made, moved), context.vault), plan_id=plan_id, run_id=run_id
     )
-    looked_at = {person: day for person, day in plan.due.items() if person not in moved.people}
+    looked_at = plan.due
+    if moved.people:
+        looked_at = {person: day for person, day in plan.due.items() if person not in moved.people}
     made.imported.write(connection, looked_at)
     overtaken = moved.groups & set(plan.overtaken)
     look_again(connection, (group_key(key) for _, key in overtaken))
@@ -252,7 +254,7 @@ def _note_people(connection: Connection, made: Planned, looked_at: Iterable[str]
     """Who is to be looked at again by the next run whatever comes: held and postponed people, and some others."""
     people = tables.people.c
     again = {*made.plan.held_people(), *made.plan.postponed, *others}
-    settled = set(connection.scalars(select(people.id).where(tables.IS_PENDING))) & set(looked_at) - again
+    settled = set(connection.scalars(select(people.id).where(tables.IS_PENDING))).intersection(looked_at) - again
     bulk.update(connection, tables.people, ("pending",), ("id",), ((False, person_id) for person_id in sorted(settled)))
     bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(again)))
 
