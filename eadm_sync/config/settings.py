@@ -7,20 +7,18 @@ value may have come from `${env:…}` or `${file:…}`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SkipValidation
+from pydantic import AfterValidator, BaseModel, Field, SkipValidation
 
+from eadm_sync.config.base import ConfigModel, Count
+from eadm_sync.config.brakes import DEFAULT_LIMITS, FREE, Brakes, ImportBrake, Limit, PlanBrake
 from eadm_sync.config.mapping import MapSettings
 from eadm_sync.config.schedule import JobSettings
 from eadm_sync.config.scripts import ScriptSettings
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
 
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 """What a source or a target may be called."""
@@ -33,263 +31,6 @@ VARIABLE = re.compile(r"[a-z][a-z0-9_]*")
 
 _SAMPLE_DAY = date(2026, 8, 17)
 _Model = TypeVar("_Model", bound=BaseModel)
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Names only: any value may be a secret."""
-        return ((None, _Word(name)) for name in sorted(self.model_fields_set))
-
-
-class _Word(str):
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-# ---------------------------------------------------------------- brakes
-
-
-class SliceLimit(_Settings):
-    """How much may change at once in a part of what there is before that part is held by itself."""
-
-    max: Count | None = Field(None, description="At most this many at once; null for no such limit.")
-    max_fraction: Fraction | None = Field(
-        None, description="At most this share (0-1) of what the part held before; null for no such limit."
-    )
-    floor: Count = Field(0, description="This many are never too many for `max_fraction`.")
-    min_population: Count = Field(
-        20, description="Parts that held fewer than this are not judged by themselves, only with all others."
-    )
-
-    @property
-    def is_set(self) -> bool:
-        """Whether it limits anything."""
-        return self.max is not None or self.max_fraction is not None
-
-
-_WHOLE = SliceLimit()
-
-
-_HALF = SliceLimit(max_fraction=0.5, floor=10)
-
-
-class ImportParts(_Settings):
-    """When those who are missing from a part of a source are held by themselves, and the rest goes on."""
-
-    unit: SliceLimit = Field(_HALF, description="Each unit with everything below it, such as a school. Default: 50 %.")
-    affiliation: SliceLimit = Field(
-        _HALF, description="Each kind of affiliation, such as all substitutes. Default: 50 %."
-    )
-
-    def limit(self, by: str) -> SliceLimit | None:
-        """The limit on parts of one sort, or None where there is none."""
-        limit: SliceLimit = getattr(self, by)
-        return limit if limit.is_set else None
-
-
-class ImportBrake(_Settings):
-    """When what a source says is not believed: people stay as they were until somebody looks.
-
-    Absences are held when more vanish than `max_vanished` (where it is set), or more than the greater of `floor` and
-    `max_vanished_fraction` of those the source had; and always when everybody vanishes.
-    """
-
-    max_vanished: Count | None = Field(
-        None, description="At most this many people may vanish from the source at once; null for no such limit."
-    )
-    max_vanished_fraction: Fraction = Field(
-        0.05, description="At most this share (0-1) of the source's people may vanish at once; 0.05 is 5 %."
-    )
-    floor: Count = Field(
-        3, description="This many may always vanish, whatever their share; but never all the people of a source."
-    )
-
-    two_person: bool | None = Field(
-        None, description="Whether a second person has to confirm a release of it; null: as `brakes.two_person` says."
-    )
-    by: ImportParts = Field(ImportParts(), description="Limits on those missing from parts of the source.")
-    new: SliceLimit = Field(
-        _WHOLE, description="People whom the source did not have before; held ones wait. Default: no limit."
-    )
-    changed: SliceLimit = Field(
-        _WHOLE, description="Known people whose record differs; held ones stay as they were. Default: no limit."
-    )
-    anomalous: SliceLimit = Field(
-        SliceLimit(max_fraction=0.01, floor=3),
-        description="Known people who would be another human being by name and date of birth. Each is left out anyway; "
-        "beyond this limit, all changed records are held. Default: 1 % (0.01), floor 3.",
-    )
-
-    def holds(self, vanished: int, population: int) -> bool:
-        """Whether so many absences, of so many people that the source had before, are held."""
-        return vanished > self.allowed(population)
-
-    def allowed(self, population: int) -> int:
-        """The most people that may vanish of so many."""
-        allowed = max(self.floor, int(self.max_vanished_fraction * population + 1e-9))
-        if self.max_vanished is not None:
-            allowed = min(allowed, self.max_vanished)
-        return min(allowed, max(population - 1, 0))
-
-
-class SliceLimits(_Settings):
-    """Limits on parts of what a target has: what passes one is held by itself, and the rest goes on."""
-
-    unit: SliceLimit = Field(
-        _WHOLE, description="Each unit with everything below it; a person is where their winning affiliation is."
-    )
-    affiliation: SliceLimit = Field(_WHOLE, description="Each kind of affiliation, by the person's winning one.")
-    rule: SliceLimit = Field(_WHOLE, description="Each rule: what it gave, or gives.")
-
-    def limit(self, by: str) -> SliceLimit | None:
-        """The limit on parts of one sort, or None where there is none."""
-        limit: SliceLimit = getattr(self, by)
-        return limit if limit.is_set else None
-
-
-_UNDIVIDED = SliceLimits()
-
-
-class Limit(_Settings):
-    """How much may change in one run before the whole slice (target, kind and action) is held."""
-
-    max: Count | None = Field(None, description="At most this many changes in one run; null for no such limit.")
-    max_fraction: Fraction | None = Field(
-        None,
-        description="At most this share (0-1) of the objects of that kind in the target; null for no such limit.",
-    )
-    floor: Count = Field(0, description="This many changes are never too many for `max_fraction`.")
-    two_person: bool | None = Field(
-        None, description="Whether a second person has to confirm a release of it; null: as `brakes.two_person` says."
-    )
-    by: SliceLimits = Field(
-        _UNDIVIDED, description="Limits on parts: each unit, each kind of affiliation, each rule (groups: rules only)."
-    )
-
-
-_FREE = Limit()
-
-
-class AccountLimits(_Settings):
-    """Limits on accounts."""
-
-    create: Limit = Field(_FREE, description="New accounts. Default: no limit.")
-    update: Limit = Field(_FREE, description="Changed attributes and moves. Default: no limit.")
-    enable: Limit = Field(_FREE, description="Accounts that are enabled again. Default: no limit.")
-    disable: Limit = Field(_FREE, description="Disabled accounts. Default: 5 % (0.05), floor 10; by part: 50 %.")
-    delete: Limit = Field(_FREE, description="Deleted accounts. Default: 2 % (0.02), floor 5; by part: 50 %.")
-    restore: Limit = Field(_FREE, description="Accounts taken back from a recycle bin. Default: no limit.")
-    adopt: Limit = Field(_FREE, description="Accounts taken under management. Default: no limit.")
-
-
-class GroupLimits(_Settings):
-    """Limits on groups."""
-
-    create: Limit = Field(_FREE, description="New groups. Default: no limit.")
-    update: Limit = Field(_FREE, description="Changed attributes and moves. Default: no limit.")
-    delete: Limit = Field(_FREE, description="Deleted groups. Default: 5 % (0.05), floor 5.")
-    adopt: Limit = Field(_FREE, description="Groups taken under management. Default: no limit.")
-
-
-class MembershipLimits(_Settings):
-    """Limits on memberships."""
-
-    create: Limit = Field(_FREE, description="New memberships. Default: no limit.")
-    delete: Limit = Field(_FREE, description="Ended memberships. Default: 20 % (0.2), floor 50; by part: 50 %.")
-
-
-class NestingLimits(_Settings):
-    """Limits on groups in groups."""
-
-    create: Limit = Field(_FREE, description="Groups put into groups. Default: no limit.")
-    delete: Limit = Field(_FREE, description="Groups taken out of groups. Default: 10 % (0.1), floor 10.")
-
-
-class LicenceLimits(_Settings):
-    """Limits on licences."""
-
-    create: Limit = Field(_FREE, description="Licences given. Default: no limit.")
-    delete: Limit = Field(_FREE, description="Licences taken. Default: 10 % (0.1), floor 20; by part: 50 %.")
-
-
-class ScriptLimits(_Settings):
-    """Limits on scripts, by the change to an account that they follow; `update` is a rename."""
-
-    create: Limit = Field(_FREE, description="After new accounts, or for existing ones. Default: no limit.")
-    update: Limit = Field(_FREE, description="After renames. Default: no limit.")
-    enable: Limit = Field(_FREE, description="After enabling. Default: no limit.")
-    disable: Limit = Field(_FREE, description="After disabling. Default: no limit beside that on accounts.")
-    delete: Limit = Field(_FREE, description="After deletion. Default: no limit beside that on accounts.")
-    restore: Limit = Field(_FREE, description="After accounts were taken back from a recycle bin. Default: no limit.")
-
-
-class PlanBrake(_Settings):
-    """Limits on what may change in a target, by kind and action.
-
-    A limit that is given in part keeps the rest of its default.
-    """
-
-    account: AccountLimits = Field(AccountLimits(), description="Limits on accounts.")
-    group: GroupLimits = Field(GroupLimits(), description="Limits on groups.")
-    membership: MembershipLimits = Field(MembershipLimits(), description="Limits on memberships.")
-    nesting: NestingLimits = Field(NestingLimits(), description="Limits on groups in groups.")
-    licence: LicenceLimits = Field(LicenceLimits(), description="Limits on licences.")
-    script: ScriptLimits = Field(ScriptLimits(), description="Limits on scripts run after changes to accounts.")
-
-    def limit(self, kind: str, action: str) -> Limit | None:
-        """What was configured for one slice, or None where that kind has no such action."""
-        limit: Limit | None = getattr(getattr(self, kind, None), action, None)
-        return limit
-
-
-def _halves(floor: int) -> SliceLimits:
-    """Half of a unit, of those with a kind of affiliation, or of what a rule gave: more is rarely one day's work."""
-    half = SliceLimit(max_fraction=0.5, floor=floor)
-    return SliceLimits(unit=half, affiliation=half, rule=half)
-
-
-DEFAULT_LIMITS = {
-    ("account", "disable"): Limit(max_fraction=0.05, floor=10, by=_halves(10)),
-    ("account", "delete"): Limit(max_fraction=0.02, floor=5, by=_halves(5)),
-    ("group", "delete"): Limit(max_fraction=0.05, floor=5),
-    ("membership", "delete"): Limit(max_fraction=0.2, floor=50, by=_halves(50)),
-    ("nesting", "delete"): Limit(max_fraction=0.1, floor=10),
-    ("licence", "delete"): Limit(max_fraction=0.1, floor=20, by=_halves(20)),
-}
-"""What takes something away is limited unless configured otherwise; what gives is not."""
-
-
-class DriftBrake(_Settings):
-    """When what `reconcile` reads of a target is not believed: nothing of it is written down until somebody looks.
-
-    It holds where more objects of a kind are missing, or otherwise than they were left in one way, than the greater of
-    `floor` and `max_fraction` of those that are known; and always when all accounts or all groups are missing.
-    """
-
-    max_fraction: Fraction = Field(0.1, description="At most this share (0-1) of what is known; 0.1 is 10 %.")
-    floor: Count = Field(20, description="This many differences of one sort are never too many for `max_fraction`.")
-
-    def allowed(self, population: int) -> int:
-        """The most that may differ in one way, of so many."""
-        return max(self.floor, int(self.max_fraction * population + 1e-9))
-
-
-class Brakes(_Settings):
-    """Limits that stop a run which would change too much."""
-
-    imports: ImportBrake = Field(ImportBrake(), description="People who vanish from a source, for every source.")
-    targets: PlanBrake = Field(PlanBrake(), description="Changes in a target, for every target.")
-    drift: DriftBrake = Field(
-        DriftBrake(), description="Differences that `reconcile` finds in a target, for every target."
-    )
-    two_person: bool = Field(False, description="Whether a second person has to confirm every release.")
-    release_hours: Annotated[float, Field(gt=0, le=24 * 14)] = Field(
-        24.0, description="How long what was let go with `release` waits for a run that needs it."
-    )
 
 
 # ---------------------------------------------------------------- sources and targets
@@ -309,7 +50,7 @@ DateFormat = Annotated[str, AfterValidator(_date_format)]
 DEFAULT_DATES = ("%Y-%m-%d", "%d.%m.%Y")
 
 
-class SourceSettings(_Settings):
+class SourceSettings(ConfigModel):
     """One source. Settings of its connector stand beside these in the file and are kept in `options`."""
 
     type: str = Field(description="The connector that reads it: csv, json, oneroster, …")
@@ -326,7 +67,7 @@ class SourceSettings(_Settings):
 Text = Annotated[str, Field(min_length=1)]
 
 
-class MatchSettings(_Settings):
+class MatchSettings(ConfigModel):
     """One way to find the account that a person already has in a target."""
 
     match: Text = Field(description="Attribute of the account.")
@@ -339,7 +80,7 @@ class MatchSettings(_Settings):
     )
 
 
-class CorrelationSettings(_Settings):
+class CorrelationSettings(ConfigModel):
     """How accounts and groups that are in a target already are taken under management."""
 
     rules: tuple[MatchSettings, ...] = Field(
@@ -353,7 +94,7 @@ class CorrelationSettings(_Settings):
     )
 
 
-class ProtectedSettings(_Settings):
+class ProtectedSettings(ConfigModel):
     """What is never changed in a target, whoever asks; beside what the target itself protects."""
 
     accounts: tuple[Text, ...] = Field(
@@ -365,7 +106,7 @@ class ProtectedSettings(_Settings):
     )
 
 
-class TargetSettings(_Settings):
+class TargetSettings(ConfigModel):
     """One target. Settings of its connector stand beside these in the file and are kept in `options`."""
 
     type: str = Field(description="The connector that writes it: embedded, file, …")
@@ -406,7 +147,7 @@ def _database_url(url: str) -> str:
     return url
 
 
-class Organisation(_Settings):
+class Organisation(ConfigModel):
     """Whose accounts these are."""
 
     name: str = Field(min_length=1, description="Name of the municipality, school owner or employer.")
@@ -420,7 +161,7 @@ class Organisation(_Settings):
         return ZoneInfo(self.time_zone)
 
 
-class StateSettings(_Settings):
+class StateSettings(ConfigModel):
     """Where the program keeps what it knows."""
 
     url: Annotated[str, AfterValidator(_database_url)] = Field(
@@ -432,7 +173,7 @@ class StateSettings(_Settings):
     )
 
 
-class LoggingSettings(_Settings):
+class LoggingSettings(ConfigModel):
     """What is logged, and where."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
@@ -440,7 +181,7 @@ class LoggingSettings(_Settings):
     file: Path | None = Field(None, description="Log file; null for standard error.")
 
 
-class HousekeepingSettings(_Settings):
+class HousekeepingSettings(ConfigModel):
     """How long is kept what only operators look at. The audit is never shortened by it."""
 
     keep_finished_days: Count = Field(
@@ -458,7 +199,7 @@ class HousekeepingSettings(_Settings):
     )
 
 
-class HttpSettings(_Settings):
+class HttpSettings(ConfigModel):
     """Where the daemon answers `/healthz`, `/readyz` and `/metrics`. There is no sign-in: keep it on the machine."""
 
     host: str = Field(
@@ -467,7 +208,7 @@ class HttpSettings(_Settings):
     port: Annotated[int, Field(ge=0, le=65_535)] = Field(9746, description="TCP port; 0 for any free one.")
 
 
-class DaemonSettings(_Settings):
+class DaemonSettings(ConfigModel):
     """What the daemon does, and where it can be asked how it is."""
 
     http: HttpSettings | None = Field(
@@ -483,7 +224,7 @@ class DaemonSettings(_Settings):
     )
 
 
-class ApprovalSettings(_Settings):
+class ApprovalSettings(ConfigModel):
     """What a second person has to approve before it is done: it is held, and done by `apply` of an approved plan only.
 
     Others than these changes go on.
@@ -498,7 +239,7 @@ class ApprovalSettings(_Settings):
     )
 
 
-class PlanSettings(_Settings):
+class PlanSettings(ConfigModel):
     """Saved plans."""
 
     expire_hours: Annotated[float, Field(gt=0)] = Field(
@@ -507,7 +248,7 @@ class PlanSettings(_Settings):
     approval: ApprovalSettings = Field(ApprovalSettings(), description="What a second person has to approve.")
 
 
-class PasswordSettings(_Settings):
+class PasswordSettings(ConfigModel):
     """First passwords; how they are made is said by the ruleset."""
 
     keep_days: Annotated[int, Field(ge=1, le=365)] = Field(
@@ -525,7 +266,7 @@ class PasswordSettings(_Settings):
 LinkKey = Literal["national_id", "employee_number", "username", "email"]
 
 
-class Settings(_Settings):
+class Settings(ConfigModel):
     """The whole configuration. Relative paths are relative to the folder of the configuration file."""
 
     organisation: Organisation = Field(description="Whose accounts these are.")
@@ -567,7 +308,7 @@ class Settings(_Settings):
 
         None where nothing limits it.
         """
-        limit = DEFAULT_LIMITS.get((kind, action), _FREE)
+        limit = DEFAULT_LIMITS.get((kind, action), FREE)
         for brake in (self.brakes.targets, self.targets[target].brake):
             given = brake.limit(kind, action) if brake is not None else None
             if given is not None:
@@ -594,6 +335,6 @@ def _overlaid(base: _Model, over: _Model) -> _Model:
     inner = {
         name: _overlaid(getattr(base, name), value)
         for name, value in given.items()
-        if isinstance(value, _Settings) and isinstance(getattr(base, name), _Settings)
+        if isinstance(value, ConfigModel) and isinstance(getattr(base, name), ConfigModel)
     }
     return base.model_copy(update=given | inner)

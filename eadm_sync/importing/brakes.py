@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from eadm_sync.config.brakes import ImportBrake, ImportParts, SliceLimit
 from eadm_sync.config.limits import allowed_changes, always_allowed, is_part
-from eadm_sync.config.settings import ImportBrake, ImportParts, SliceLimit
 from eadm_sync.importing.records import Hold, SourcePerson
 from eadm_sync.model import Unit
 from eadm_sync.state.releases import Releases, State, Use

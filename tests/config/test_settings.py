@@ -7,22 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from eadm_sync.config.mapping import MapSettings, PeopleMap
-from eadm_sync.config.settings import (
+from eadm_sync.config.brakes import (
     DEFAULT_LIMITS,
     AccountLimits,
     Brakes,
     ImportBrake,
     Limit,
-    Organisation,
     PlanBrake,
-    Settings,
     SliceLimit,
     SliceLimits,
-    SourceSettings,
-    StateSettings,
-    TargetSettings,
 )
+from eadm_sync.config.mapping import MapSettings, PeopleMap
+from eadm_sync.config.settings import Organisation, Settings, SourceSettings, StateSettings, TargetSettings
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eadm_sync.config.settings import DEFAULT_LIMITS, ImportBrake
+from eadm_sync.config.brakes import DEFAULT_LIMITS, ImportBrake
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "safety.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eadm_sync.config.settings import ImportBrake, SliceLimit
+from eadm_sync.config.brakes import ImportBrake, SliceLimit
 from eadm_sync.importing.brakes import (
     MOST_PARTS,
     Missing,

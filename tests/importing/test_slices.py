@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eadm_sync.config.settings import ImportBrake, SliceLimit
+from eadm_sync.config.brakes import ImportBrake, SliceLimit
 from eadm_sync.importing import SourceReport
 
 SIZE = 30
