@@ -25,8 +25,9 @@ from eadm_sync.importing import Imported, read_import
 from eadm_sync.model import Person
 from eadm_sync.plan.approval import Approvals
 from eadm_sync.plan.brakes import PARTS, Limit
-from eadm_sync.plan.build import Given, Inputs, build
+from eadm_sync.plan.build import build
 from eadm_sync.plan.change import group_key, licence_key, membership_key, nesting_key
+from eadm_sync.plan.inputs import Given, Inputs
 from eadm_sync.plan.plan import Basis, Plan
 from eadm_sync.ruleset import Organisation
 from eadm_sync.ruleset.sending import ENCRYPTED
@@ -260,7 +261,7 @@ def _stock(context: Context, target: str) -> Sequence[LicenceStock]:
 
 @dataclass
 class _Queued:
-    """What planning has to know of the export queue; as `plan.build.Inputs` says."""
+    """What planning has to know of the export queue; as `plan.inputs.Inputs` says."""
 
     being_made: frozenset[tuple[str, str]]
     being_filled: frozenset[tuple[str, str]]

@@ -20,9 +20,10 @@ from eadm_sync.clock import today
 from eadm_sync.desired import DesiredAccount
 from eadm_sync.importing.store import chunks
 from eadm_sync.model import Person
-from eadm_sync.plan.build import Given, Inputs, Maker
+from eadm_sync.plan.build import Maker
 from eadm_sync.plan.change import Change
 from eadm_sync.plan.differences import initial_only, left_alone
+from eadm_sync.plan.inputs import Given, Inputs
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 from eadm_sync.state.known import Known, KnownAccount, load_known

@@ -25,8 +25,8 @@ from eadm_sync.errors import NotFound, StateError
 from eadm_sync.importing.store import chunks
 from eadm_sync.model import Sealed
 from eadm_sync.plan.audited import ADOPT, BY_HAND, WARN, decode
-from eadm_sync.plan.build import Given
 from eadm_sync.plan.change import Change, GroupFrame, group_key
+from eadm_sync.plan.inputs import Given
 from eadm_sync.plan.plan import Plan
 from eadm_sync.plan.reversal import NotUndone, Present, Reversal, Story, Told
 from eadm_sync.state import tables

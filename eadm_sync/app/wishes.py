@@ -15,7 +15,8 @@ from eadm_sync.clock import today
 from eadm_sync.desired import Desired, DesiredAccount, DesiredGroup
 from eadm_sync.importing.store import chunks
 from eadm_sync.lifecycle import NO_ORDERS, standing
-from eadm_sync.plan.build import Inputs, Maker
+from eadm_sync.plan.build import Maker
+from eadm_sync.plan.inputs import Inputs
 from eadm_sync.state import tables
 from eadm_sync.state.drift import ATTRIBUTES, CONTAINER, DISABLED, ENABLED, ROLE, Value
 from eadm_sync.state.known import Known, KnownGroup, load_groups, load_known

@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 from connectors.contract import Action, Kind
 from eadm_sync.lifecycle import NO_ORDERS, Stage, delete_on, first_after, standing
 from eadm_sync.model import Person
-from eadm_sync.plan.build import Inputs, Maker
+from eadm_sync.plan.build import Maker
 from eadm_sync.plan.change import Change
+from eadm_sync.plan.inputs import Inputs
 from eadm_sync.state.known import Attributes, Known, KnownAccount, Thing
 from eadm_sync.state.outcomes import Lost
 
