@@ -12,13 +12,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
 
+from tests.services.common.faults import Drop, drop
 from tests.services.common.wire import Wire
 
 from . import batching, masks
 from .contract import check_body, check_query, resolve
 from .control_api import ControlApi
 from .errors import USAGE, Refused, not_played
-from .faults import Drop, drop, refuse_operation, refuse_request
+from .faults import refuse_operation, refuse_request
 from .identity import Identity
 from .routes import HANDLERS
 from .service import Answer, Call, Service, etag_of
@@ -65,7 +66,7 @@ class App:
         self.wire.began()
         if config.delay_seconds:
             await asyncio.sleep(config.delay_seconds)
-        cut = drop(config.faults, self.service.random)
+        cut = drop(config.faults.dropped, self.service.random)
         entry: dict[str, Any] = {"method": request.method, "url": request.path_qs, "request": None}
         answer = Answer(DROPPED) if cut is Drop.BEFORE else self._answer(entry, headers, raw)
         self.service.store.commit()

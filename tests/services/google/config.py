@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from dataclasses import dataclass, field
+
+from tests.services.common.config import PlainConfig
 
 SCOPE = "https://www.googleapis.com/auth/"
 SUFFICIENT_SCOPES = (
@@ -44,7 +45,7 @@ class Faults:
 
 
 @dataclass
-class Config:
+class Config(PlainConfig):
     """The service's settings; `Config()` is a small customer that answers at once and never fails.
 
     Attributes:
@@ -114,34 +115,7 @@ class Config:
     wire_log: int = 50_000
     faults: Faults = field(default_factory=Faults)
 
-    @classmethod
-    def of(cls, data: dict[str, Any]) -> Self:
-        """From plain data; unknown names are refused.
-
-        Raises:
-            TypeError: A name that is none of ours.
-        """
-        faults = Faults(**data.get("faults", {}))
-        return cls(**{**data, "faults": faults})
-
-    def plain(self) -> dict[str, Any]:
-        """As plain data; `of` takes it back."""
-        return asdict(self)
-
-    def change(self, data: dict[str, Any]) -> None:
-        """Takes over the settings named, and leaves the others; faults likewise one by one.
-
-        Raises:
-            KeyError: A name that is none of ours.
-        """
-        known = {one.name for one in fields(self)}
-        for name, value in data.items():
-            if name == "faults":
-                self.faults = Faults(**{**asdict(self.faults), **value})
-            elif name in known:
-                setattr(self, name, value)
-            else:
-                raise KeyError(name)
+    FAULTS = Faults
 
 
 GOOGLES_QUOTAS = {

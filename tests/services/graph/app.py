@@ -14,12 +14,13 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from tests.services.common.faults import Drop, drop
 from tests.services.common.wire import Wire
 
 from . import batching, connect, licences
 from .control_api import ControlApi
 from .errors import Refused, bad_request
-from .faults import Drop, drop, refuse_operation, refuse_request
+from .faults import refuse_operation, refuse_request
 from .identity import Identity
 from .openapi import Checker
 from .routes import refuse_unauthorised, resolve
@@ -71,7 +72,7 @@ class App:
         self.wire.began()
         if config.delay_seconds:
             await asyncio.sleep(config.delay_seconds)
-        cut = drop(config.faults, self.service.random)
+        cut = drop(config.faults.dropped, self.service.random)
         headers = {name.lower(): value for name, value in request.headers.items()}
         call = Call(request.method, request.path_qs, headers=headers, body=None, base=base)
         answer = Answer(DROPPED) if cut is Drop.BEFORE else self._answer(call, raw)

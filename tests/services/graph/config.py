@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from dataclasses import dataclass, field
 from uuid import NAMESPACE_DNS, uuid5
+
+from tests.services.common.config import PlainConfig
 
 GRAPH_APP_ID = "00000003-0000-0000-c000-000000000000"
 """Microsoft Graph's own application id, the same in every tenant."""
@@ -53,7 +54,7 @@ class Faults:
 
 
 @dataclass
-class Config:
+class Config(PlainConfig):
     """The service's settings; `Config()` is a small tenant that answers at once and never fails.
 
     Attributes:
@@ -116,31 +117,4 @@ class Config:
     openapi: str | None = None
     faults: Faults = field(default_factory=Faults)
 
-    @classmethod
-    def of(cls, data: dict[str, Any]) -> Self:
-        """From plain data; unknown names are refused.
-
-        Raises:
-            TypeError: A name that is none of ours.
-        """
-        faults = Faults(**data.get("faults", {}))
-        return cls(**{**data, "faults": faults})
-
-    def plain(self) -> dict[str, Any]:
-        """As plain data; `of` takes it back."""
-        return asdict(self)
-
-    def change(self, data: dict[str, Any]) -> None:
-        """Takes over the settings named, and leaves the others; faults likewise one by one.
-
-        Raises:
-            KeyError: A name that is none of ours.
-        """
-        known = {one.name for one in fields(self)}
-        for name, value in data.items():
-            if name == "faults":
-                self.faults = Faults(**{**asdict(self.faults), **value})
-            elif name in known:
-                setattr(self, name, value)
-            else:
-                raise KeyError(name)
+    FAULTS = Faults

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from random import Random
 
 from .config import Faults
 from .errors import Refused
 from .throttling import too_many
-
-
-class Drop(StrEnum):
-    """When a connection is cut."""
-
-    BEFORE = "before"
-    AFTER = "after"
-
-
-def drop(faults: Faults, random: Random) -> Drop | None:
-    """Whether an HTTP request's connection is cut, and when: before anything is done, or before it is answered."""
-    if not faults.dropped or random.random() >= faults.dropped:
-        return None
-    return random.choice(list(Drop))
 
 
 def refuse_request(faults: Faults, random: Random) -> None:
