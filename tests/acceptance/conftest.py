@@ -6,6 +6,7 @@ import contextlib
 import csv
 import hashlib
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -128,6 +129,25 @@ class Town:
             if not any(report.left for report in self.later(hours=1).deliver().values()):
                 return round_ + 1
         raise AssertionError(f"something is left after {most_rounds} rounds: {self.items()[:3]}")
+
+    def deliver_through_kills(
+        self, target: str, times: int, *, kill: Callable[[], object], restart: Callable[[], object]
+    ) -> int:
+        """Delivers so many times, until chance has a target killed on the way; how many deliveries were cut short."""
+        chance, queued, cut_short = random.Random(1), len(self.items()), 0
+        for _ in range(times):
+            moment = chance.randrange(1, queued // times)
+            alive = [True]
+
+            def tell(_: str, done: int, __: int | None, moment: int = moment, alive: list[bool] = alive) -> None:
+                if alive[0] and done >= moment:
+                    alive[0] = False
+                    kill()
+
+            self.later(hours=1).deliver(progress=tell)
+            cut_short += any(item.target == target for item in self.items())
+            restart()
+        return cut_short
 
     def _wait(self, seconds: float) -> None:
         self.later(seconds=seconds)

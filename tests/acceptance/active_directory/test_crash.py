@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections import Counter
 from pathlib import Path
 
@@ -40,24 +39,13 @@ def test_a_domain_controller_that_dies_loses_and_doubles_nothing(controller: Dom
     (town.folder / "rulesets" / "zz-crowds.yaml").write_text(rules(groups), encoding="utf-8")
     told = len(town.told())
     town.sync(deliver=False)
-    queued = len(town.items())
-    assert queued > CHANGES
+    assert len(town.items()) > CHANGES
 
-    chance = random.Random(1)
-    cut_short = 0
-    for _ in range(KILLS):
-        moment = chance.randrange(1, queued // KILLS)
-        alive = [True]
-
-        def kill(_: str, done: int, __: int | None, moment: int = moment, alive: list[bool] = alive) -> None:
-            if alive[0] and done >= moment:
-                alive[0] = False
-                controller.kill()
-
-        town.later(hours=1).deliver(progress=kill)
-        cut_short += bool(town.items())
+    def restart() -> None:
         controller.kill()
         controller.start()
+
+    cut_short = town.deliver_through_kills("ad", KILLS, kill=controller.kill, restart=restart)
     town.deliver_to_the_end()
 
     assert cut_short == KILLS

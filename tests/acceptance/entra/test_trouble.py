@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections import Counter
 from pathlib import Path
 
@@ -114,10 +113,9 @@ def test_a_graph_that_dies_loses_and_doubles_nothing(tmp_path: Path, monkeypatch
         (town.folder / "rulesets" / "zz-crowds.yaml").write_text(rules(groups), encoding="utf-8")
         told = len(town.told())
         town.sync(deliver=False)
-        queued = len(town.items())
-        assert queued > CHANGES
+        assert len(town.items()) > CHANGES
 
-        cut_short = killed_and_started_again(tenant, queued)
+        cut_short = town.deliver_through_kills("entra", KILLS, kill=graph.kill, restart=graph.restart)
         town.deliver_to_the_end()
 
         assert cut_short == KILLS
@@ -133,25 +131,6 @@ def test_a_graph_that_dies_loses_and_doubles_nothing(tmp_path: Path, monkeypatch
         assert town.later(hours=1).sync().is_complete
         assert town.made
         assert not [line for line in town.made.lines if line[2] in {Kind.ACCOUNT, Kind.GROUP, Kind.MEMBERSHIP}]
-
-
-def killed_and_started_again(tenant: Tenant, queued: int) -> int:
-    """Delivers as often as the service is killed on the way; how many deliveries were cut short."""
-    chance = random.Random(1)
-    cut_short = 0
-    for _ in range(KILLS):
-        moment = chance.randrange(1, queued // KILLS)
-        alive = [True]
-
-        def kill(_: str, done: int, __: int | None, moment: int = moment, alive: list[bool] = alive) -> None:
-            if alive[0] and done >= moment:
-                alive[0] = False
-                tenant.graph.kill()
-
-        tenant.town.later(hours=1).deliver(progress=kill)
-        cut_short += any(item.target == "entra" for item in tenant.town.items())
-        tenant.graph.restart()
-    return cut_short
 
 
 def rules(groups: int) -> str:
