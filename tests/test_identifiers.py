@@ -95,6 +95,22 @@ def test_a_name_that_comes_back_counts_again(state: Connection):
     assert identifiers.of("hr:2", "username", names("dahl", "lie", "new")) == "new"
 
 
+def test_many_names_are_written_down_in_portions(state: Connection, monkeypatch: pytest.MonkeyPatch):
+    """All of them, new ones and those that come back; and a second owner is refused wherever the portions end."""
+    monkeypatch.setattr("eadm_sync.identifiers._PORTION", 2)
+    store(state, [("hr:3", "username", "old"), ("hr:3", "username", "newer")], "2026-11-20T00:00:00+00:00")
+
+    store(state, [*((f"hr:{n}", "username", f"n{n}") for n in range(5)), ("hr:3", "username", "Old")], "2026-11-21")
+
+    held = Identifiers(state, VAULT.digest)
+    held.load([f"hr:{n}" for n in range(5)])
+    assert [held.held(f"hr:{n}", "username") for n in range(5)] == ["n0", "n1", "n2", "n3", "n4"]
+    rows = state.execute(tables.identifiers.select().where(tables.identifiers.c.folded == "old")).all()
+    assert [(row.person_id, row.value, row.allocated_at) for row in rows] == [("hr:3", "Old", "2026-11-21")]
+    with pytest.raises(IntegrityError):
+        store(state, [("hr:9", "username", "x"), ("hr:9", "name", "x"), ("hr:9", "username", "N1")], "2026-11-22")
+
+
 def test_a_reserved_name_is_never_given(state: Connection):
     """The name of somebody who is forgotten stays out of reach, though nobody can read it."""
     reserved = VAULT.digest("username", "olanor")
