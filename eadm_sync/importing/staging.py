@@ -49,13 +49,14 @@ class Pieces:
         return bytes(self._rest[start : start + length])
 
     def _spill(self) -> None:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with its owner
+        if self._file is None:  # without a buffer, which each look at another place would fill anew
+            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with its owner
             weakref.finalize(self, self._file.close)
         self._file.seek(self._written)
-        self._file.write(self._rest)
-        self._written += len(self._rest)
-        self._rest.clear()
+        while self._rest:
+            written = self._file.write(self._rest)
+            self._written += written
+            del self._rest[:written]
 
 
 class Staged:
