@@ -1,7 +1,7 @@
 """Takes the project's figures, each against a floor or a peer in the same run.
 
     make bench          20 000 people, one run of each: minutes
-    make bench-full     100 000 people, the best of three runs (one, where it takes over a minute); PostgreSQL
+    make bench-full     100 000 people, the median of three runs (one, where it takes over a minute); PostgreSQL
                         beside SQLite, and 1 000 000 people once
     python -m benchmarks --people 10000 --only P1,P2
 
@@ -66,7 +66,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--full", action="store_true", help="all of it: takes an hour or two, and 40 GB of disk")
     parser.add_argument("--people", type=int, help=f"people in the town (default {PEOPLE}, with --full {FULL_PEOPLE})")
-    parser.add_argument("--repeats", type=int, help="runs of each, of which the best counts")
+    parser.add_argument("--repeats", type=int, help="runs of each, whose median counts")
     parser.add_argument("--only", type=_ids, default=tuple(FIGURES), help=f"ids out of {','.join(FIGURES)}")
     options = parser.parse_args()
     people, repeats = (FULL_PEOPLE, FULL_REPEATS) if options.full else (PEOPLE, REPEATS)

@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from statistics import median
 from typing import IO
 
 LONG_SECONDS = 60
@@ -91,8 +92,13 @@ def scaled(cost: Cost, times: float) -> Cost:
 
 
 def best(costs: Sequence[Cost]) -> Cost:
-    """The run that was the quickest: whatever else a machine does only adds."""
+    """The run that was the quickest."""
     return min(costs, key=lambda each: each.seconds)
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """The median of each figure."""
+    return Cost(*(median(getattr(each, field.name) for each in costs) for field in fields(Cost)))
 
 
 _PROJECT = Path(__file__).parent.parent

@@ -84,7 +84,7 @@ def test_a_group_whose_creation_was_not_confirmed_is_found_again(target: MakeTar
     while outcome is None or outcome.error is not None:
         try:
             outcome = one(opened, creation(**asked))
-        except Exception:  # noqa: BLE001, S112 - the connection was cut: once more, as the queue would
+        except Transient:  # the connection was cut: once more, as the queue would
             continue
     graph.change(faults={"dropped": 0.0})
 
