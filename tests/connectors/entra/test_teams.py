@@ -13,7 +13,7 @@ import pytest
 from connectors.contract import Action, Kind, Operation, Outcome, RemoteObject, ResumeToken
 from connectors.entra import EntraTarget, open_target
 from connectors.entra.groups import mark_of
-from connectors.errors import AlreadyExists, Rejected, Transient
+from connectors.errors import AlreadyExists, Rejected, Transient, Unavailable
 from tests.connectors.entra.conftest import Settings
 from tests.services.graph.config import Config, Faults
 from tests.services.graph.control import GraphService
@@ -84,7 +84,7 @@ def test_a_group_whose_creation_was_not_confirmed_is_found_again(target: MakeTar
     while outcome is None or outcome.error is not None:
         try:
             outcome = one(opened, creation(**asked))
-        except Transient:  # the connection was cut: once more, as the queue would
+        except Unavailable:  # the connection was cut: once more, as the queue would
             continue
     graph.change(faults={"dropped": 0.0})
 
