@@ -76,9 +76,8 @@ class Server:
     def run(self, program: str, *arguments: str) -> None:
         """Runs one of the server's programs, as an ordinary user if we are root: it refuses to run as root."""
         command = [str(self.bin / program), *arguments]
-        if os.geteuid() == 0:
-            command = ["runuser", "-u", "postgres", "--", *command]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
+        who = {"user": "postgres", "group": "postgres", "extra_groups": ()} if os.geteuid() == 0 else {}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **who)
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
