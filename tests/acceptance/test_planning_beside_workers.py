@@ -17,6 +17,7 @@ from eadm_sync.app.delivering import Crew
 from .conftest import FIRST_DAY, Town, make_town
 
 RUNS = 7
+MOST_RUNS = 60  # a worker overtakes about one run in four: after so many without, none does any more
 UNITS = ("1601", "130102", "1301")
 
 
@@ -26,7 +27,7 @@ def town(request: pytest.FixtureRequest, tmp_path: Path) -> Town:
     made = make_town(tmp_path / "town", 40)
     for target in ("ad", "entra", "google"):
         made.configure(
-            lambda settings, target=target: settings["targets"][target].update(faults={"latency_ms": 15}, batch_size=10)
+            lambda settings, target=target: settings["targets"][target].update(faults={"latency_ms": 25}, batch_size=10)
         )
     if request.param == "postgresql":
         url = request.getfixturevalue("postgresql_url")
@@ -81,13 +82,16 @@ def test_what_is_planned_beside_workers_arrives_once(town: Town):
     chance = random.Random(1)
     left_out = 0
     with at_work(town):
-        for number in range(RUNS):
+        for number in range(MOST_RUNS):
             report = town.sync(deliver=False)
             assert report.accepted
             left_out += report.left_out
+            if number >= RUNS and left_out:
+                break
             shake(town, chance, number)
-            time.sleep(chance.uniform(0, 0.4))
-        town.sync(deliver=False)
+            time.sleep(chance.choice((0, 0.1, 0.4)))
+        else:
+            pytest.fail("no worker ever changed what was being planned")
 
     report = town.sync()
     last = town.sync()
@@ -97,4 +101,3 @@ def test_what_is_planned_beside_workers_arrives_once(town: Town):
     assert town.plan().lines == []
     town.assert_settled()
     assert_nothing_doubled(town)
-    assert left_out  # or the test would say nothing
