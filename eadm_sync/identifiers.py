@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Row, select
 
 from eadm_sync.errors import EadmError
+from eadm_sync.fingerprints import Fingerprints, fingerprint
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset import Form, IdentifierRule, Organisation, candidates, fits
 from eadm_sync.ruleset.naming import Reached, alike
@@ -32,6 +33,10 @@ _CHUNK = 500
 
 _PORTION = 5_000
 """Names that are written down together."""
+
+_TAKEN = 1
+_SEVERAL = fingerprint("")
+"""Whose a value is that several people's accounts hold, or somebody's who is none of ours."""
 
 Holds = str | bool | int | list[str] | Sealed | None
 """What an attribute holds."""
@@ -92,7 +97,7 @@ class Identifiers:
         self._accounts = AccountValues(connection, watched, strangers)
         self._held: dict[tuple[str, str], list[str]] = {}
         self._settled: set[tuple[str, str]] = set()
-        self._taken: dict[str, set[str]] = {}
+        self._taken: dict[str, Fingerprints] = {}
         self._reserved: dict[str, set[bytes]] = {}
         self.allocated: list[tuple[str, str, str]] = []
 
@@ -178,7 +183,7 @@ class Identifiers:
         """
         if not self.is_free(name, value, person_id):
             raise NameTaken(name)
-        self._taken[name].add(alike(value))
+        self._taken[name][alike(value)] = _TAKEN
         self._held[person_id, name] = [value]
         self._settled.add((person_id, name))
         self.allocated.append((person_id, name, value))
@@ -191,9 +196,9 @@ class Identifiers:
     def is_free(self, name: str, value: str, person_id: str = "") -> bool:
         """Whether nobody has or had it, nothing reserves it, and nobody else's account holds what it would become."""
         if name not in self._taken:
-            self._taken[name] = set(map(alike, self._all_taken(name)))
+            self._taken[name] = self._all_taken(name)
             self._reserved[name] = set(self._all_reserved(name))
-        if alike(value) in self._taken[name]:
+        if self._taken[name].get(alike(value)):
             return False
         reserved = self._reserved[name]
         if reserved and any(digest in reserved for digest in reservations_of(name, value, self._digest)):
@@ -205,13 +210,16 @@ class Identifiers:
         for candidate in offered:
             tried += 1
             if candidate and self.is_free(name, candidate, person_id):
-                self._taken[name].add(alike(candidate))
+                self._taken[name][alike(candidate)] = _TAKEN
                 return candidate
         raise NoFreeCandidate(name, tried)
 
-    def _all_taken(self, name: str) -> Iterator[str]:
+    def _all_taken(self, name: str) -> Fingerprints:
         columns = tables.identifiers.c
-        yield from self._connection.scalars(select(columns.folded).where(columns.name == name))
+        taken = Fingerprints(8)
+        for folded in self._connection.scalars(select(columns.folded).where(columns.name == name)):
+            taken[alike(folded)] = _TAKEN
+        return taken
 
     def _all_reserved(self, name: str) -> Iterator[bytes]:
         columns = tables.reservations.c
@@ -315,26 +323,25 @@ class AccountValues:
         """Args: the state; the forms whose attributes are watched; as for `Identifiers`."""
         self._connection = connection
         self._strangers = strangers
-        self._owners: dict[str, dict[str, dict[str, str]]] = {}
-        """Target → attribute → value, as `alike` has it → person id, "" where several people have it."""
+        self._owners: dict[str, dict[str, Fingerprints]] = {}
+        """Target → attribute → value, as `alike` has it → fingerprint of the person's id, or `_SEVERAL`."""
         for form in forms:
-            self._owners.setdefault(form.target, {})[form.attribute] = {}
+            self._owners.setdefault(form.target, {})[form.attribute] = Fingerprints()
         self._loaded: set[str] = set()
 
     def note(self, person_id: str, target: str, attributes: Mapping[str, Holds]) -> None:
         """Keeps what one account holds. Several people with one value are nobody in particular: it is not free."""
-        for attribute, owners in self._owners.get(target, {}).items():
-            for value in _texts(attributes.get(attribute)):
-                kept = alike(value)
-                if owners.setdefault(kept, person_id) != person_id:
-                    owners[kept] = ""
+        watched = self._owners.get(target)
+        if watched:
+            somebody = fingerprint(person_id)
+            for attribute, owners in watched.items():
+                for value in _texts(attributes.get(attribute)):
+                    kept = alike(value)
+                    if owners.setdefault(kept, somebody) != somebody:
+                        owners[kept] = _SEVERAL
 
     def is_free(self, form: Form, name: str, person_id: str) -> bool:
         """Whether nobody else's account holds what a name would become."""
-        return self.holder(form, name, person_id) is None
-
-    def holder(self, form: Form, name: str, person_id: str) -> str | None:
-        """Who else's account holds what a name would become; "" where several people's do, None where nobody's."""
         if form.target not in self._loaded:
             for somebody, held in self._strangers(form.target):
                 self.note(somebody, form.target, held)
@@ -342,8 +349,23 @@ class AccountValues:
                 self.note(owner, form.target, attributes)
             self._loaded.add(form.target)
         owners = self._owners[form.target][form.attribute]
-        values = map(alike, _texts(form.render(name)))
-        return next((owner for value in values if (owner := owners.get(value, person_id)) != person_id), None)
+        for value in _texts(form.render(name)):
+            whose = owners.get(alike(value))
+            if whose and whose != fingerprint(person_id):
+                return False
+        return True
+
+    def holder(self, form: Form, name: str, person_id: str) -> str | None:
+        """Who else's account holds what a name would become; "" where several people's do, None where nobody's."""
+        if self.is_free(form, name, person_id):
+            return None
+        wanted = set(map(alike, _texts(form.render(name))))
+        holders = {
+            owner
+            for owner, attributes in account_attributes(self._connection, form.target)
+            if owner != person_id and not wanted.isdisjoint(map(alike, _texts(attributes.get(form.attribute))))
+        }
+        return holders.pop() if len(holders) == 1 else ""
 
 
 def _texts(value: Holds) -> Sequence[str]:

@@ -211,7 +211,7 @@ class _Comparer:
             if (frame := self._frame(case, made)) is not None:
                 yield frame
 
-    def apart(self, middle: str) -> tuple[Summary, Spool]:
+    def apart(self, middle: str) -> tuple[Summary, Spool[PersonFrame]]:
         """The people behind the middle, on a connection of its own."""
         made = Comparison("", "", (), 0)
         unnamed: list[str] = []

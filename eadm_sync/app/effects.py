@@ -11,7 +11,7 @@ import msgspec
 from connectors.contract import Action, Kind
 from eadm_sync.desired import Desired, DesiredGroup
 from eadm_sync.lifecycle import Standing
-from eadm_sync.plan.change import Change, GroupFrame
+from eadm_sync.plan.change import Change, GroupFrame, PersonFrame
 from eadm_sync.plan.diff import Seal
 from eadm_sync.plan.group_diff import diff_group
 from eadm_sync.plan.plan import Problem
@@ -61,7 +61,7 @@ class Comparison:
     evaluated: int = 0
     effects: Counter[Effect] = field(default_factory=Counter)
     groups: tuple[GroupFrame, ...] = ()
-    frames: Spool = field(default_factory=Spool)
+    frames: Spool[PersonFrame] = field(default_factory=lambda: Spool(PersonFrame))
     problems: list[Problem] = field(default_factory=list)
 
     @property

@@ -37,7 +37,7 @@ class Summary(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
 
 
-Work = Callable[[], tuple[Summary, Spool]]
+Work = Callable[[], tuple[Summary, Spool[PersonFrame]]]
 
 
 class Half:

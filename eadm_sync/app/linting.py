@@ -25,7 +25,7 @@ from eadm_sync.identifiers import Identifiers, NoFreeCandidate
 from eadm_sync.lifecycle import NO_ORDERS, standing
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset import Ruleset
-from eadm_sync.ruleset.naming import alike
+from eadm_sync.ruleset.naming import Reached, alike
 from eadm_sync.ruleset.organisation import UnitNode
 from eadm_sync.ruleset.rules import AccountRule
 from eadm_sync.state import tables
@@ -130,7 +130,7 @@ class _Linter:
         self._identifiers = Identifiers(connection, context.vault.digest, self._ruleset.identifiers, self._day)
         self._evaluator = Evaluator(self._ruleset, self._organisation, self._identify, self._reveal, self._day)
         self._orders = load_orders(connection)
-        self._reached: dict[tuple[str, str, str], int] = {}
+        self._reached = Reached()
         self._pairs = _overlapping(self._ruleset.accounts)
         self._comparisons = list(_comparisons(self._ruleset))
         self._people = self._affiliations = 0

@@ -87,7 +87,7 @@ class Tally:
 def tally(plan: Plan, selection: Selection) -> Tally:
     """Counts what is looked at."""
     if selection.is_everything and not plan.holds:
-        return Tally(dict(plan.counts), {}, len(plan.groups), plan.people.count)
+        return Tally(dict(plan.counts), {}, plan.groups.count, plan.people.count)
     counted = Tally()
     for frame, held in selection.frames(plan):
         if isinstance(frame, GroupFrame):

@@ -6,7 +6,6 @@ run, and goes ahead of everything else in the queue. The next run sees to the re
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -33,7 +32,7 @@ from eadm_sync.errors import ConfigError, StateBusy
 from eadm_sync.lifecycle import NO_ORDERS, Stage, Standing, standing
 from eadm_sync.model import Person
 from eadm_sync.plan.brakes import Slice
-from eadm_sync.plan.change import PersonFrame, account_key
+from eadm_sync.plan.change import GroupFrame, PersonFrame, account_key
 from eadm_sync.plan.diff import stop_person
 from eadm_sync.plan.doubting import perhaps_enabled
 from eadm_sync.plan.plan import Basis, Plan, count
@@ -221,9 +220,9 @@ def enqueue_urgent(context: Context, connection: Connection, frame: PersonFrame,
         targets={},
         known=known_versions(connection, tuple(context.loaded.settings.targets)),
     )
-    with contextlib.closing(Spool()) as frames:
+    with Spool(GroupFrame) as no_groups, Spool(PersonFrame) as frames:
         frames.append(msgspec.structs.replace(frame, name=_name(stored_person(connection, frame.person))))
-        plan = Plan(basis, dict(counts), (), (), frames, (), evaluated=1, due={}, postponed=(), is_whole=False)
+        plan = Plan(basis, dict(counts), (), no_groups, frames, (), evaluated=1, due={}, postponed=(), is_whole=False)
         plan_id = f"{run_id}-{plan.hash}"
         context.queue.enqueue(connection, items(changes, context.vault), plan_id=plan_id, run_id=run_id)
         keep_plan(context, connection, plan, plan_id, run_id)

@@ -147,7 +147,7 @@ def planned(
         inputs = _inputs(context, connection, imported, planned_for, releases, progress, only, given)
         existing = directories(context, connection, imported) if given is None else {}
         plan = build(replace(inputs, existing=existing), connection)
-        with contextlib.closing(plan.people):
+        with plan.groups, plan.people:
             marks = known_marks(connection, tuple(context.loaded.settings.targets))
             evaluated_with = _evaluated_with(context, planned_for)
             yield Planned(plan, imported, evaluated_with, marks, as_of, releases, existing)

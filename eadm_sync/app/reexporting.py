@@ -156,7 +156,7 @@ class _Work:
         self._passed_over = passed_over
         self._inputs: Inputs = stored_inputs(context, connection, day)
         self._maker = Maker(self._inputs, connection)
-        self._maker.frames.close()  # no plan comes of it
+        self._maker.close()  # no plan comes of it
         self._rule = next((rule for rule in context.ruleset.accounts if rule.id == choice.rule), None)
         self._units: Collection[str] = ()
         if choice.unit is not None:

@@ -15,6 +15,7 @@ from eadm_sync.lifecycle import NO_ORDERS, Standing, standing
 from eadm_sync.model import Affiliation, Orders, Person, Sealed
 from eadm_sync.ruleset import Organisation, Ruleset
 from eadm_sync.ruleset.code import is_never_empty
+from eadm_sync.ruleset.naming import Reached
 from eadm_sync.ruleset.narrowing import Edits, Look, filling, holding, narrowed
 from eadm_sync.ruleset.organisation import UnitNode
 from eadm_sync.ruleset.vocabulary import TargetWords
@@ -50,7 +51,7 @@ class Side:
         self._context = context
         self._organisation = organisation
         self._today = today(context.clock, context.loaded.settings.organisation.zone)
-        self._reached: dict[tuple[str, str, str], int] = {}
+        self._reached = Reached()
         self._held = holding(ruleset, edits.rules - edits.steady if is_new else edits.rules, edits.conditions)
         self.narrow = narrowed(ruleset, edits)
         self._narrow = self._evaluator(self.narrow)

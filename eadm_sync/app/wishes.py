@@ -94,7 +94,7 @@ class Wishes:
         self._loaded = everybody, sorted(groups)
         self.refresh(self._connection)
         maker = Maker(self.inputs, self._connection)
-        maker.frames.close()  # no plan comes of it
+        maker.close()  # no plan comes of it
         for ids in chunks(everybody, _AT_ONCE):
             maker.identifiers.load(ids)
             for person in self.inputs.population.people(ids):

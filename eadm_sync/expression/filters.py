@@ -17,8 +17,8 @@ from eadm_sync.expression.scope import DATE, LIST, NUMBER, TEXT, Type
 MAX_TEXT = 4096
 """Longest text a filter gives; what is beyond is cut, so that chained `replace` cannot fill the memory."""
 
-_MEMO_SIZE = 65_536
-"""Values remembered per pure filter: the names of a large town's people, some 10 MiB at worst."""
+_MEMO_SIZE = 16_384
+"""Values remembered per pure filter: more first names, last names and units than a large town has; 3 MiB at worst."""
 
 FOLD: Mapping[str, str] = {"æ": "ae", "ø": "o", "å": "a", "Æ": "Ae", "Ø": "O", "Å": "A"}
 """What `ascii` makes of Norwegian letters (a is the Norwegian custom in usernames, not aa)."""

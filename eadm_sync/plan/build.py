@@ -36,6 +36,7 @@ from eadm_sync.plan.scripts import KnownScripts, with_scripts
 from eadm_sync.plan.seats import Product, shortages
 from eadm_sync.plan.spool import Spool
 from eadm_sync.ruleset import IdentifierRule, fits
+from eadm_sync.ruleset.naming import Reached
 from eadm_sync.ruleset.rules import Rule
 from eadm_sync.state import tables
 from eadm_sync.state.doubts import Doubt
@@ -62,15 +63,10 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
     groups = maker.groups
     busy = Busy(inputs.being_made, inputs.being_filled, inputs.running)
     if inputs.given is None:
-        frames = tuple(groups.frames(connection, busy, may_end=not postponed and inputs.only is None))
+        maker.add_groups(groups.frames(connection, busy, may_end=not postponed and inputs.only is None))
     else:
-        frames = inputs.given.groups
+        maker.add_groups(inputs.given.groups)
         groups.overtaken += inputs.given.overtaken
-    frames = tuple(maker.without_protected(frames))
-    for frame in frames:
-        count(maker.counts, frame.changes)
-        maker.cells.update(cell_of(change, NOWHERE) for change in frame.changes)
-        inputs.approvals.note(frame.changes)
     for person_id, reason in groups.problems:
         maker.report(person_id, reason)
     populations = KnownPopulations(connection, maker.place)
@@ -84,7 +80,7 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
             *shortages(connection, maker.licences, inputs.stock, queued, inputs.releases),
             *inputs.approvals.holds(populations),
         ),
-        groups=frames,
+        groups=maker.group_frames,
         people=maker.frames,
         problems=tuple(maker.problems),
         evaluated=len(ids),
@@ -129,7 +125,8 @@ class Maker:
         self.identifiers = Identifiers(
             connection, inputs.vault.digest, inputs.ruleset.identifiers, self.today, self._adopting.strangers
         )
-        self.frames = Spool()
+        self.frames = Spool(PersonFrame)
+        self.group_frames = Spool(GroupFrame)
         self.counts: Counter[Slice] = Counter()
         self.cells: Counter[Cell] = Counter()
         self.problems: list[Problem] = []
@@ -140,7 +137,7 @@ class Maker:
         self.groups = Groups(inputs.ruleset, inputs.words, self.renamed, inputs.doubts, self._adopting.group)
         self.licences: Counter[Product] = Counter()
         self._made: list[tuple[Person, PersonFrame]] = []
-        self._reached: dict[tuple[str, str, str], int] = {}
+        self._reached = Reached()
         self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal, self.today)
         self._attributes = {
             target: frozenset(words.attributes) for target, words in inputs.words.items() if words.attributes
@@ -161,6 +158,11 @@ class Maker:
         for person in self.inputs.population.people(ids):
             self._add_person(person, known.get(person.id) or Known())
         self._place()
+
+    def close(self) -> None:
+        """Frees what was gathered, where no plan comes of it."""
+        self.frames.close()
+        self.group_frames.close()
 
     def one(self, person: Person, known: Known) -> Outlook:
         """What is done to one person, of whom some things are known; nothing of it is kept for a plan."""
@@ -214,16 +216,19 @@ class Maker:
         self.problems.append(Problem(person_id, reason, waits))
         self.due[person_id] = self.today
 
-    def without_protected(self, frames: Iterable[GroupFrame]) -> Iterator[GroupFrame]:
-        """The frames of groups but for those that are protected, which are told of."""
+    def add_groups(self, frames: Iterable[GroupFrame]) -> None:
+        """Adds what is to be done to groups, but for those that are protected, which are told of."""
         for frame in frames:
             why = self._protecting.groups(frame.changes)
             if why is None:
-                yield frame
-            else:
-                self.problems.append(Problem(frame.member, f"{frame.key} is left as it is: {why}"))
-                if frame.member:
-                    self.due[frame.member] = self.today
+                self.group_frames.append(frame)
+                count(self.counts, frame.changes)
+                self.cells.update(cell_of(change, NOWHERE) for change in frame.changes)
+                self.inputs.approvals.note(frame.changes)
+                continue
+            self.problems.append(Problem(frame.member, f"{frame.key} is left as it is: {why}"))
+            if frame.member:
+                self.due[frame.member] = self.today
 
     def _add_person(self, person: Person, known: Known) -> None:
         self._known = known

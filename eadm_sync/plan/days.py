@@ -83,7 +83,7 @@ class Days:
         if day not in self._makers:
             basis = msgspec.structs.replace(self._inputs.basis, today=day)
             self._makers[day] = maker = Maker(dataclasses.replace(self._inputs, basis=basis), self._connection)
-            maker.frames.close()  # no plan comes of it
+            maker.close()  # no plan comes of it
             if day != self._first:
                 maker.identifiers = self._identifiers  # what is given on one day is held on the next
         return self._makers[day]

@@ -101,8 +101,8 @@ class Plan(msgspec.Struct):
     basis: Basis
     counts: dict[Slice, int]
     holds: tuple[Hold, ...]
-    groups: tuple[GroupFrame, ...]
-    people: Spool
+    groups: Spool[GroupFrame]
+    people: Spool[PersonFrame]
     problems: tuple[Problem, ...]
     evaluated: int
     due: dict[str, date | None]
@@ -121,7 +121,7 @@ class Plan(msgspec.Struct):
         """Hash over basis, changes, and what is held of them, in hexadecimal: 32 characters."""
         parts = hashlib.blake2b(msgspec.json.encode(self.basis, order="deterministic"), digest_size=16)
         parts.update(msgspec.msgpack.encode(self.holds))
-        parts.update(msgspec.msgpack.encode(self.groups))
+        parts.update(bytes.fromhex(self.groups.digest))
         parts.update(bytes.fromhex(self.people.digest))
         return parts.hexdigest()
 

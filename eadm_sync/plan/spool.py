@@ -1,4 +1,4 @@
-"""Holds what a plan does to people outside of memory while it is made, counted, judged and shown."""
+"""Holds what a plan does outside of memory while it is made, counted, judged and shown."""
 
 from __future__ import annotations
 
@@ -8,32 +8,36 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Generic, Self, TypeVar
 
 import msgspec
 
-from eadm_sync.plan.change import PersonFrame
+from eadm_sync.plan.change import Frame
 
 _IN_MEMORY_BYTES = 1024 * 1024  # some six hundred people; beyond it an unnamed temporary file takes over
 _BUFFER_BYTES = 256 * 1024  # a temporary file's own write costs as much as encoding a frame
 _LENGTH = struct.Struct("<I")
 
 
-class Spool:
+_Frame = TypeVar("_Frame", bound=Frame)
+
+
+class Spool(Generic[_Frame]):
     """Frames in order, written once and read any number of times; `digest` is over all of them.
 
     What spills to disk does so to a file without a name, which the operating system frees with the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[_Frame]) -> None:
+        """Args: which frames."""
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by close()
         self._hash = hashlib.blake2b(digest_size=16)
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(PersonFrame).decode
+        self._decode = msgspec.msgpack.Decoder(kind).decode
         self._buffer = bytearray()
         self.count = 0
 
-    def append(self, frame: PersonFrame) -> None:
+    def append(self, frame: _Frame) -> None:
         """Adds a frame at the end."""
         data = self._encode(frame)
         self._buffer += _LENGTH.pack(len(data))
@@ -42,7 +46,7 @@ class Spool:
         if len(self._buffer) >= _BUFFER_BYTES:
             self._flush()
 
-    def __iter__(self) -> Iterator[PersonFrame]:
+    def __iter__(self) -> Iterator[_Frame]:
         """All frames from the beginning; not while another iteration is under way."""
         self._flush()
         self._file.seek(0)

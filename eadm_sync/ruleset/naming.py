@@ -8,6 +8,7 @@ from unicodedata import normalize
 
 from msgspec.structs import replace
 
+from eadm_sync.fingerprints import Fingerprints
 from eadm_sync.model import Affiliation, Person, Sealed
 from eadm_sync.ruleset.organisation import Organisation
 from eadm_sync.ruleset.rules import IdentifierRule
@@ -19,8 +20,11 @@ _N = "\0"
 """Stands for n while the text around it is rendered once; no field can hold it."""
 
 
-Reached = dict[tuple[str, str, str], int]
-"""(identifier, text before the number, text behind it) → the last number that was offered to anybody."""
+class Reached(Fingerprints):
+    """Identifier, text before the number and text behind it, with `_N` between → the last number offered to anybody."""
+
+    def __init__(self) -> None:
+        super().__init__(16)
 
 
 def alike(name: str) -> str:
@@ -30,8 +34,7 @@ def alike(name: str) -> str:
     Latin ones that they are written as, so that "аdmin" with a Cyrillic letter passes for nothing else than "admin".
     """
     if name.isascii():
-        folded = name.casefold()
-        return name if folded == name else folded  # of a town's names most are; to keep them twice would cost memory
+        return name.casefold()
     from anyascii import anyascii  # noqa: PLC0415 - its tables are needed by names that are not plain, which few are
 
     return anyascii(normalize("NFKC", name)).casefold() or name.casefold()
@@ -58,7 +61,7 @@ def candidates(
     """
     unit = organisation.unit(affiliation.unit)
     given: set[str] = set()
-    last = {} if reached is None else reached
+    last = Reached() if reached is None else reached
     for candidate in identifier.candidates:
         text = candidate.render(person, affiliation, unit, _no_name, _no_sealed, _N)
         for name in _names(text, identifier, last):
@@ -93,7 +96,7 @@ def offers(
     given: set[str] = set()
     for candidate in identifier.candidates:
         text = candidate.render(person, affiliation, unit, _no_name, _no_sealed, _N)
-        for name, whole in zip(_names(text, identifier, {}), _names(text, uncut, {}), strict=True):
+        for name, whole in zip(_names(text, identifier, Reached()), _names(text, uncut, Reached()), strict=True):
             folded = name.casefold()
             if folded not in given:
                 given.add(folded)
@@ -144,8 +147,8 @@ def _names(text: str, identifier: IdentifierRule, reached: Reached) -> Iterator[
     tail = tail.replace(_N, "")
     if not (head or tail).strip():
         return  # a bare number names nobody
-    key = (identifier.name, head, tail)
-    for number in range(reached.get(key, 1) + 1, LAST_NUMBER + 1):
+    key = _N.join((identifier.name, head, tail))
+    for number in range((reached.get(key) or 1) + 1, LAST_NUMBER + 1):
         reached[key] = number
         yield _numbered(head, number, tail, max_length)
 

@@ -19,7 +19,7 @@ def frame(number: int, title: str = "Lærer") -> PersonFrame:
 @given(numbers=st.lists(st.integers(0, 10_000), max_size=50))
 def test_frames_come_back_as_they_were_any_number_of_times(numbers: list[int]):
     """Shown, judged and enqueued: each is a reading of its own."""
-    with Spool() as spool:
+    with Spool(PersonFrame) as spool:
         for number in numbers:
             spool.append(frame(number))
 
@@ -31,7 +31,7 @@ def test_frames_come_back_as_they_were_any_number_of_times(numbers: list[int]):
 @pytest.mark.parametrize("text", ["short", "x" * 500_000])
 def test_what_is_appended_after_a_reading_stands_behind_the_rest(text: str):
     """Also beyond the size that is kept in memory."""
-    with Spool() as spool:
+    with Spool(PersonFrame) as spool:
         for number in range(40):
             spool.append(frame(number, text))
         assert len(list(spool)) == 40
@@ -44,7 +44,7 @@ def test_the_digest_tells_plans_apart():
     """Equal frames, equal digest; another value, another order, another digest."""
     digests = []
     for frames in ([frame(1), frame(2)], [frame(1), frame(2)], [frame(2), frame(1)], [frame(1, "Rektor"), frame(2)]):
-        with Spool() as spool:
+        with Spool(PersonFrame) as spool:
             for one in frames:
                 spool.append(one)
             digests.append(spool.digest)
@@ -58,7 +58,7 @@ def test_sensitive_values_stay_sealed():
     sealed = Sealed(b"cipher", b"digest")
     change = Change("ad", Kind.ACCOUNT, Action.UPDATE, person="hr:1", attributes={"nin": (None, sealed)})
 
-    with Spool() as spool:
+    with Spool(PersonFrame) as spool:
         spool.append(PersonFrame("hr:1", "", "active", (), (change,)))
         (back,) = spool
 
