@@ -214,7 +214,7 @@ class DomainController:
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         context = ssl.create_default_context(cafile=self.ca_file)
-        for _ in range(300):
+        for _ in range(1200):
             assert process.poll() is None, (self.folder / "output").read_text()
             try:
                 if not self.ports[0]:
@@ -338,7 +338,7 @@ def _run_offline(what: str, configuration: Path, *arguments: str) -> None:
 
 def _free_address() -> str:
     """A loopback address on which nobody listens; processes begin at different ones."""
-    start = os.getpid()
+    start = 16 * os.getpid()  # the addresses of one process are not the next one's
     for number in range(start, start + 1000):
         address = f"127.60.{number // 250 % 250}.{number % 250 + 1}"
         if all(_is_free(address, port) for port in _PORTS):

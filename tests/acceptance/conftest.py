@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -35,7 +36,7 @@ from eadm_sync.plan.brakes import Hold
 from eadm_sync.plan.plan import Plan
 from eadm_sync.sample.write import write
 from eadm_sync.state import tables
-from exportqueue import Item, Queue, State, define
+from exportqueue import Drained, Item, Queue, State, Worker, define
 
 ROOT = Path(__file__).parents[2]
 PROCESS = Path(__file__).with_name("sync_process.py")
@@ -136,15 +137,9 @@ class Town:
         """Delivers so many times, until chance has a target killed on the way; how many deliveries were cut short."""
         chance, queued, cut_short = random.Random(1), len(self.items()), 0
         for _ in range(times):
-            moment = chance.randrange(1, queued // times)
-            alive = [True]
-
-            def tell(_: str, done: int, __: int | None, moment: int = moment, alive: list[bool] = alive) -> None:
-                if alive[0] and done >= moment:
-                    alive[0] = False
-                    kill()
-
-            self.later(hours=1).deliver(progress=tell)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Worker, "work", _killing(target, chance.randrange(1, queued // times), kill))
+                self.later(hours=1).deliver()
             cut_short += any(item.target == target for item in self.items())
             restart()
         return cut_short
@@ -369,6 +364,32 @@ class Town:
         """Nothing is on its way any more, and known state is true."""
         assert self.items() == []
         self.assert_known_is_true()
+
+
+def _killing(target: str, after: int, kill: Callable[[], object]) -> Any:
+    """`Worker.work` that has the target killed after so many changes: by the worker itself, which has more in hand.
+
+    Whoever only hears of progress may hear of it when everything is delivered.
+    """
+    real, lock, left = Worker.work, threading.Lock(), [after]
+
+    def work(worker: Worker, stop: Callable[[], bool], tell: Callable[[Drained], None]) -> Drained:
+        before = Drained()
+
+        def told(drained: Drained) -> None:
+            nonlocal before
+            tell(drained)
+            if worker.target == target:
+                with lock:
+                    is_now = left[0] > 0 >= left[0] - (drained.done - before.done)
+                    left[0] -= drained.done - before.done
+                    if is_now:
+                        kill()
+            before = drained
+
+        return real(worker, stop, told)
+
+    return work
 
 
 def _objects(target: Target, kind: Kind) -> Iterator[RemoteObject]:

@@ -29,7 +29,7 @@ from eadm_sync.clock import SystemClock
 from eadm_sync.state import tables
 
 PEOPLE = 6
-_PATIENCE_SECONDS = 25.0
+_PATIENCE_SECONDS = 60.0
 
 
 @dataclass
@@ -191,6 +191,12 @@ class Installation:
         with self.context.make_target("directory") as target:
             found = [one for one in target.read(Kind.ACCOUNT) if isinstance(one, RemoteObject)]
         return sorted(str(one.owner) for one in found if one.enabled)
+
+    def unfinished(self) -> int:
+        """How many changes are still in the queue."""
+        context = self.context
+        with context.reading() as database, database.read() as connection:
+            return sum(1 for _ in context.queue.unfinished(connection))
 
     def end(self) -> None:
         """Ends what is still running."""

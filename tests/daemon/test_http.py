@@ -183,10 +183,10 @@ def test_whatever_is_asked_is_never_repeated(world: World, request_: bytes):
 
 def test_too_many_at_once_are_turned_away(world: World, monkeypatch: pytest.MonkeyPatch):
     """Idle connections cannot use up the daemon's threads; they end by themselves."""
-    monkeypatch.setattr(module._Handler, "timeout", 3.0)
+    monkeypatch.setattr(module._Handler, "timeout", 6.0)
     with ExitStack() as stack:
         idle = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", world.port), timeout=10))
+            stack.enter_context(socket.create_connection(("127.0.0.1", world.port), timeout=60))
             for _ in range(module._REQUESTS_AT_ONCE)
         ]
         with pytest.raises((ConnectionError, http.client.HTTPException)):

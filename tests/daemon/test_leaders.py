@@ -52,9 +52,9 @@ def test_one_leads_and_another_takes_over(shared: Installation):
     wait_until(lambda: len(shared.accounts()) == PEOPLE, "all accounts are there")
 
     assert roles == {str(first.id): "leader", str(second.id): "standby"}
-    assert seconds < 10
+    assert seconds < 50
     assert_none_twice(led_by(first, second))
-    runs = shared.rows(tables.runs, tables.runs.c.command == "sync")
+    runs = sorted(shared.rows(tables.runs, tables.runs.c.command == "sync"), key=lambda run: run.started_at)
     assert len(runs) <= len(first.events("job.started")) + len(second.events("job.started"))
     assert "running" not in [run.status for run in runs[:-1]]
 

@@ -100,5 +100,6 @@ def test_nothing_is_left_of_an_old_schedule(timer: Timer):
     assert turns.acquire(timeout=10)
     timer.load({"new": JobSettings(do="sync", every="1s")}, OSLO, job)
 
-    assert all(turns.acquire(timeout=10) for _ in range(2))
-    assert done == ["old", "new", "new"]
+    while done.count("new") < 3:
+        assert turns.acquire(timeout=30)
+    assert "old" not in done[done.index("new") :]  # before, one may have been waiting its turn

@@ -25,8 +25,8 @@ def run(folder: Path, script: str, *arguments: str, **options: Any) -> Ended:
 
 
 def ends(pid: int) -> bool:
-    """Whether a process that was told to end is gone within five seconds."""
-    deadline = time.monotonic() + 5
+    """Whether a process that was told to end is gone within half a minute."""
+    deadline = time.monotonic() + 30
     while is_running(pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not is_running(pid)
@@ -76,9 +76,9 @@ def test_program_that_takes_too_long_is_ended_with_its_children(tmp_path: Path):
     """Also with those that ignore a polite request."""
     script = "(trap '' TERM; sleep 60) & echo $! > child; sleep 60"
 
-    ended = run(tmp_path, script, limit_seconds=0.3)
+    ended = run(tmp_path, script, limit_seconds=2.0)
 
-    assert (ended.code, ended.why, ended.cut_off) == (-15, "it took longer than 0.3 seconds", False)
+    assert (ended.code, ended.why, ended.cut_off) == (-15, "it took longer than 2 seconds", False)
     assert ends(int(wait_for(tmp_path / "child")))
 
 
@@ -89,7 +89,7 @@ def test_what_a_program_leaves_running_is_ended(tmp_path: Path):
     ended = run(tmp_path, "sleep 60 & echo $! > child; echo done")
 
     assert (ended.code, ended.output) == (0, "done\n")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50
     assert ends(int(wait_for(tmp_path / "child")))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -429,10 +429,20 @@ def test_a_heartbeat_keeps_a_long_batch(engine: Any):
         queue.enqueue(conn, [NewItem("ad", "slow", "update", b"", "change/1", "p")])
     stolen: list[Any] = []
 
-    def slow(_: Item) -> None:
-        time.sleep(0.5)
+    def slow(item: Item) -> None:
+        first, limit = item.lease_until, time.monotonic() + 60
+        assert first is not None
+        while lease() == first:
+            assert time.monotonic() < limit, "no heart beats"
+            time.sleep(0.02)
+        later = Queue(TABLES, lambda: first + timedelta(microseconds=1))  # whoever comes when the first lease is over
         with engine.begin() as conn:
-            stolen.extend(queue.claim(conn, "ad", limit=1, lease_seconds=1, worker="thief"))
+            stolen.extend(later.claim(conn, "ad", limit=1, lease_seconds=1, worker="thief"))
+
+    def lease() -> datetime | None:
+        with engine.begin() as conn:
+            (one,) = queue.list(conn)
+        return one.lease_until
 
     drained = Worker(engine, queue, "ad", Script(slow), classify, lease_seconds=0.3).drain()
     assert stolen == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ def test_nothing_confirmed_is_lost_when_the_service_is_killed(client: Client, gr
     """Nor done twice: what was not confirmed is there or not."""
     users, (group,) = graph.seed(users=200, groups=1)
     confirmed: set[str] = set()
+    killed = threading.Event()
 
     def add(key: str) -> None:
         try:
@@ -26,6 +28,8 @@ def test_nothing_confirmed_is_lost_when_the_service_is_killed(client: Client, gr
             return
         if answer.status_code == 204:
             confirmed.add(key)
+        if len(confirmed) >= 100:  # the rest comes when it is dead
+            killed.wait(60)
 
     with ThreadPoolExecutor(4) as pool:
         for key in users:
@@ -33,6 +37,7 @@ def test_nothing_confirmed_is_lost_when_the_service_is_killed(client: Client, gr
         while len(confirmed) < 20:
             time.sleep(0.01)
         graph.kill()
+        killed.set()
     graph.start()
 
     members = graph.contents()["groups"][group]["members"]
@@ -78,19 +83,19 @@ def test_faults_come_by_chance_and_leave_the_directory_whole(client: Client, gra
 
 def test_the_delay_is_paid_per_http_request_and_side_by_side(client: Client, graph: GraphService):
     """Ten at a time take as long as one."""
-    graph.change(delay_seconds=0.1)
+    graph.change(delay_seconds=1.0)
     began = time.monotonic()
 
     with ThreadPoolExecutor(10) as pool:
         list(pool.map(lambda _: client.get("/organization"), range(10)))
 
-    assert 0.1 <= time.monotonic() - began < 0.6
+    assert 1.0 <= time.monotonic() - began < 9  # one after another they would take ten
     assert graph.counters()["most_in_flight"] > 5
 
 
 def test_who_is_over_the_quota_waits_as_told(client: Client, graph: GraphService):
     """A warning from 0.8 of it, then 429 with a Retry-After after which there is room."""
-    graph.empty(Config(quota="5/1000/1"))
+    graph.empty(Config(quota="5/1000/3"))
 
     answers = [client.get("/organization") for _ in range(7)]
     time.sleep(float(answers[-1].headers["Retry-After"]) + 0.05)

@@ -12,7 +12,7 @@ from tests.acceptance.google.conftest import DOMAIN, DOMAINS, PRODUCTS, Customer
 from tests.services.google.config import Config, Faults
 from tests.services.google.control import GoogleService
 
-FAULTS = Faults(unavailable=0.05, dropped=0.05, throttled=0.03, item_unavailable=0.05, item_throttled=0.05)
+FAULTS = Faults(unavailable=0.05, dropped=0.15, throttled=0.03, item_unavailable=0.05, item_throttled=0.05)
 CHANGES = int(os.environ.get("GOOGLE_CRASH_CHANGES", "300"))
 """Memberships, about; `make crash-google` has 5 000 of them delivered."""
 PEOPLE = 30 if CHANGES < 2000 else 120

@@ -156,4 +156,4 @@ def test_a_tenant_that_cannot_be_reached_says_where_it_was_looked_for(settings: 
     assert "localhost:9" in signing_in.reason
     assert "object at" not in signing_in.reason
     assert "127.0.0.1:9 does not answer" in graph.reason
-    assert took < 2
+    assert took < 5  # its three retries would sleep for longer

@@ -75,7 +75,7 @@ def _pages(connect: Connect, url: str) -> list[dict[str, Any]]:
 
 def test_many_requests_need_few_http_requests(connect: Connect, graph: GraphService):
     """Twenty in each, several at the same time, each with an outcome of its own."""
-    graph.change(delay_seconds=0.05)
+    graph.change(delay_seconds=1.0)  # time enough for all to be on their way
 
     told, error = _send(connect, [*map(_creation, range(59)), _creation(59, displayName="")])
 

@@ -210,7 +210,7 @@ def test_an_answer_that_is_no_googles_is_told(connection: Connection, google: Go
 
 def test_each_thread_has_an_httplib2_object_of_its_own(connection: Connection, google: GoogleService):
     """They are not thread-safe; and none is made that no batch needs."""
-    google.change(delay_seconds=0.02)
+    google.change(delay_seconds=0.2)
     made: list[httplib2.Http] = []
 
     def connect() -> httplib2.Http:
