@@ -113,12 +113,21 @@ class Licences:
             return _outcome(operation, None)
         if reply.status != HTTPStatus.PRECONDITION_FAILED or refusals.is_busy(reply):
             return _outcome(operation, self._refusal(operation, reply))
-        # Google has one status for all that can stand in the way; what is held says which of them it was.
-        held = yield from self._held(address, product.product, str(operation.sku))
+        return (yield from self._beside(address, operation, reply))
+
+    def _beside(self, address: str, operation: Operation, refused: Reply) -> Chain[Outcome]:
+        """Gives a licence in place of what the user has of its product.
+
+        Google has one status for all that can stand in the way; what is held says which of them it was.
+        """
+        try:
+            held = yield from self._held(address, operation)
+        except ConnectorError as error:
+            return _outcome(operation, error)
         if held == operation.sku:
             return _outcome(operation, None)
         if held is None:
-            return _outcome(operation, self._refusal(operation, reply))
+            return _outcome(operation, self._refusal(operation, refused))
         (switched,) = yield [self._switch(address, held, operation.sku)]
         if not switched.ok:
             return _outcome(operation, self._refusal(operation, switched))
@@ -133,14 +142,26 @@ class Licences:
             return _outcome(operation, None, AUTOMATIC)
         return _outcome(operation, self._refusal(operation, reply))
 
-    def _held(self, address: str, product: str, first: str) -> Chain[str | None]:
-        """The name of what a user has of a product, of all that the settings name; None where it is none of them."""
+    def _held(self, address: str, operation: Operation) -> Chain[str | None]:
+        """The name of what a user has of the licence's product, of all that the settings name; None: none of them.
+
+        Raises:
+            ConnectorError: It cannot be found out.
+        """
+        first = str(operation.sku)
+        product = self.products[first].product
         names = [first, *(name for name, one in self.products.items() if one.product == product and name != first)]
         replies = yield [
             self.apis.licences.get(productId=product, skuId=self.products[name].sku, userId=address, fields=_FIELDS)
             for name in names
         ]
-        return next((name for name, reply in zip(names, replies, strict=True) if reply.ok), None)
+        for name, reply in zip(names, replies, strict=True):
+            if reply.ok:
+                return name
+        for reply in replies:
+            if not reply.is_missing:
+                raise self._refusal(operation, reply)
+        return None
 
     def _switch(self, address: str, old: str | None, new: str | None) -> HttpRequest:
         before, after = self.products[str(old)], self.products[str(new)]

@@ -111,6 +111,25 @@ def test_a_sku_that_the_settings_do_not_name_is_not_touched(
     assert held(google) == {"101031": STUDENT}
 
 
+@pytest.mark.parametrize("passing", [Reply(503, message="Backend Error"), Reply(429, reason="quotaExceeded")])
+def test_a_look_that_fails_in_passing_is_no_refusal(
+    connection: Connection, options: GoogleOptions, memory: Memory, user: str, passing: Reply
+):
+    """The answer to the first attempt was lost; whether the second is refused for that, the next one will find out."""
+    operation = Operation("o1", Kind.LICENCE, Action.CREATE, account=user, sku="plus")
+    chain = Licences(connection.apis, memory, options.licences).chain(user, [operation])
+    refused = Reply(412, reason="conditionNotMet", message="User already has a license")
+
+    next(chain)
+    chain.send([Reply(200, {"primaryEmail": "kari@kommune.example"})])
+    asked = chain.send([refused])
+    with pytest.raises(StopIteration) as ended:
+        chain.send([passing, *[Reply(404)] * (len(asked) - 1)])
+
+    ((outcome,),) = (ended.value.value,)
+    assert isinstance(outcome.error, Transient | Throttled)
+
+
 def test_what_was_to_be_exchanged_may_be_gone_or_there_already(change: Change, google: GoogleService, user: str):
     """Whatever was done before the answer got lost, both are as asked in the end."""
     for _ in range(2):
