@@ -70,10 +70,8 @@ class Accounts:
 
     def _open(self, operation: Operation, dn: str) -> Chain[None]:
         """Gives a new account its password and enables it, in one request."""
-        enabled = operation.enabled is not False
-        password = operation.password or (_random_password() if enabled and self.situation.random_password else None)
-        changes = _password_changes(password)
-        if enabled:
+        changes = _password_changes(operation.password or self._unknown_password())
+        if operation.enabled is not False:
             changes.append(Change(How.REPLACE, "userAccountControl", [b"%d" % NORMAL_ACCOUNT]))
         if not changes:
             return
@@ -87,7 +85,10 @@ class Accounts:
     def _change(self, operation: Operation, seen: Seen, enabled: bool | None) -> Chain[Outcome | Made]:
         self._check_password(operation, seen.name, seen.display_name)
         want = objects.wanted(operation, self.situation.rules, self.situation.look)
-        changes = objects.changes_of(want.values) + _password_changes(operation.password)
+        password = operation.password
+        if password is None and operation.action is Action.CREATE and seen.passwordless:
+            password = self._unknown_password()  # its creation was cut short before it got one
+        changes = objects.changes_of(want.values) + _password_changes(password)
         if operation.password and seen.locked:
             changes.append(
                 Change(How.REPLACE, "lockoutTime", [b"0"])
@@ -97,6 +98,10 @@ class Accounts:
         yield from objects.modify(self.situation, operation, seen, changes)
         cn = yield from objects.relocate(self.situation, operation, seen, objects.named_after(operation, seen, want))
         return objects.done(operation, seen, want, cn)
+
+    def _unknown_password(self) -> Password | None:
+        """One for an account that is given none, so that it can be enabled, now or later; None: as the settings say."""
+        return _random_password() if self.situation.random_password else None
 
     def _enable(self, operation: Operation) -> Chain[Outcome | Made]:
         return (yield from self._switched(operation, enabled=True))
@@ -165,7 +170,7 @@ class Accounts:
         mark = buried.attributes.get(self.situation.rules.mark)
         if mark:
             answer = yield Search(self.situation.base_dn, equals(self.situation.rules.mark, mark[0]), ["1.1"])
-            if answer.entries:
+            if entries_of(answer, "look whether its owner has another account"):
                 raise AlreadyExists("its owner has another account by now")
 
     def _dig_up(self, operation: Operation, buried: Entry) -> Chain[str]:
@@ -230,7 +235,8 @@ class Accounts:
             [*wanted, self.situation.rules.mark],
             controls=(SHOW_DELETED,),
         )
-        found = [entry for entry in answer.entries if entry.attributes.get("isDeleted") == [b"TRUE"]]
+        deleted = entries_of(answer, "look for a deleted account")
+        found = [entry for entry in deleted if entry.attributes.get("isDeleted") == [b"TRUE"]]
         if found and found[0].attributes.get("adminCount") == [b"1"]:
             raise Protected("is protected and never changed: it was an administrator's (adminCount is 1)")
         return found[0] if found else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from connectors.active_directory import names
 from connectors.active_directory.ber import Add, Delete, Scope, Search, any_of, equals, present
-from connectors.active_directory.errors import Attempt, Code, error_of
+from connectors.active_directory.errors import Attempt, Code, error_of, is_passing
 from connectors.active_directory.pipeline import Chain, entries_of
 from connectors.active_directory.settings import Rules
 from connectors.errors import AuthenticationFailed, ConnectorError, Rejected, Throttled, Unavailable
@@ -87,6 +87,8 @@ class Containers:
         answer = yield Search(key, present("objectClass"), ["1.1"], Scope.BASE)
         if answer.code == Code.SUCCESS and answer.entries:
             return None
+        if is_passing(answer.code, answer.text):
+            entries_of(answer, "look for a container")
         type_, name = names.parts(dn)[0]
         if type_.upper() != "OU":
             return Rejected(f"there is no {type_}={name}, and only organisational units are made", "container")

@@ -184,6 +184,11 @@ def is_signed_out(text: str) -> bool:
     return windows_code(text) == Win.NOT_AUTHENTICATED
 
 
+def is_passing(code: int, text: str) -> bool:
+    """Whether an answer says that the server is busy or going down, whatever it was asked."""
+    return isinstance(_later(code, windows_code(text)), Unavailable | Throttled)
+
+
 def error_of(code: int, text: str, attempt: Attempt) -> ConnectorError:
     """What an answer that is not a success means; no value stands in it."""
     windows = windows_code(text)

@@ -11,7 +11,7 @@ from connectors.active_directory.pipeline import Chain, entries_of
 from connectors.active_directory.protection import Guard
 from connectors.active_directory.schema import ACCOUNT_NAME, Syntax
 from connectors.active_directory.settings import Rules, mark_of
-from connectors.active_directory.values import anchor_of, guid
+from connectors.active_directory.values import DISABLED, anchor_of, guid
 from connectors.contract import Action, Kind, Operation, Value
 
 # [MS-SAMR] 2.2.1.9: people, and groups of security and of distribution, global or universal, and domain-local. What
@@ -42,6 +42,7 @@ class Seen:
         display_name: Its displayName, or "".
         locked: Whether it was locked after too many wrong passwords.
         protected: Why it may not be changed, or None.
+        passwordless: Whether it is a disabled account that may never have had a password.
     """
 
     anchor: str
@@ -54,6 +55,7 @@ class Seen:
     display_name: str
     locked: bool
     protected: str | None
+    passwordless: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ class Survey:
             self._filters[equals(attribute, value)] = None
 
     def _attributes(self) -> list[str]:
-        own = ("objectGUID", "sAMAccountType", "groupType", "displayName", "lockoutTime")
+        own = ("objectGUID", "sAMAccountType", "groupType", "displayName", "lockoutTime", "pwdLastSet")
         marks = (rules.mark for rules in self.rules.values())
         unique = (name for rules in self.rules.values() for name in rules.unique)
         return list(dict.fromkeys((*own, *protection.ATTRIBUTES, *marks, *unique)))
@@ -203,7 +205,13 @@ class Survey:
             display_name=entry.text("displayName"),
             locked=int(entry.text("lockoutTime") or 0) > 0,
             protected=self.guard.reason(entry) or _hidden(entry, kind),
+            passwordless=_is_passwordless(entry),
         )
+
+
+def _is_passwordless(entry: Entry) -> bool:
+    """Whether an account is as the first of the two requests that make one leaves it."""
+    return bool(int(entry.text("userAccountControl") or 0) & DISABLED) and entry.text("pwdLastSet") == "0"
 
 
 def _hidden(entry: Entry, kind: Kind | None) -> str | None:

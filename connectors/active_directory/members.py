@@ -15,7 +15,7 @@ from connectors.active_directory.ber import Answer, Change, How, Search, any_of,
 from connectors.active_directory.errors import Code
 from connectors.active_directory.look import Seen
 from connectors.active_directory.objects import Situation, sent
-from connectors.active_directory.pipeline import Chain
+from connectors.active_directory.pipeline import Chain, entries_of
 from connectors.active_directory.values import anchor_of, by_guid, guid
 from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.errors import ConnectorError, NotFound, Protected, Rejected
@@ -105,7 +105,7 @@ class Members:
             chunk = members[start : start + _FILTERS]
             filters = any_of(equals("objectGUID", one.bytes_le) for one in chunk)
             answer = yield Search(self.situation.base_dn, filters, ["objectGUID", "memberOf"])
-            for entry in answer.entries:
+            for entry in entries_of(answer, "look who is in a group"):
                 groups = {names.canonical(one.decode()) for one in entry.attributes.get("memberOf", ())}
                 inside[anchor_of(entry.attributes["objectGUID"][0])] = names.canonical(seen.dn) in groups
         verdicts: _Verdicts = {}

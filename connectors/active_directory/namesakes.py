@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from connectors.active_directory import names
 from connectors.active_directory.ber import Scope, Search, any_of, equals
-from connectors.active_directory.pipeline import Chain
+from connectors.active_directory.pipeline import Chain, entries_of
 from connectors.active_directory.schema import CN, CN_LENGTH
 from connectors.errors import Rejected
 
@@ -58,7 +58,8 @@ def free_cn(claims: Claims, container: str, cn: str) -> Chain[str]:
     """
     candidates = (numbered(cn, number) for number in range(1, _NAMESAKES + 1))
     answer = yield Search(container, any_of(equals(CN, one) for one in candidates), [CN], Scope.LEVEL)
-    return claims.claim(container, cn, {entry.attributes[CN][0].decode().casefold() for entry in answer.entries})
+    found = entries_of(answer, "look which names are free")
+    return claims.claim(container, cn, {entry.attributes[CN][0].decode().casefold() for entry in found})
 
 
 def is_namesake(asked: str, now: str) -> bool:

@@ -21,7 +21,7 @@ from connectors.active_directory.containers import check, outright
 from connectors.active_directory.errors import Attempt, Code, PasswordPolicy, error_of
 from connectors.active_directory.look import Look, Seen
 from connectors.active_directory.namesakes import Claims, check_cn, free_cn, is_namesake
-from connectors.active_directory.pipeline import Chain
+from connectors.active_directory.pipeline import Chain, entries_of
 from connectors.active_directory.schema import ACCOUNT_NAME, CN, CN_LENGTH, Attribute, Syntax, refusal
 from connectors.active_directory.settings import Rules
 from connectors.active_directory.values import (
@@ -221,7 +221,8 @@ def conflict(
     for name in names_:
         filters = equals(name, values[name][0])
         answer = yield Search(situation.base_dn, filters, ["objectGUID", situation.rules.mark, ACCOUNT_NAME])
-        if any(anchor_of(entry.attributes["objectGUID"][0]) != own for entry in answer.entries):
+        found = entries_of(answer, "look whose a name is")
+        if any(anchor_of(entry.attributes["objectGUID"][0]) != own for entry in found):
             return AlreadyExists("another object has this value", name)
     return None
 

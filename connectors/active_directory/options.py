@@ -92,8 +92,8 @@ class ActiveDirectoryOptions(BaseModel):
     )
     random_password: bool = Field(
         True,
-        description="An account that shall be enabled and has no password yet gets a long one that nobody knows;"
-        " Windows enables none without.",
+        description="A new account that is given no password gets a long one that nobody knows: Windows enables none"
+        " without, now or later.",
     )
     password_min_length: PositiveInt = Field(
         7, description="Fewest characters of a password, as the domain's policy for these accounts has it."

@@ -131,12 +131,15 @@ class Accounts:
         keeps_password = refusals.is_forbidden(response) and body.pop("passwordProfile", None) is not None
         if keeps_password:  # to make an account with a password takes less than to give it another
             (response,) = yield [Ask("PATCH", f"/users/{anchor}", body)]
+        if response.status == HTTPStatus.NOT_FOUND:
+            raise Transient("the account that was found is not there any more, or not seen everywhere yet")
         if not response.ok:
             raise (yield from self._explained(response, anchor))
         outcome = yield from self.managers.give(operation, anchor, {}, new=True)
-        if not keeps_password:
-            return outcome
-        return msgspec.structs.replace(outcome, warning="; ".join(filter(None, (AS_IT_WAS, outcome.warning))))
+        if keeps_password:
+            outcome = msgspec.structs.replace(outcome, warning="; ".join(filter(None, (AS_IT_WAS, outcome.warning))))
+        # It may have come out of the recycle bin by an attempt whose answer was lost.
+        return msgspec.structs.replace(outcome, regained=(yield from regained(anchor)))
 
     def _taken(self, operation: Operation, mark: str, refused: Response) -> Chain[Outcome]:
         """A unique value is held by somebody: by an account of ours whose creation was not confirmed, or not."""
@@ -173,8 +176,7 @@ class Accounts:
         if not response.ok:
             raise (yield from self._explained(response, anchor))
         self.memory.note(anchor, mark_of(operation))
-        outcome = yield from self._take(operation, anchor)
-        return msgspec.structs.replace(outcome, regained=(yield from regained(anchor)))
+        return (yield from self._take(operation, anchor))
 
     # ------------------------------------------------------------ change
 
@@ -196,7 +198,8 @@ class Accounts:
         if refusals.is_synchronised(response):
             return (yield from self._update_in_the_cloud(operation, anchor, body))
         error = yield from self._explained(response, anchor)
-        if operation.password is not None and refusals.is_forbidden(response) and not isinstance(error, Protected):
+        is_ours = isinstance(error, Rejected) and not isinstance(error, Protected)
+        if operation.password is not None and refusals.is_forbidden(response) and is_ours:
             raise Rejected(MAY_NOT, "password")
         raise error
 
@@ -255,6 +258,8 @@ class Accounts:
         """Why a change was refused; asks whether it is an administrator's account, where that could be why."""
         if refusals.is_forbidden(response):
             (roles,) = yield [Ask("GET", ROLES.format(anchor), None, EVENTUAL)]
+            if error := refusals.in_vain(roles, Kind.ACCOUNT, anchor):
+                return error
             if roles.ok and roles.body["value"]:
                 return Protected(refusals.PROTECTED)
         return refusals.refusal(response, Kind.ACCOUNT, anchor, settling=self.memory.is_settling(anchor))

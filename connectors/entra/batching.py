@@ -13,7 +13,7 @@ from typing import Any
 
 MOST = 20
 """Requests in one batch. Graph refuses a batch with more as a whole."""
-_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.LOCKED}
+_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.LOCKED, HTTPStatus.FAILED_DEPENDENCY}
 
 
 @dataclass(frozen=True)

@@ -174,6 +174,8 @@ def explained(response: Response, group: str, memory: Memory) -> Chain[Connector
     error = refusals.refusal(response, Kind.GROUP, group, settling=memory.is_settling(group))
     if isinstance(error, Rejected) and not isinstance(error, AlreadyExists):
         (told,) = yield [Ask("GET", f"/groups/{group}?$select={WHY}")]
+        if failure := refusals.in_vain(told, Kind.GROUP, group):
+            return failure
         if told.ok and (reason := reason_of(told.body)):
             return Rejected(reason)
         if told.ok and told.body.get("isAssignableToRole") and refusals.is_forbidden(response):

@@ -96,7 +96,10 @@ class Licences:
         """Carries out all operations on one user's licences: together, so that one product takes the other's place."""
         done: list[Outcome] = []
         bodies: list[tuple[Operation, dict[str, Any]]] = []
-        inherited = yield from self._inherited(account, operations)
+        try:
+            inherited = yield from self._inherited(account, operations)
+        except ConnectorError as error:
+            return [_outcome(one, error) for one in operations]
         for operation in operations:
             if operation.action is Action.CREATE and self._sku_id(operation) in inherited.held:
                 warning = f"{operation.sku} comes with a group already: it is not given a second time"
@@ -133,12 +136,18 @@ class Licences:
         return msgspec.structs.replace(_outcome(operation, None), warning=warning)
 
     def _inherited(self, account: str, operations: Sequence[Operation]) -> Chain[Inherited]:
-        """What the user has by way of groups; asked for only where a group gives one of these products."""
+        """What the user has by way of groups; asked for only where a group gives one of these products.
+
+        Raises:
+            ConnectorError: It cannot be found out.
+        """
         asked = {self._sku_id(one) for one in operations if one.action is Action.CREATE}
         if asked.isdisjoint(self.by_groups) or not is_object_id(account):
             return Inherited()
         (user,) = yield [Ask("GET", f"/users/{account}?$select=id,licenseAssignmentStates")]
-        states = (user.body.get("licenseAssignmentStates") or ()) if user.ok else ()
+        if not user.ok:
+            raise refusals.refusal(user, Kind.ACCOUNT, account, settling=self.memory.is_settling(account))
+        states = user.body.get("licenseAssignmentStates") or ()
         held = {str(one["skuId"]) for one in states if one.get("assignedByGroup") and one.get("state") in _HELD}
         return Inherited(held, {str(one["skuId"]): error_of(one) for one in failed_of(states)})
 

@@ -153,7 +153,7 @@ class Members:
                 error = yield from explained(response, group, self.memory)
             elif response.status == HTTPStatus.NOT_FOUND and self._is_settling(group, one):
                 error = yield from self._missing_end(group, one)
-                error = error if isinstance(error, Transient) else None
+                error = None if isinstance(error, NotFound) else error
             errors[one.id] = errors.get(one.id) or error
         return [_outcome(operations[key], error) for key, error in errors.items()]
 

@@ -91,6 +91,13 @@ def is_licence_inherited(response: Response) -> bool:
     return "inherited from a group" in _message(response)
 
 
+def in_vain(response: Response, kind: Kind, anchor: str | None) -> ConnectorError | None:
+    """Why a look told nothing, where that is no matter of what was looked at: time cures it, or who signs in anew."""
+    if response.is_passing or response.status == HTTPStatus.UNAUTHORIZED:
+        return refusal(response, kind, anchor)
+    return None
+
+
 def refusal(response: Response, kind: Kind, anchor: str | None, *, settling: bool = False) -> ConnectorError:
     """Why a request failed; `settling`: the object was made a moment ago, and may not be found for that."""
     told, wait = _told(response), response.retry_after_seconds

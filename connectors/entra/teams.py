@@ -125,7 +125,9 @@ class Teams:
         if not operation.attributes.get(TEAM):
             return done
         (owners,) = yield [Ask("GET", f"/groups/{anchor}/owners?$select=id&$top=1")]
-        if owners.ok and not owners.body["value"]:
+        if not owners.ok:
+            raise self._refusal(owners, anchor)
+        if not owners.body["value"]:
             return self.put_off(operation, anchor)
         (response,) = yield [self._ask(anchor, wanted)]
         if response.ok or response.status == HTTPStatus.CONFLICT:  # it is a team already

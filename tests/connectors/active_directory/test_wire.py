@@ -101,3 +101,32 @@ def test_what_broke_off_is_repeated_without_harm(
     assert set(found) == {anchor for _, anchor in anchors.values()}
     assert len(found) == len(creates)
     assert all(account.enabled for account in found.values())
+
+
+@pytest.mark.parametrize("answers", [8_000, 14_000, 25_000])
+def test_nobody_whose_creation_broke_off_is_enabled_without_a_password(
+    target: Open, home: Home, wiretap: Callable[..., Wiretap], answers: int
+) -> None:
+    """The second attempt gives the password that the first did not come to."""
+    creates = [
+        Operation(
+            uuid4().hex,
+            Kind.ACCOUNT,
+            Action.CREATE,
+            uuid4().hex,
+            attributes={"sAMAccountName": f"{home.name('u')}{number}"},
+            container=home.dn,
+            enabled=True,
+        )
+        for number in range(120)
+    ]
+    with pytest.raises(Unavailable):
+        list(target(servers=[wiretap("tls", cut_after=answers).server]).apply(creates))
+
+    errors = {outcome.error for outcome in target().apply(creates)}
+
+    assert errors == {None}
+    assert home.admin.search(home.dn, "(sAMAccountType=805306368)", attributes=["pwdLastSet"])
+    set_at = [entry["raw_attributes"]["pwdLastSet"] for entry in home.admin.response]
+    assert len(set_at) == len(creates)
+    assert [b"0"] not in set_at
