@@ -153,19 +153,30 @@ class Accounts:
         if not refusals.is_duplicate(refused):
             raise self._refusal_of(operation, refused, None)
         wanted = str(operation.attributes[ACCOUNT_NAME])
+        held = yield from self._holder(wanted, "id,externalIds,isAdmin,isDelegatedAdmin")
+        if self.table.mark_of(held) != mark:
+            raise AlreadyExists(f"another object has this value of '{ACCOUNT_NAME}'", ACCOUNT_NAME)
+        if is_administrator(held):
+            raise Protected(PROTECTED)
+        return (yield from self._take(operation, str(held["id"])))
+
+    def _holder(self, address: str, fields: str) -> Chain[Mapping[str, Any]]:
+        """The user that has an address which is taken; empty where a group has it.
+
+        Raises:
+            ConnectorError: It cannot be found out, or not yet.
+        """
         user, group = yield [
-            self.apis.users.get(userKey=wanted, fields="id,externalIds,isAdmin,isDelegatedAdmin"),
-            self.apis.groups.get(groupKey=wanted, fields="id"),
+            self.apis.users.get(userKey=address, fields=fields),
+            self.apis.groups.get(groupKey=address, fields="id"),
         ]
-        if user.ok and self.table.mark_of(user.body) == mark:
-            if is_administrator(user.body):
-                raise Protected(PROTECTED)
-            return (yield from self._take(operation, str(user.body["id"])))
+        if user.ok:
+            return dict(user.body)
         for reply in (user, group):
             if not reply.ok and not reply.is_missing:
                 raise self._refusal(reply, None)
-        if user.ok or group.ok:
-            raise AlreadyExists(f"another object has this value of '{ACCOUNT_NAME}'", ACCOUNT_NAME)
+        if group.ok:
+            return {}
         raise Transient("the address is taken by what Google does not show yet")
 
     def _take(self, operation: Operation, anchor: str) -> Chain[Outcome]:
@@ -182,6 +193,7 @@ class Accounts:
 
     def _write(self, operation: Operation, anchor: str, more: Mapping[str, Any]) -> Chain[Outcome]:
         present = yield from self._present(operation, anchor)
+        self._remember_former(operation, anchor, present)
         given, _ = cut(operation.attributes)
         body = {**self.table.body(given, present), **more}
         if operation.password is not None:
@@ -213,16 +225,22 @@ class Accounts:
             raise Protected(PROTECTED)
         return dict(reply.body)
 
+    def _remember_former(self, operation: Operation, anchor: str, present: Mapping[str, Any]) -> None:
+        """Before it is renamed: the answer can get lost, and then only we know what it was called."""
+        before, after = _renaming(operation, present)
+        if before != after:
+            self.former[anchor] = before
+        elif self.former.get(anchor) == after:  # that rename was refused
+            del self.former[anchor]
+
     def _readdress(
         self, operation: Operation, anchor: str, present: Mapping[str, Any], outcome: Outcome
     ) -> Chain[Outcome]:
         """Aliases as the operation asks for them; the former address, which Google keeps as one, goes or is told of."""
-        before = str(present.get(ACCOUNT_NAME, "")).casefold()
-        after = str(operation.attributes.get(ACCOUNT_NAME) or before).casefold()
+        before, after = _renaming(operation, present)
         aliases = {str(one).casefold() for one in present.get(ALIASES) or ()}
         if before != after:
             aliases = (aliases | {before}) - {after}
-            self.former[anchor] = before
         if ALIASES in operation.attributes:
             wanted = {one.casefold() for one in _listed(operation.attributes[ALIASES])}
             for alias in sorted(wanted - aliases - {after}):
@@ -245,8 +263,8 @@ class Accounts:
     def _add_alias(self, anchor: str, alias: str) -> Chain[None]:
         (reply,) = yield [self.apis.aliases.insert(userKey=anchor, body={"alias": alias})]
         if refusals.is_duplicate(reply):
-            (held,) = yield [self.apis.users.get(userKey=alias, fields="id")]
-            if held.ok and held.body["id"] == anchor:
+            held = yield from self._holder(alias, "id")
+            if held.get("id") == anchor:
                 return
         if not reply.ok:
             raise self._refusal(reply, anchor, ALIASES)
@@ -374,6 +392,12 @@ def find_owned(apis: Apis, table: Table, customer: str, marks: Sequence[str]) ->
             if table.mark_of(one) == mark:
                 found.setdefault(mark, str(one["id"]))
     return found
+
+
+def _renaming(operation: Operation, present: Mapping[str, Any]) -> tuple[str, str]:
+    """Address before and after the operation, folded."""
+    before = str(present.get(ACCOUNT_NAME, "")).casefold()
+    return before, str(operation.attributes.get(ACCOUNT_NAME) or before).casefold()
 
 
 def _warned(outcome: Outcome, warning: str) -> Outcome:

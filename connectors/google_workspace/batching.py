@@ -83,7 +83,8 @@ def replied(request: HttpRequest | None, status: int, headers: Mapping[str, str]
             body = request.postproc(response, content)
         except HttpError:
             body = None
-        if isinstance(body, dict) or not content:  # a deletion is answered with nothing
+        # A deletion is answered with nothing; a question never is, and what is not told is not what is not there.
+        if isinstance(body, dict) or (not content and request.method != "GET"):
             return Reply(status, body or {}, headers=told)
         return Reply(
             HTTPStatus.BAD_GATEWAY, {}, "", "an answer without JSON: something stands between us and Google", told

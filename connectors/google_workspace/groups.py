@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # as in `connection`
 
 ALIAS_STAYS = "the group's former address stays with it as an alias"
 ALIAS_WOULD_NOT_GO = "the group's former address stays with it as an alias, since Google did not take it away"
+MAY_BE_FORMER = "it has had this address before, and aliases: one of them may be a former address that was to go"
 
 
 def mark_of(operation: Operation) -> str:
@@ -41,12 +42,14 @@ class Groups:
         memory: What was made not long ago.
         namespace: Of the external id that marks groups.
         keeps_former_address: The address from before a rename stays as an alias.
+        former: Addresses from before a rename that have to go or be told of yet, by id; outlives a batch.
     """
 
     apis: Apis
     memory: Memory
     namespace: str
     keeps_former_address: bool = True
+    former: dict[str, str] = field(default_factory=dict)
 
     def chain(self, operation: Operation) -> Chain[Outcome]:
         """Carries one operation out; what goes wrong with it is its outcome."""
@@ -86,12 +89,19 @@ class Groups:
 
     def _taken(self, operation: Operation, mark: str, refused: Reply) -> Chain[Outcome]:
         """The address is held by somebody: by a group of ours whose creation was not confirmed, or not."""
-        (held,) = yield [self.apis.groups.get(groupKey=str(operation.attributes[GROUP_NAME]), fields=FIELDS)]
+        wanted = str(operation.attributes[GROUP_NAME])
+        held, user = yield [
+            self.apis.groups.get(groupKey=wanted, fields=FIELDS),
+            self.apis.users.get(userKey=wanted, fields="id"),
+        ]
         if held.ok and attributes.mark_of(held.body, self.namespace) == mark:
             return (yield from self._take(operation, str(held.body["id"])))
-        if not held.ok and not held.is_missing:
-            raise self._refusal(held, None)
-        raise self._refusal(refused, None)
+        for reply in (held, user):
+            if not reply.ok and not reply.is_missing:
+                raise self._refusal(reply, None)
+        if held.ok or user.ok:
+            raise self._refusal(refused, None)
+        raise Transient("the address is taken by what Google does not show yet")
 
     def _take(self, operation: Operation, anchor: str) -> Chain[Outcome]:
         """The owner's group is there already: what an earlier plan asked for may have been something else."""
@@ -104,18 +114,18 @@ class Groups:
     def _update(self, operation: Operation, anchor: str) -> Chain[Outcome]:
         attributes.check(operation.attributes, whole=False)
         body = self._own(operation, whole=False)
-        before = None
         if GROUP_NAME in body:
             before = yield from self._asked(self.apis.groups.get(groupKey=anchor, fields=GROUP_NAME), anchor)
+            self._remember_former(anchor, str(before[GROUP_NAME]).casefold(), str(body[GROUP_NAME]).casefold())
         if body:
             call = self.apis.groups.patch(groupKey=anchor, body=body, fields=FIELDS)
         else:
             call = self.apis.groups.get(groupKey=anchor, fields=FIELDS)
         told = yield from self._asked(call, anchor)
         outcome = yield from self._finish(operation, anchor, told)
-        if before is None or before[GROUP_NAME] == told[GROUP_NAME]:
+        if GROUP_NAME not in body:
             return outcome
-        return _warned(outcome, (yield from self._readdressed(anchor, str(before[GROUP_NAME]))))
+        return _warned(outcome, (yield from self._readdressed(anchor, told)))
 
     def _asked(self, call: HttpRequest, anchor: str) -> Chain[Mapping[str, Any]]:
         (reply,) = yield [call]
@@ -124,12 +134,30 @@ class Groups:
         told: Mapping[str, Any] = reply.body
         return told
 
-    def _readdressed(self, anchor: str, former: str) -> Chain[str]:
-        """What is to be told of a former address."""
-        if self.keeps_former_address:
-            return ALIAS_STAYS
-        (reply,) = yield [self.apis.group_aliases.delete(groupKey=anchor, alias=former)]
-        return "" if reply.ok else ALIAS_WOULD_NOT_GO
+    def _remember_former(self, anchor: str, before: str, after: str) -> None:
+        """Before it is renamed: what comes then can fail, and only we know what it was called."""
+        if before != after:
+            self.former[anchor] = before
+        elif self.former.get(anchor) == after:  # that rename was refused
+            del self.former[anchor]
+
+    def _readdressed(self, anchor: str, told: Mapping[str, Any]) -> Chain[str]:
+        """What is to be told of a former address, which goes where the settings say so."""
+        former = self.former.get(anchor)
+        if former is None:  # it was renamed already, by a process that ended since
+            return MAY_BE_FORMER if told.get("aliases") and not self.keeps_former_address else ""
+        warning = ALIAS_STAYS if self.keeps_former_address else (yield from self._remove_alias(anchor, former))
+        del self.former[anchor]
+        return warning
+
+    def _remove_alias(self, anchor: str, alias: str) -> Chain[str]:
+        (reply,) = yield [self.apis.group_aliases.delete(groupKey=anchor, alias=alias)]
+        if reply.ok or reply.is_missing or reply.status == HTTPStatus.BAD_REQUEST:  # 400: it has no such alias
+            return ""
+        error = self._refusal(reply, anchor)
+        if not isinstance(error, Rejected):
+            raise error
+        return ALIAS_WOULD_NOT_GO
 
     def _own(self, operation: Operation, *, whole: bool) -> dict[str, Any]:
         return attributes.own_body(operation.attributes, whole=whole)

@@ -94,7 +94,7 @@ class Licences:
             (reply,) = yield [self._switch(address, taking[0].sku, giving[0].sku)]
             if reply.ok:
                 return [_outcome(one, None) for one in operations]
-            if reply.is_throttled or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            if not reply.is_missing and not isinstance(self._refusal(giving[0], reply), Rejected):
                 return [_outcome(one, self._refusal(one, reply)) for one in operations]
         done: list[Outcome] = []
         for one in [*taking, *giving]:
@@ -129,6 +129,8 @@ class Licences:
         if held is None:
             return _outcome(operation, self._refusal(operation, refused))
         (switched,) = yield [self._switch(address, held, operation.sku)]
+        if switched.is_missing:  # as where it was exchanged already, and the answer got lost: the next one finds out
+            return _outcome(operation, Transient("what the user has of the product changed a moment ago"))
         if not switched.ok:
             return _outcome(operation, self._refusal(operation, switched))
         return _outcome(operation, None, f"it took the place of '{held}', since both are of one product")

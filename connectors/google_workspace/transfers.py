@@ -63,7 +63,7 @@ def _handed_over(apis: Apis, user: str, receiver: str, now: Callable[[], datetim
         raise Rejected("this account is the one that data is handed over to")
     calls = [apis.transfers.list(oldOwnerUserId=old, newOwnerUserId=new, fields=f"dataTransfers({_FIELDS})")]
     (listed,) = yield calls
-    transfer = _latest(_good(listed, user).get("dataTransfers") or (), now() - COUNTS_FOR)
+    transfer = _decisive(_good(listed, user).get("dataTransfers") or (), now() - COUNTS_FOR)
     if transfer is None:
         body = {"oldOwnerUserId": old, "newOwnerUserId": new, "applicationDataTransfers": parts}
         (begun,) = yield [apis.transfers.insert(body=body, fields=_FIELDS)]
@@ -81,9 +81,11 @@ def _good(reply: Reply, user: str) -> Mapping[str, Any]:
     return found
 
 
-def _latest(told: Sequence[Mapping[str, Any]], since: datetime) -> Mapping[str, Any] | None:
-    recent = [(_moment(one), one) for one in told if _moment(one) >= since]
-    return max(recent, key=lambda pair: pair[0])[1] if recent else None
+def _decisive(told: Sequence[Mapping[str, Any]], since: datetime) -> Mapping[str, Any] | None:
+    """The latest of those that go on, or else of all: a call whose answer got lost may have begun a second one."""
+    recent = [one for one in told if _moment(one) >= since]
+    going_on = [one for one in recent if isinstance(_verdict(one), Transient)]
+    return max(going_on or recent, key=_moment, default=None)
 
 
 def _moment(told: Mapping[str, Any]) -> datetime:

@@ -101,7 +101,8 @@ class Writer:
     ) -> Iterator[Chain[list[Outcome]]]:
         apis = self._connection.apis
         accounts = self._accounts(owned, unplaced)
-        groups = Groups(apis, self._memory, self._options.owner_type, self._options.keep_former_address)
+        options = self._options
+        groups = Groups(apis, self._memory, options.owner_type, options.keep_former_address, self._former)
         links: dict[str, list[Operation]] = {}
         licences: dict[str, list[Operation]] = {}
         for operation in operations:

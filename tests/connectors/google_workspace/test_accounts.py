@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.contract import Action, Kind, Operation, Outcome, Password, RemoteObject, Value
-from connectors.errors import AlreadyExists, NotFound, Protected, Rejected, Transient
+from connectors.errors import AlreadyExists, NotFound, Protected, Rejected, Throttled, Transient
 from connectors.google_workspace.accounts import MAY_BE_FORMER
 from connectors.google_workspace.batching import Reply
 from connectors.google_workspace.hashing import sha512_crypt
@@ -216,6 +216,59 @@ def test_a_former_address_that_nobody_remembers_is_told_of(open_hand: Open):
     assert outcome.error is None
     assert outcome.warning == MAY_BE_FORMER
     assert hand.account(anchor).attributes["aliases"] == ["ola" + DOMAIN]
+
+
+def test_a_rename_whose_answer_is_lost_still_lets_the_former_address_go(open_hand: Open):
+    """What it was called is remembered before it is renamed: nobody else tells afterwards."""
+    hand = open_hand(keep_former_address=False)
+    anchor = hand.make("ola")
+    operation = Operation("r", Kind.ACCOUNT, Action.UPDATE, anchor=anchor, attributes={"primaryEmail": "kari" + DOMAIN})
+    chain = hand.target._writer._accounts({}, {}).chain(operation)
+    next(chain)
+    chain.send([Reply(200, {"id": anchor, "primaryEmail": "ola" + DOMAIN})])
+    hand.target._connection.send([hand.target._connection.apis.users.update(userKey=anchor, body=operation.attributes)])
+    chain.close()  # the answer got lost
+
+    outcome = hand.do(Action.UPDATE, anchor, primaryEmail="kari" + DOMAIN)
+
+    assert (outcome.error, outcome.warning) == (None, None)
+    assert "aliases" not in hand.account(anchor).attributes
+
+
+def test_a_rename_that_was_refused_leaves_no_former_address(open_hand: Open):
+    """What is the address still is none."""
+    hand = open_hand(keep_former_address=True)
+    anchor = hand.make("ola")
+    hand.make("kari")
+    assert isinstance(hand.do(Action.UPDATE, anchor, primaryEmail="kari" + DOMAIN).error, AlreadyExists)
+
+    outcome = hand.do(Action.UPDATE, anchor, primaryEmail="ola" + DOMAIN)
+
+    assert (outcome.error, outcome.warning) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "looked",
+    [
+        [Reply(503, message="Backend Error"), Reply(404)],
+        [Reply(404), Reply(429)],
+        [Reply(404), Reply(404)],
+    ],
+)
+def test_an_alias_that_is_taken_is_nobodys_fault_until_it_is_known_whose_it_is(hand: Hand, looked: list[Reply]):
+    """The answer to the first attempt may have been lost: a look that fails in passing, or sees nobody yet, says no."""
+    operation = Operation("a", Kind.ACCOUNT, Action.UPDATE, anchor="1", attributes={"aliases": ["o1" + DOMAIN]})
+    chain = hand.target._writer._accounts({}, {}).chain(operation)
+    next(chain)
+    user = {"id": "1", "primaryEmail": "ola" + DOMAIN}
+    chain.send([Reply(200, user)])
+    chain.send([Reply(200, user)])
+    chain.send([Reply(409, reason="duplicate")])
+
+    with pytest.raises(StopIteration) as ended:
+        chain.send(looked)
+
+    assert isinstance(ended.value.value.error, Transient | Throttled)
 
 
 def test_aliases_are_as_asked_for(hand: Hand):

@@ -112,6 +112,14 @@ def test_a_good_answer_is_json_or_nothing(status: int, content: bytes, found: in
     assert replied(_calls(1)[0], status, {}, content).status == found
 
 
+def test_a_question_is_not_answered_with_nothing():
+    """It would be taken for a customer without users, and for a user without anything."""
+    deletion = APIS.users.delete(userKey="1")
+
+    assert replied(_calls(1)[0], 200, {}, b"").status == 502
+    assert replied(deletion, 200, {}, b"").status == 200
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("3", 3.0), ("0.5", 0.5), ("-1", None), ("nan", None), ("Mon, 1 Jan", None)]
 )

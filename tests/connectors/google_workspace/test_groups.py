@@ -9,11 +9,12 @@ from importlib.resources import files
 import pytest
 
 from connectors.contract import Action, Kind, Operation, Outcome, Value
-from connectors.errors import AlreadyExists, NotFound, Rejected, Transient
+from connectors.errors import AlreadyExists, NotFound, Rejected, Throttled, Transient
 from connectors.google_workspace import group_attributes
+from connectors.google_workspace.batching import Reply
 from connectors.google_workspace.chains import run
 from connectors.google_workspace.connection import Connection
-from connectors.google_workspace.groups import Groups
+from connectors.google_workspace.groups import ALIAS_STAYS, ALIAS_WOULD_NOT_GO, MAY_BE_FORMER, Groups
 from connectors.google_workspace.listing import Listing
 from connectors.google_workspace.options import GoogleOptions
 from connectors.memory import Memory
@@ -29,6 +30,7 @@ class Hand:
         self.connection = connection
         self.memory = Memory(settling_seconds)
         self.keeps = keeps
+        self.former: dict[str, str] = {}
 
     def do(
         self, action: Action, anchor: str | None = None, owner: str | None = "group/a", **attributes: Value
@@ -36,7 +38,7 @@ class Hand:
         """The outcome of one operation."""
         owned = owner if action is Action.CREATE else None
         operation = Operation("o1", Kind.GROUP, action, owner=owned, anchor=anchor, attributes=attributes)
-        groups = Groups(self.connection.apis, self.memory, "eadm-sync", self.keeps)
+        groups = Groups(self.connection.apis, self.memory, "eadm-sync", self.keeps, self.former)
         (outcome,) = run(self.connection, [groups.chain(operation)])
         return outcome
 
@@ -84,6 +86,22 @@ def test_an_address_that_somebody_else_has_is_not_taken(hand: Hand, google: Goog
 
     assert isinstance(outcome.error, AlreadyExists)
     assert outcome.error.attribute == "email"
+
+
+def test_a_group_whose_creation_was_not_confirmed_may_not_be_shown_yet(
+    hand: Hand, connection: Connection, google: GoogleService
+):
+    """Its address is taken by nobody that Google shows: by no stranger, then, and it is looked for again."""
+    google.change(visible_seconds=30)
+    hand.do(Action.CREATE, email=ADDRESS)
+
+    early = Hand(connection).do(Action.CREATE, email=ADDRESS)
+    google.forward(seconds=31)
+    late = Hand(connection).do(Action.CREATE, email=ADDRESS)
+
+    assert isinstance(early.error, Transient)
+    assert late.error is None
+    assert len(google.contents()["groups"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -135,6 +153,70 @@ def test_a_former_address_is_told_of_or_taken_away(connection: Connection, googl
     (group,) = google.contents()["groups"].values()
     assert outcome.error is None
     assert (outcome.warning is not None, group.get("_aliases", [])) == ((True, [ADDRESS]) if keeps else (False, []))
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_rename_whose_settings_have_to_wait_forgets_no_former_address(
+    connection: Connection, google: GoogleService, keeps: bool
+):
+    """It is renamed by then; who was told of nothing would take the alias for nobody's doing."""
+    hand = Hand(connection, keeps=keeps)
+    anchor = str(hand.do(Action.CREATE, email=ADDRESS).anchor)
+    wanted: dict[str, Value] = {"email": "ansatte@kommune.example", "whoCanJoin": "INVITED_CAN_JOIN"}
+    operation = Operation("o2", Kind.GROUP, Action.UPDATE, anchor=anchor, attributes=wanted)
+    groups = Groups(connection.apis, hand.memory, "eadm-sync", keeps, hand.former)
+    chain = groups.chain(operation)
+    asked = next(chain)
+    for _ in range(2):
+        replies, _ = connection.send(asked)
+        asked = chain.send([one for one in replies if one])
+    with pytest.raises(StopIteration) as ended:
+        chain.send([Reply(503, message="Backend Error")])
+    assert isinstance(ended.value.value.error, Transient)
+
+    outcome = hand.do(Action.UPDATE, anchor, **wanted)
+
+    (group,) = google.contents()["groups"].values()
+    assert (outcome.error, outcome.warning) == (None, ALIAS_STAYS if keeps else None)
+    assert group.get("_aliases", []) == ([ADDRESS] if keeps else [])
+
+
+def test_a_former_address_that_nobody_remembers_is_told_of(connection: Connection):
+    """Whoever renamed it ended before the address could go."""
+    anchor = Hand(connection).do(Action.CREATE, email=ADDRESS).anchor
+    Hand(connection).do(Action.UPDATE, anchor, email="ansatte@kommune.example")
+
+    outcome = Hand(connection, keeps=False).do(Action.UPDATE, anchor, email="ansatte@kommune.example")
+
+    assert (outcome.error, outcome.warning) == (None, MAY_BE_FORMER)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "warning"),
+    [
+        (Reply(404), None, None),
+        (Reply(400, reason="invalid", message="Invalid Input: resource_id"), None, None),
+        (Reply(412, reason="conditionNotMet"), None, ALIAS_WOULD_NOT_GO),
+        (Reply(503, message="Backend Error"), Transient, None),
+        (Reply(429), Throttled, None),
+    ],
+)
+def test_only_a_refusal_keeps_the_former_address(
+    connection: Connection, reply: Reply, error: type[Exception] | None, warning: str | None
+):
+    """One that is gone already went by an answer that got lost; what fails in passing is tried again."""
+    operation = Operation("o1", Kind.GROUP, Action.UPDATE, anchor="1", attributes={"email": "ansatte@kommune.example"})
+    chain = Groups(connection.apis, Memory(0), "eadm-sync", keeps_former_address=False).chain(operation)
+    next(chain)
+    chain.send([Reply(200, {"email": ADDRESS})])
+    chain.send([Reply(200, {"id": "1", "email": "ansatte@kommune.example", "aliases": [ADDRESS]})])
+
+    with pytest.raises(StopIteration) as ended:
+        chain.send([reply])
+
+    outcome = ended.value.value
+    assert outcome.error is None if error is None else isinstance(outcome.error, error)
+    assert outcome.warning == warning
 
 
 def test_only_what_can_be_empty_is_cleared(hand: Hand, google: GoogleService):

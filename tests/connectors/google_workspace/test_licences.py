@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.contract import Action, Kind, LicenceStock, Operation, Outcome
-from connectors.errors import NotFound, PutOff, Rejected, Throttled, Transient
+from connectors.errors import AuthenticationFailed, NotFound, PutOff, Rejected, Throttled, Transient
 from connectors.google_workspace import pacing
 from connectors.google_workspace.batching import Reply
 from connectors.google_workspace.chains import run
@@ -136,6 +136,43 @@ def test_what_was_to_be_exchanged_may_be_gone_or_there_already(change: Change, g
         outcomes = change(user, give="student", take="plus")
         assert [one.error for one in outcomes] == [None, None]
         assert held(google) == {"101031": STUDENT}
+
+
+def test_an_exchange_that_is_sent_twice_is_no_missing_account(
+    connection: Connection, options: GoogleOptions, memory: Memory, user: str
+):
+    """The answer got lost with a kept connection: the second time, the old licence is not there any more."""
+    operation = Operation("o1", Kind.LICENCE, Action.CREATE, account=user, sku="plus")
+    chain = Licences(connection.apis, memory, options.licences).chain(user, [operation])
+    next(chain)
+    chain.send([Reply(200, {"primaryEmail": "kari@kommune.example"})])
+    chain.send([Reply(412, reason="conditionNotMet", message="User already has a license of the product")])
+    chain.send([Reply(404), Reply(200, {"skuId": STUDENT})])
+
+    with pytest.raises(StopIteration) as ended:
+        chain.send([Reply(404, reason="notFound", message="User does not have a license")])
+
+    ((outcome,),) = (ended.value.value,)
+    assert isinstance(outcome.error, Transient)
+
+
+@pytest.mark.parametrize("passing", [Reply(408), Reply(409, reason="conflict"), Reply(401, reason="authError")])
+def test_an_exchange_that_fails_in_passing_takes_nothing_away(
+    connection: Connection, options: GoogleOptions, memory: Memory, user: str, passing: Reply
+):
+    """Whoever is to have another licence is not left without one meanwhile."""
+    operations = [
+        Operation("o1", Kind.LICENCE, Action.DELETE, account=user, sku="plus"),
+        Operation("o2", Kind.LICENCE, Action.CREATE, account=user, sku="student"),
+    ]
+    chain = Licences(connection.apis, memory, options.licences).chain(user, operations)
+    next(chain)
+    chain.send([Reply(200, {"primaryEmail": "kari@kommune.example"})])
+
+    with pytest.raises(StopIteration) as ended:
+        chain.send([passing])
+
+    assert [isinstance(one.error, Transient | AuthenticationFailed) for one in ended.value.value] == [True, True]
 
 
 @pytest.mark.parametrize("give", ["student", "starter student"])

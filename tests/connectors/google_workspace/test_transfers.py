@@ -85,6 +85,29 @@ def test_nobody_has_nothing_to_hand_over(hand: HandOver, google: GoogleService, 
     assert google.contents()["transfers"] == {}
 
 
+@pytest.mark.parametrize("later", ["completed", "failed"])
+def test_of_two_transfers_the_one_that_goes_on_is_waited_for(connection: Connection, later: str):
+    """A second one is begun where the answer to the first got lost; nothing is deleted before both are over."""
+    now = datetime.now(UTC)
+    chain = hand_over(connection.apis, "1", "2", lambda: now)
+    names = [{"id": "3", "name": "Drive and Docs"}, {"id": "4", "name": "Calendar"}]
+    next(chain)
+    chain.send([Reply(200, {"id": "1"}), Reply(200, {"id": "2"}), Reply(200, {"applications": names})])
+    two = [
+        {"id": "A2", "requestTime": now.isoformat(), "overallTransferStatusCode": later},
+        {
+            "id": "A1",
+            "requestTime": (now - timedelta(seconds=5)).isoformat(),
+            "overallTransferStatusCode": "inProgress",
+        },
+    ]
+
+    with pytest.raises(StopIteration) as ended:
+        chain.send([Reply(200, {"dataTransfers": two})])
+
+    assert isinstance(ended.value.value, Transient)
+
+
 def test_a_transfer_that_failed_keeps_the_account(connection: Connection):
     """It is not begun again by itself, and the account is not deleted."""
     now = datetime.now(UTC)
