@@ -32,7 +32,7 @@ from connectors.errors import AlreadyExists, NotFound, Protected, Rejected, Stal
 _NEW = DISABLED | NORMAL_ACCOUNT
 _RANDOM_LETTERS = string.ascii_letters + string.digits + "-_.!"
 _RANDOM_LENGTH = 60  # 360 bits: beyond guessing, and within the 127 characters that old tools can handle
-_COMPLEX = "aA1-"  # three of four classes are asked for; random letters alone lack one now and then
+_COMPLEX = "#aA#1-"  # three of four classes are asked for; random letters alone lack one now and then
 
 
 @dataclass(frozen=True)
@@ -273,8 +273,9 @@ def _password_changes(password: Password | None) -> list[Change]:
 
 
 def _random_password() -> Password:
-    letters = "".join(secrets.choice(_RANDOM_LETTERS) for _ in range(_RANDOM_LENGTH))
-    return Password(letters + _COMPLEX, must_change=False)
+    """Pairs of letters apart from each other: no part of a name that Windows would look for can stand in it."""
+    pairs = ("".join(secrets.choice(_RANDOM_LETTERS) for _ in range(2)) for _ in range(_RANDOM_LENGTH // 2))
+    return Password("#".join(pairs) + _COMPLEX, must_change=False)
 
 
 def _unprotected(seen: Seen) -> Seen:

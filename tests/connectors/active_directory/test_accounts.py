@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from connectors.active_directory import ActiveDirectoryTarget, names
+from connectors.active_directory.accounts import _random_password
 from connectors.active_directory.connection import Session
 from connectors.active_directory.namesakes import numbered
 from connectors.contract import Action, Kind, Operation, Outcome, Password, Value
@@ -259,6 +260,13 @@ def test_whoever_is_given_no_password_has_one_that_nobody_knows(target: Open, ho
     hand = Hand(target(), home)
     anchors = [hand.made("a", enabled=True), hand.made("b", enabled=False)]
     assert ["0"] not in [hand.raw(anchor, "pwdLastSet")["pwdLastSet"] for anchor in anchors]
+
+
+def test_a_password_that_nobody_knows_holds_no_part_of_any_name() -> None:
+    """Windows looks for parts of three characters or more, and would refuse it for good."""
+    made = {_random_password().value for _ in range(50)}
+    assert len(made) == 50
+    assert {len(part) for one in made for part in one.split("#")} == {2}
 
 
 @pytest.mark.parametrize("must_change", [True, False])
