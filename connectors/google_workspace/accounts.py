@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from connectors.contract import Action, Kind, Operation, Outcome, Password, PasswordRules, Value
-from connectors.errors import AlreadyExists, ConnectorError, Protected, Rejected, Transient
+from connectors.errors import AlreadyExists, ConnectorError, NotFound, Protected, Rejected, Transient
 from connectors.google_workspace import refusals
 from connectors.google_workspace.chains import Chain
 from connectors.google_workspace.hashing import sha512_crypt
@@ -183,7 +183,10 @@ class Accounts:
         """The owner's account is there already: it is given what the operation asks for."""
         if anchor in self.administrators:
             raise Protected(PROTECTED)
-        return (yield from self._write(operation, anchor, {"suspended": not operation.enabled}))
+        try:
+            return (yield from self._write(operation, anchor, {"suspended": not operation.enabled}))
+        except NotFound:
+            raise Transient("the account that was found is not there any more, or not seen everywhere yet") from None
 
     # ------------------------------------------------------------ change
 

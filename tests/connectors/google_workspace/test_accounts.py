@@ -475,6 +475,18 @@ def test_a_create_whose_account_is_not_shown_yet_makes_no_second_one(hand: Hand)
     assert hand.do(Action.CREATE, fields={"owner": "hr:ola"}, **_names("ola")).anchor == anchor
 
 
+def test_an_account_that_a_search_still_shows_is_looked_for_again(hand: Hand):
+    """It was deleted by hand a moment ago: to make another is for the next attempt."""
+    create = Operation("c", Kind.ACCOUNT, Action.CREATE, "hr:ola", attributes=_names("ola"), enabled=True)
+    chain = hand.target._writer._accounts({"hr:ola": "1"}, {}).chain(create)
+    next(chain)
+
+    with pytest.raises(StopIteration) as ended:
+        chain.send([Reply(404)])
+
+    assert isinstance(ended.value.value.error, Transient)
+
+
 def test_a_container_that_was_deleted_by_hand_is_made_again(hand: Hand):
     """That a unit is there is remembered for a while; Google knows better."""
     hand.google.purge("user", hand.make("ola", fields={"container": "/Skole"}))
