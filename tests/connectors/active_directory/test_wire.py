@@ -70,23 +70,25 @@ def test_there_is_no_setting_for_plain_text(target: Open, encryption: object) ->
         target(encryption=encryption)
 
 
+def creation(home: Home, number: int) -> Operation:
+    """Of one of many enabled accounts with one name, in one of seven containers that are not there yet."""
+    return Operation(
+        uuid4().hex,
+        Kind.ACCOUNT,
+        Action.CREATE,
+        uuid4().hex,
+        attributes={"sAMAccountName": f"{home.name('u')}{number}", "cn": "Kari"},
+        container=f"OU={number % 7},{home.dn}",
+        enabled=True,
+    )
+
+
 @pytest.mark.parametrize("answers", [8_000, 14_000, 25_000])
 def test_what_broke_off_is_repeated_without_harm(
     target: Open, home: Home, wiretap: Callable[..., Wiretap], answers: int
 ) -> None:
     """Wherever the connection breaks: what was created and not told of is recognised, and nobody is there twice."""
-    creates = [
-        Operation(
-            uuid4().hex,
-            Kind.ACCOUNT,
-            Action.CREATE,
-            uuid4().hex,
-            attributes={"sAMAccountName": f"{home.name('u')}{number}", "cn": "Kari"},
-            container=f"OU={number % 7},{home.dn}",
-            enabled=True,
-        )
-        for number in range(120)
-    ]
+    creates = [creation(home, number) for number in range(120)]
     broken = target(servers=[wiretap("tls", cut_after=answers).server], random_password=False)
     told: list[Outcome] = []
     with pytest.raises(Unavailable):
@@ -108,18 +110,7 @@ def test_nobody_whose_creation_broke_off_is_enabled_without_a_password(
     target: Open, home: Home, wiretap: Callable[..., Wiretap], answers: int
 ) -> None:
     """The second attempt gives the password that the first did not come to."""
-    creates = [
-        Operation(
-            uuid4().hex,
-            Kind.ACCOUNT,
-            Action.CREATE,
-            uuid4().hex,
-            attributes={"sAMAccountName": f"{home.name('u')}{number}"},
-            container=home.dn,
-            enabled=True,
-        )
-        for number in range(120)
-    ]
+    creates = [creation(home, number) for number in range(120)]
     with pytest.raises(Unavailable):
         list(target(servers=[wiretap("tls", cut_after=answers).server]).apply(creates))
 
