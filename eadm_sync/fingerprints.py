@@ -24,7 +24,7 @@ class Fingerprints:
     """
 
     def __init__(self, bits: Literal[8, 16, 64] = 64) -> None:
-        """Args: how large the numbers get."""
+        """Args: how large the numbers get, in bits."""
         self._keys = array("Q", bytes(8 * _FEWEST_SLOTS))
         self._numbers = array(_CODES[bits], bytes(bits // 8 * _FEWEST_SLOTS))
         self._mask = _FEWEST_SLOTS - 1
@@ -32,13 +32,7 @@ class Fingerprints:
 
     def get(self, text: str) -> int:
         """The text's number, or 0."""
-        keys, mask, key = self._keys, self._mask, hash(text) & _BITS or 1
-        slot = key & mask
-        while (found := keys[slot]) != key:
-            if not found:
-                return 0
-            slot = (slot + 1) & mask
-        return self._numbers[slot]
+        return self._numbers[self._slot(fingerprint(text))]
 
     def __setitem__(self, text: str, number: int) -> None:
         """Args: a text; a number, not 0."""
@@ -47,23 +41,21 @@ class Fingerprints:
 
     def setdefault(self, text: str, number: int) -> int:
         """The text's number; where it has none, this one, not 0, which is its own from now on."""
-        keys, mask, key = self._keys, self._mask, hash(text) & _BITS or 1
-        slot = key & mask
-        while (found := keys[slot]) != key:
-            if not found:
-                self._numbers[slot], keys[slot] = number, key
-                self._room -= 1
-                if not self._room:
-                    self._grow()
-                return number
-            slot = (slot + 1) & mask
-        return self._numbers[slot]
+        key = fingerprint(text)
+        slot = self._slot(key)
+        if self._keys[slot]:
+            return self._numbers[slot]
+        self._keys[slot], self._numbers[slot] = key, number
+        self._room -= 1
+        if not self._room:
+            self._grow()
+        return number
 
     def _slot(self, key: int) -> int:
-        """Where a key is, or has to go."""
+        """Where a key is, or has to go; the number of a slot that is not in use is 0."""
         keys, mask = self._keys, self._mask
         slot = key & mask
-        while keys[slot] and keys[slot] != key:
+        while (found := keys[slot]) and found != key:
             slot = (slot + 1) & mask
         return slot
 
