@@ -14,6 +14,7 @@ from connectors.contract import Action, Kind, Operation, Outcome, Password, Pass
 from connectors.errors import AlreadyExists, ConnectorError, NotFound, Protected, Rejected, Transient
 from connectors.google_workspace import refusals
 from connectors.google_workspace.chains import Chain
+from connectors.google_workspace.former import MAY_BE_FORMER, Former
 from connectors.google_workspace.hashing import sha512_crypt
 from connectors.google_workspace.schema import ACCOUNT_NAME, ALIASES, NAME_LENGTH, Table, cut
 from connectors.google_workspace.searching import with_external_id
@@ -27,7 +28,6 @@ RULES = PasswordRules(min_length=8, max_length=100)
 """https://developers.google.com/workspace/admin/directory/v1/limits"""
 PROTECTED = "an administrator's account: administrators change it by hand"
 ALIAS_STAYS = "the former address stays as an alias"
-MAY_BE_FORMER = "it has had this address before, and aliases: one of them may be a former address that was to go"
 _OPERATION = "operation:"
 _NO_UNIT = "INVALID_OU_ID"
 _BLAMED = {
@@ -86,7 +86,7 @@ class Accounts:
         administrators: Ids of those who are never changed.
         unplaced: Why a container could not be made, by its path.
         forget_unit: Told of a container that is not there after all.
-        former: Addresses from before a rename that have to go yet, by id; outlives a batch.
+        former: Addresses from before a rename that have to go yet.
     """
 
     apis: Apis
@@ -98,7 +98,7 @@ class Accounts:
     administrators: Collection[str]
     unplaced: Mapping[str, ConnectorError] = field(default_factory=dict)
     forget_unit: Callable[[str], None] = lambda _: None
-    former: dict[str, str] = field(default_factory=dict)
+    former: Former = field(default_factory=Former)
 
     def chain(self, operation: Operation) -> Chain[Outcome]:
         """Carries one operation out; what goes wrong with it is its outcome."""
@@ -196,7 +196,7 @@ class Accounts:
 
     def _write(self, operation: Operation, anchor: str, more: Mapping[str, Any]) -> Chain[Outcome]:
         present = yield from self._present(operation, anchor)
-        self._remember_former(operation, anchor, present)
+        self.former.renaming(anchor, *_renaming(operation, present))
         given, _ = cut(operation.attributes)
         body = {**self.table.body(given, present), **more}
         if operation.password is not None:
@@ -227,14 +227,6 @@ class Accounts:
         if is_administrator(reply.body):  # since a moment: lists lag behind
             raise Protected(PROTECTED)
         return dict(reply.body)
-
-    def _remember_former(self, operation: Operation, anchor: str, present: Mapping[str, Any]) -> None:
-        """Before it is renamed: the answer can get lost, and then only we know what it was called."""
-        before, after = _renaming(operation, present)
-        if before != after:
-            self.former[anchor] = before
-        elif self.former.get(anchor) == after:  # that rename was refused
-            del self.former[anchor]
 
     def _readdress(
         self, operation: Operation, anchor: str, present: Mapping[str, Any], outcome: Outcome

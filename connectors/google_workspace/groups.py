@@ -14,6 +14,7 @@ from connectors.errors import AlreadyExists, ConnectorError, Rejected, Transient
 from connectors.google_workspace import group_attributes as attributes
 from connectors.google_workspace import refusals
 from connectors.google_workspace.chains import Chain
+from connectors.google_workspace.former import MAY_BE_FORMER, Former
 from connectors.google_workspace.group_attributes import FIELDS, GROUP_NAME
 from connectors.memory import Memory
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:  # as in `connection`
 
 ALIAS_STAYS = "the group's former address stays with it as an alias"
 ALIAS_WOULD_NOT_GO = "the group's former address stays with it as an alias, since Google did not take it away"
-MAY_BE_FORMER = "it has had this address before, and aliases: one of them may be a former address that was to go"
 
 
 def mark_of(operation: Operation) -> str:
@@ -42,14 +42,14 @@ class Groups:
         memory: What was made not long ago.
         namespace: Of the external id that marks groups.
         keeps_former_address: The address from before a rename stays as an alias.
-        former: Addresses from before a rename that have to go or be told of yet, by id; outlives a batch.
+        former: Addresses from before a rename that have to go or be told of yet.
     """
 
     apis: Apis
     memory: Memory
     namespace: str
     keeps_former_address: bool = True
-    former: dict[str, str] = field(default_factory=dict)
+    former: Former = field(default_factory=Former)
 
     def chain(self, operation: Operation) -> Chain[Outcome]:
         """Carries one operation out; what goes wrong with it is its outcome."""
@@ -116,7 +116,7 @@ class Groups:
         body = self._own(operation, whole=False)
         if GROUP_NAME in body:
             before = yield from self._asked(self.apis.groups.get(groupKey=anchor, fields=GROUP_NAME), anchor)
-            self._remember_former(anchor, str(before[GROUP_NAME]).casefold(), str(body[GROUP_NAME]).casefold())
+            self.former.renaming(anchor, str(before[GROUP_NAME]).casefold(), str(body[GROUP_NAME]).casefold())
         if body:
             call = self.apis.groups.patch(groupKey=anchor, body=body, fields=FIELDS)
         else:
@@ -133,13 +133,6 @@ class Groups:
             raise self._refusal(reply, anchor)
         told: Mapping[str, Any] = reply.body
         return told
-
-    def _remember_former(self, anchor: str, before: str, after: str) -> None:
-        """Before it is renamed: what comes then can fail, and only we know what it was called."""
-        if before != after:
-            self.former[anchor] = before
-        elif self.former.get(anchor) == after:  # that rename was refused
-            del self.former[anchor]
 
     def _readdressed(self, anchor: str, told: Mapping[str, Any]) -> Chain[str]:
         """What is to be told of a former address, which goes where the settings say so."""

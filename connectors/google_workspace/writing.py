@@ -10,6 +10,7 @@ from connectors.errors import ConnectorError, PutOff, Rejected
 from connectors.google_workspace.accounts import Accounts, Policy, find_owned, mark_of
 from connectors.google_workspace.chains import Chain, run
 from connectors.google_workspace.connection import Connection
+from connectors.google_workspace.former import Former
 from connectors.google_workspace.groups import Groups
 from connectors.google_workspace.licences import Licences
 from connectors.google_workspace.members import Members
@@ -47,7 +48,7 @@ class Writer:
         self._clock = clock
         self._memory = Memory(options.settling_seconds)
         self._units = Units(options.customer)
-        self._former: dict[str, str] = {}
+        self._former = Former()
         self._administrators: frozenset[str] = frozenset()
         self._asked = float("-inf")
 

@@ -10,8 +10,8 @@ import pytest
 
 from connectors.contract import Action, Kind, Operation, Outcome, Password, RemoteObject, Value
 from connectors.errors import AlreadyExists, NotFound, Protected, Rejected, Throttled, Transient
-from connectors.google_workspace.accounts import MAY_BE_FORMER
 from connectors.google_workspace.batching import Reply
+from connectors.google_workspace.former import MAY_BE_FORMER
 from connectors.google_workspace.hashing import sha512_crypt
 from connectors.google_workspace.target import GoogleTarget
 from tests.connectors.google_workspace.conftest import Settings

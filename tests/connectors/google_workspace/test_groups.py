@@ -14,7 +14,8 @@ from connectors.google_workspace import group_attributes
 from connectors.google_workspace.batching import Reply
 from connectors.google_workspace.chains import run
 from connectors.google_workspace.connection import Connection
-from connectors.google_workspace.groups import ALIAS_STAYS, ALIAS_WOULD_NOT_GO, MAY_BE_FORMER, Groups
+from connectors.google_workspace.former import MAY_BE_FORMER, Former
+from connectors.google_workspace.groups import ALIAS_STAYS, ALIAS_WOULD_NOT_GO, Groups
 from connectors.google_workspace.listing import Listing
 from connectors.google_workspace.options import GoogleOptions
 from connectors.memory import Memory
@@ -30,7 +31,7 @@ class Hand:
         self.connection = connection
         self.memory = Memory(settling_seconds)
         self.keeps = keeps
-        self.former: dict[str, str] = {}
+        self.former = Former()
 
     def do(
         self, action: Action, anchor: str | None = None, owner: str | None = "group/a", **attributes: Value
