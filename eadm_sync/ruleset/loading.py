@@ -303,7 +303,7 @@ def _as_sensitive(rules: Sequence[AccountRule]) -> list[AccountRule]:
         sensitive[rule.target] = sensitive.get(rule.target, frozenset()) | rule.sensitive
         sends.setdefault(rule.target, {}).update(rule.sends)
     return [
-        replace(rule, sensitive=sensitive[rule.target] - sends[rule.target].keys(), sends=sends[rule.target])
+        replace(rule, sensitive=sensitive[rule.target].difference(sends[rule.target]), sends=sends[rule.target])
         for rule in rules
     ]
 
