@@ -168,7 +168,7 @@ class _Work:
         for ids in chunks(self._ids(), _AT_ONCE):
             wanted = [person_id for person_id in ids if person_id not in self._inputs.running]
             known = load_known(self._connection, wanted)
-            self._maker.identifiers.load(wanted)
+            self._maker.naming.identifiers.load(wanted)
             for person in self._inputs.population.people(wanted):
                 changes = tuple(self._changes(person, known.get(person.id) or Known()))
                 if changes:

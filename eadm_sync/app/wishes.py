@@ -96,7 +96,7 @@ class Wishes:
         maker = Maker(self.inputs, self._connection)
         maker.close()  # no plan comes of it
         for ids in chunks(everybody, _AT_ONCE):
-            maker.identifiers.load(ids)
+            maker.naming.identifiers.load(ids)
             for person in self.inputs.population.people(ids):
                 desired = self.desired[person.id] = maker.wanted(person, self.known.get(person.id) or Known())
                 orders = self.inputs.orders.get(person.id, NO_ORDERS)

@@ -13,19 +13,20 @@ from sqlalchemy import Connection, select
 from connectors.contract import Action
 from eadm_sync.desired import Desired, Evaluator, winning_order
 from eadm_sync.desired import Value as PlainValue
-from eadm_sync.identifiers import Identifiers, NameTaken, NoFreeCandidate
+from eadm_sync.identifiers import NameTaken, NoFreeCandidate
 from eadm_sync.lifecycle import NO_ORDERS, Standing, first_after, standing
-from eadm_sync.model import Affiliation, Person, Sealed
-from eadm_sync.plan.adopting import Adopting, Undecided, adopted_name
+from eadm_sync.model import Affiliation, Person
+from eadm_sync.plan.adopting import Adopting, Undecided
 from eadm_sync.plan.aliases import Former, alias_days, with_aliases
 from eadm_sync.plan.brakes import Cell, Slice, cell_of, judge
 from eadm_sync.plan.change import NOWHERE, Change, GroupFrame, PersonFrame, Place, Value
 from eadm_sync.plan.deactivated import Deactivated, all_deactivated
-from eadm_sync.plan.diff import diff_person, note_renamed, retirement_days, stop_person
+from eadm_sync.plan.diff import Seal, diff_person, note_renamed, retirement_days, stop_person
 from eadm_sync.plan.doubting import doubted, perhaps_enabled, with_seats
 from eadm_sync.plan.groups import Busy, Groups
 from eadm_sync.plan.hand_made import without_hand_made
 from eadm_sync.plan.inputs import Inputs
+from eadm_sync.plan.naming import Naming
 from eadm_sync.plan.overlap import Terms, overlapped
 from eadm_sync.plan.passwords import policy_of, with_passwords
 from eadm_sync.plan.places import KnownPopulations, place_of, placed
@@ -35,8 +36,6 @@ from eadm_sync.plan.rendering import Arguments
 from eadm_sync.plan.scripts import KnownScripts, with_scripts
 from eadm_sync.plan.seats import Product, shortages
 from eadm_sync.plan.spool import Spool
-from eadm_sync.ruleset import IdentifierRule, fits
-from eadm_sync.ruleset.naming import Reached
 from eadm_sync.ruleset.rules import Rule
 from eadm_sync.state import tables
 from eadm_sync.state.doubts import Doubt
@@ -119,12 +118,10 @@ class Maker:
         self.connection = connection
         self.today = inputs.basis.today
         self.settings = inputs.ruleset.lifecycle
+        self.seal = _sealer(inputs)
         self._adopting = Adopting(inputs.existing, inputs.words, self.seal, inputs.vault.seal)
         self._protecting = Protecting(inputs.protections, inputs.words, protected_groups(connection))
-        self._known = Known()  # of the person who is being looked at
-        self.identifiers = Identifiers(
-            connection, inputs.vault.digest, inputs.ruleset.identifiers, self.today, self._adopting.strangers
-        )
+        self.naming = Naming(inputs, connection, self._adopting)
         self.frames = Spool(PersonFrame)
         self.group_frames = Spool(GroupFrame)
         self.counts: Counter[Slice] = Counter()
@@ -137,8 +134,9 @@ class Maker:
         self.groups = Groups(inputs.ruleset, inputs.words, self.renamed, inputs.doubts, self._adopting.group)
         self.licences: Counter[Product] = Counter()
         self._made: list[tuple[Person, PersonFrame]] = []
-        self._reached = Reached()
-        self._evaluator = Evaluator(inputs.ruleset, inputs.organisation, self._identify, self._reveal, self.today)
+        self._evaluator = Evaluator(
+            inputs.ruleset, inputs.organisation, self.naming.identify, self.naming.reveal, self.today
+        )
         self._attributes = {
             target: frozenset(words.attributes) for target, words in inputs.words.items() if words.attributes
         }
@@ -146,13 +144,11 @@ class Maker:
         self._passwords = inputs.ruleset.password_policies()
         self._followed = {rule.id: rule for rule in inputs.ruleset.accounts if rule.after}
         self._scripts: Mapping[str, KnownScripts] = {}
-        # AccountRule.sensitive is the union over all rules of a target.
-        self._sensitive = {rule.target: rule.sensitive for rule in inputs.ruleset.accounts if rule.sensitive}
 
     def add(self, ids: Sequence[str]) -> None:
         """Evaluates some people."""
         known = load_known(self.connection, ids)
-        self.identifiers.load(ids)
+        self.naming.identifiers.load(ids)
         if self._followed:
             self._scripts = load_scripts(self.connection, self.inputs.vault, ids)
         for person in self.inputs.population.people(ids):
@@ -194,7 +190,8 @@ class Maker:
         stand = standing(person, self.settings, self.today, self.inputs.orders.get(person.id, NO_ORDERS))
         unit = self.inputs.organisation.unit
         return rule.is_in_force(self.today) and any(
-            rule.when.test(person, one, unit(one.unit), self._identify, self._reveal) for one in stand.counting
+            rule.when.test(person, one, unit(one.unit), self.naming.identify, self.naming.reveal)
+            for one in stand.counting
         )
 
     def place(self, person: Person) -> Place:
@@ -231,7 +228,7 @@ class Maker:
                 self.due[frame.member] = self.today
 
     def _add_person(self, person: Person, known: Known) -> None:
-        self._known = known
+        self.naming.known = known
         orders = self.inputs.orders.get(person.id, NO_ORDERS)
         stand = standing(person, self.settings, self.today, orders)
         if self.inputs.given is not None:
@@ -242,7 +239,7 @@ class Maker:
         if orders.stopped:
             doubts = self.inputs.doubts.get(person.id, ())
             urgent, known = stop_person(person.id, perhaps_enabled(known, doubts)), known.disabled()
-        allocated_before = len(self.identifiers.allocated)
+        allocated_before = len(self.naming.identifiers.allocated)
         try:
             desired = self._desired(person, stand)
         except (NoFreeCandidate, NameTaken, Undecided) as error:
@@ -251,7 +248,7 @@ class Maker:
         else:
             changes = (*urgent, *self._changes(person, stand, desired, known))
             changes = self._with_scripts(person, stand, changes, desired, known)
-        allocated = tuple((name, value) for _, name, value in self.identifiers.allocated[allocated_before:])
+        allocated = tuple((name, value) for _, name, value in self.naming.identifiers.allocated[allocated_before:])
         self._add_frame(person, stand, changes, allocated)
 
     def _add_frame(
@@ -261,7 +258,7 @@ class Maker:
         changes: tuple[Change, ...],
         allocated: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        changes, left_out = self._protecting.sifted(changes, self._known)
+        changes, left_out = self._protecting.sifted(changes, self.naming.known)
         for reason in left_out:
             self.report(person.id, reason)
         if changes or allocated:
@@ -273,7 +270,7 @@ class Maker:
     def _changes(self, person: Person, stand: Standing, desired: Desired, known: Known) -> tuple[Change, ...]:
         """What brings a person to what the rules give, with all that follows from it noted."""
         for account in desired.accounts:
-            self.identifiers.note(person.id, account.target, account.attributes)
+            self.naming.identifiers.note(person.id, account.target, account.attributes)
         desired, known, is_served = self._without_impossible(person.id, desired, known)
         matched = self._adopting.accounts(person.id, desired, known)
         desired, known = desired.without({*matched.waiting, *matched.left}), matched.known
@@ -321,7 +318,9 @@ class Maker:
         """The changes with the programs that follow them; what cannot be run is told of by every run."""
         if not self._followed:
             return changes
-        arguments = Arguments(person, stand.counting, self.inputs.organisation, self._identify, self._reveal)
+        arguments = Arguments(
+            person, stand.counting, self.inputs.organisation, self.naming.identify, self.naming.reveal
+        )
         asked = with_scripts(
             person.id,
             changes,
@@ -374,33 +373,6 @@ class Maker:
         order = winning_order(stand.counting, self.inputs.ruleset.affiliation_order)
         return self._evaluator.evaluate(person, order)
 
-    def _identify(self, name: str, person: Person, affiliation: Affiliation) -> str:
-        held = self.identifiers.held(person.id, name)
-        if held is not None:
-            return held
-        rule = self.inputs.ruleset.identifiers[name]
-        taken = self._taken_over(rule, person, affiliation)
-        return taken or self.identifiers.name(rule, person, affiliation, self.inputs.organisation, self._reached)
-
-    def _taken_over(self, rule: IdentifierRule, person: Person, affiliation: Affiliation) -> str | None:
-        """The name that the person's account has already, kept unless the rule would have it follow another."""
-        keeps = (lambda name: fits(rule, person, affiliation, self.inputs.organisation, name)) if rule.follows else None
-        return adopted_name(self._adopting, self.identifiers, rule, person.id, self._known, keeps)
-
-    def _reveal(self, sealed: Sealed) -> str:
-        return self.inputs.vault.open(sealed, "national_id")
-
-    def seal(self, target: str, attributes: dict[str, PlainValue]) -> Mapping[str, Value]:
-        """Attributes of an account, with sensitive values sealed."""
-        sensitive = self._sensitive.get(target)
-        if sensitive is None:
-            return attributes
-        seal = self.inputs.vault.seal
-        return {
-            name: seal(value, name) if name in sensitive and isinstance(value, str) else value
-            for name, value in attributes.items()
-        }
-
 
 def _to_evaluate(inputs: Inputs, connection: Connection) -> set[str]:
     """Ids of those for whom something can be different today."""
@@ -431,3 +403,21 @@ def _belonging(inputs: Inputs, ids: Sequence[str]) -> Iterator[str]:
 
 def _belongs(affiliation: Affiliation, units: frozenset[str], class_groups: frozenset[str]) -> bool:
     return affiliation.unit in units or any(row.code in class_groups for row in affiliation.classes)
+
+
+def _sealer(inputs: Inputs) -> Seal:
+    """Seals sensitive values of accounts."""
+    # AccountRule.sensitive is the union over all rules of a target.
+    sensitive = {rule.target: rule.sensitive for rule in inputs.ruleset.accounts if rule.sensitive}
+    seal = inputs.vault.seal
+
+    def sealed(target: str, attributes: dict[str, PlainValue]) -> Mapping[str, Value]:
+        names = sensitive.get(target)
+        if names is None:
+            return attributes
+        return {
+            name: seal(value, name) if name in names and isinstance(value, str) else value
+            for name, value in attributes.items()
+        }
+
+    return sealed

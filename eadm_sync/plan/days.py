@@ -51,7 +51,7 @@ class Days:
         self._last = last
         self._everybody_on = everybody_on
         self._makers: dict[date, Maker] = {}
-        self._identifiers = self._maker(self._first).identifiers
+        self._identifiers = self._maker(self._first).naming.identifiers
 
     def turns(self, person: Person, known: Known, due: date | None) -> Iterator[Turn]:
         """The days on which something becomes of a person, whose next one is `due`; those of the past are today."""
@@ -85,7 +85,7 @@ class Days:
             self._makers[day] = maker = Maker(dataclasses.replace(self._inputs, basis=basis), self._connection)
             maker.close()  # no plan comes of it
             if day != self._first:
-                maker.identifiers = self._identifiers  # what is given on one day is held on the next
+                maker.naming.identifiers = self._identifiers  # what is given on one day is held on the next
         return self._makers[day]
 
     def load(self, ids: Sequence[str]) -> None:

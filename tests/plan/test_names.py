@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import date
 
 from connectors.contract import Kind
+from eadm_sync.app.context import open_context
+from eadm_sync.app.planning import Planned
+from eadm_sync.app.syncing import sync
+from eadm_sync.identifiers import Identifiers
 
 from .conftest import Office
 
@@ -92,3 +97,23 @@ def test_names_are_cut_to_what_every_named_attribute_can_hold(office: Office):
 
     assert office.names("ad") == {"hr:1": "alexand", "hr:2": "alexan2"}
     assert office.names("web") == {"hr:1": "alexand@x", "hr:2": "alexan2@x"}
+
+
+def test_the_names_of_everybody_are_freed_once_the_plan_is_made(office: Office):
+    """Without waiting for the garbage collector: writing down a large plan needs that memory."""
+    office.rules(RULES).people("1;Kari;Li;employee")
+    left: list[Identifiers] = []
+
+    def agree(_made: Planned) -> bool:
+        left.extend(one for one in gc.get_objects() if isinstance(one, Identifiers))
+        return True
+
+    gc.collect()
+    gc.disable()
+    try:
+        sync(open_context(office.folder / "config.yaml", office.clock), agree)
+    finally:
+        gc.enable()
+
+    assert not left
+    assert office.names() == {"hr:1": "li"}
