@@ -209,6 +209,8 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
         action: What to do.
         owner: Whose it is, as an opaque word the target stores with the object where it can (for accounts), so that
             an account made by an earlier, unconfirmed create is found again. Never a name or a national id.
+        earlier_names: CREATE of a group: other names (`Capabilities.group_name`) that earlier creates for the same
+            owner, whose answers were lost, asked for. A group of this owner that is there by one of them is taken.
         anchor: The target's own immutable id of the object (account or group); for a MEMBERSHIP, the group's; for a
             NESTING, that of the group which has the other as a member. None for CREATE of account and group, and for a
             LICENCE.
@@ -241,6 +243,7 @@ class Operation(msgspec.Struct, frozen=True, omit_defaults=True):
     member: str | None = None
     revoke_sessions: bool = False
     password: Password | None = None
+    earlier_names: tuple[str, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -38,9 +38,10 @@ class Groups:
     def _create(self, operation: Operation) -> Chain[Outcome | Made]:
         objects.check_complete(operation, self.situation.rules)
         name = str(operation.attributes[ACCOUNT_NAME])
-        there = self.situation.look.names.get(name.casefold())
-        if there is not None and there.mark == mark_of(operation):
-            return (yield from self._change(operation, there))
+        for called in (name, *operation.earlier_names):
+            there = self.situation.look.names.get(called.casefold())
+            if there is not None and there.mark == mark_of(operation):
+                return (yield from self._change(operation, there))
         want = objects.wanted(operation, self.situation.rules, self.situation.look)
         fixed = {
             "groupType": [b"%d" % group_type(operation.attributes)],

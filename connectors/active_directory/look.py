@@ -140,7 +140,8 @@ class Survey:
         if rules.kind is Kind.ACCOUNT:
             self._want(rules.mark, mark_of(operation))
         else:  # a group's mark need not be indexed: its name is
-            self._want(ACCOUNT_NAME, operation.attributes.get(ACCOUNT_NAME))
+            for name in (operation.attributes.get(ACCOUNT_NAME), *operation.earlier_names):
+                self._want(ACCOUNT_NAME, name)
 
     def _want_attribute(self, rules: Rules, name: str, value: Value) -> None:
         attribute = rules.attributes.get(name)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from connectors.contract import Action, Kind, Value
-from connectors.contract_suite.base import Hand, TargetFixtures, operation
+from connectors.contract_suite.base import Hand, OpenTarget, TargetFixtures, need, operation
 from connectors.errors import AlreadyExists, NotFound
 
 
@@ -23,6 +23,24 @@ class GroupContract(TargetFixtures):
         """The same operation again makes no second group."""
         create = hand.create_group()
         assert hand.succeed(create).anchor == hand.succeed(create).anchor
+
+    def test_a_group_made_unheard_by_another_name_is_taken(self, open_target: OpenTarget) -> None:
+        """A plan made anew after a lost answer may call the group otherwise; its owner gets no second one."""
+        with open_target() as target:
+            hand = Hand(target, self)
+            need(Kind.GROUP in hand.able.kinds, "groups")
+            first, then = hand.unused_name(), hand.unused_name()
+            owner = f"group:{first}"
+            anchor = hand.succeed(hand.create_group(first, owner=owner)).anchor
+        with open_target() as target:  # another process, which remembers nothing
+            hand = Hand(target, self)
+            earlier = (hand.unused_name(), first)
+            outcome = hand.succeed(hand.create_group(then, owner=owner, earlier_names=earlier))
+            groups = hand.objects(Kind.GROUP)
+        assert outcome.anchor == anchor
+        called = {key: group.attributes[hand.able.group_name] for key, group in groups.items()}
+        assert [key for key, name in called.items() if name in {first, then}] == [anchor]
+        assert called[str(anchor)] == then
 
     def test_a_group_name_in_use_is_refused_without_case(self, hand: Hand) -> None:
         """A group that is not ours is not adopted because its name fits."""

@@ -81,10 +81,12 @@ class Groups:
         type_ = wanted_type(operation.attributes)
         mark, name = mark_of(operation), str(operation.attributes[GROUP_NAME])
         made = self.memory.made_for(mark)
-        known = made or next((key for key, other in self.named.get(name.casefold(), ()) if other == mark), None)
+        known = made or self._marked(mark, (name, *operation.earlier_names))
         if known is not None:  # what an earlier plan asked for may have been something else
             if made is None:
                 yield from _refuse_owned(known)
+            if all(known != key for key, _ in self.named.get(name.casefold(), ())):  # it has another name yet
+                self._claim(name, known)
             (response,) = yield [Ask("PATCH", f"/groups/{known}", GROUP_TABLE.body(operation.attributes))]
             if not response.ok:
                 raise (yield from explained(response, known, self.memory))
@@ -95,6 +97,11 @@ class Groups:
         anchor = yield from make(GROUP_TABLE.body(given), mark)
         self.memory.note(anchor, mark)
         return self.teams.put_off(operation, anchor)
+
+    def _marked(self, mark: str, names: Iterable[str]) -> str | None:
+        """The group with this mark among those of some names."""
+        named = (one for name in names for one in self.named.get(name.casefold(), ()))
+        return next((key for key, other in named if other == mark), None)
 
     def _make_security(self, body: Mapping[str, Any], mark: str) -> Chain[str]:
         whole = {**body, "mailNickname": mark, "mailEnabled": False, "securityEnabled": True}

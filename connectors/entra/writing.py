@@ -76,6 +76,7 @@ class Writer:
         creates = [one for one in operations if one.kind is Kind.ACCOUNT and one.action is Action.CREATE]
         marks = dict.fromkeys(mark_of(one) for one in creates if self._options.accounts == "cloud")
         names = _values(operations, Kind.GROUP, GROUP_NAME)
+        names += [name for one in operations for name in one.earlier_names]
         managers = _values(operations, Kind.ACCOUNT, MANAGER)
         if not marks and not names and not managers:
             return Found({}, {}, {})

@@ -74,6 +74,7 @@ class Groups:
         attributes.check(operation.attributes, whole=True)
         mark = mark_of(operation)
         known = self.memory.made_for(mark)
+        known = known or (yield from self._made_unheard(operation, mark))
         if known is not None:
             return (yield from self._take(operation, known))
         body = {name: value for name, value in self._own(operation, whole=True).items() if value != ""}
@@ -86,6 +87,20 @@ class Groups:
         anchor = str(reply.body["id"])
         self.memory.note(anchor, mark)
         return (yield from self._finish(operation, anchor, reply.body))
+
+    def _made_unheard(self, operation: Operation, mark: str) -> Chain[str | None]:
+        """The owner's group by one of the addresses that it may have been made with before; None where there is none.
+
+        That it stands under the address that is asked for now, Google's refusal tells.
+        """
+        if not operation.earlier_names:
+            return None
+        for held in (yield [self.apis.groups.get(groupKey=one, fields=FIELDS) for one in operation.earlier_names]):
+            if not held.ok and not held.is_missing:
+                raise self._refusal(held, None)
+            if held.ok and attributes.mark_of(held.body, self.namespace) == mark:
+                return str(held.body["id"])
+        return None
 
     def _taken(self, operation: Operation, mark: str, refused: Reply) -> Chain[Outcome]:
         """The address is held by somebody: by a group of ours whose creation was not confirmed, or not."""
@@ -105,15 +120,15 @@ class Groups:
 
     def _take(self, operation: Operation, anchor: str) -> Chain[Outcome]:
         """The owner's group is there already: what an earlier plan asked for may have been something else."""
-        body = self._own(operation, whole=True)
-        told = yield from self._asked(self.apis.groups.patch(groupKey=anchor, body=body, fields=FIELDS), anchor)
-        return (yield from self._finish(operation, anchor, told))
+        return (yield from self._change(operation, anchor, self._own(operation, whole=True)))
 
     # ------------------------------------------------------------ change
 
     def _update(self, operation: Operation, anchor: str) -> Chain[Outcome]:
         attributes.check(operation.attributes, whole=False)
-        body = self._own(operation, whole=False)
+        return (yield from self._change(operation, anchor, self._own(operation, whole=False)))
+
+    def _change(self, operation: Operation, anchor: str, body: Mapping[str, Any]) -> Chain[Outcome]:
         if GROUP_NAME in body:
             before = yield from self._asked(self.apis.groups.get(groupKey=anchor, fields=GROUP_NAME), anchor)
             self.former.renaming(anchor, str(before[GROUP_NAME]).casefold(), str(body[GROUP_NAME]).casefold())

@@ -18,7 +18,7 @@ from eadm_sync.app.configurations import note_configuration
 from eadm_sync.app.context import Context
 from eadm_sync.app.planning import EVALUATED_WITH, Planned
 from eadm_sync.app.releasing import note_used
-from eadm_sync.app.resolving import account_words
+from eadm_sync.app.resolving import naming_words
 from eadm_sync.app.versions import note_ruleset
 from eadm_sync.delivery.doubting import note_tried
 from eadm_sync.delivery.enqueueing import items
@@ -211,7 +211,7 @@ def _supersede(
     subjects = {item.subject for item in queued} & (planned | orphans)
     groups &= {(item.target, item.subject) for item in queued}
     tried = subjects | {subject for _, subject in groups}
-    note_tried(connection, context.queue, context.vault, tried, account_words(context))
+    note_tried(connection, context.queue, context.vault, tried, naming_words(context))
     superseded = context.queue.supersede(connection, subjects)
     dropped = _drop(context, connection, groups)
     return superseded.dropped + dropped, superseded.running, orphans

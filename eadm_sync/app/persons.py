@@ -20,7 +20,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.delivering import Crew
 from eadm_sync.app.naming import find_person
 from eadm_sync.app.population import stored_person
-from eadm_sync.app.resolving import account_words, resolve_doubts
+from eadm_sync.app.resolving import naming_words, resolve_doubts
 from eadm_sync.app.runs import Run, recorded
 from eadm_sync.app.syncing import sync_people
 from eadm_sync.app.versions import version_in_force
@@ -189,7 +189,7 @@ def _stop_once(context: Context, database: Database, person_id: str, run_id: str
     """Writes a stop down and queues it, in one transaction; without a reason it stands already. Returns the changes."""
     with database.write() as connection:
         context.queue.hold_up(connection)
-        note_tried(connection, context.queue, context.vault, [person_id], account_words(context))
+        note_tried(connection, context.queue, context.vault, [person_id], naming_words(context))
         context.queue.supersede(connection, [person_id])
         if reason is not None:
             now = context.clock.now().isoformat()

@@ -17,6 +17,7 @@ from eadm_sync.app.context import Context
 from eadm_sync.app.correlating import Directory, directories, protections
 from eadm_sync.app.naming import known_name
 from eadm_sync.app.releasing import for_run
+from eadm_sync.app.resolving import naming_words
 from eadm_sync.clock import today
 from eadm_sync.delivery.doubting import all_doubts
 from eadm_sync.errors import SourceError
@@ -222,7 +223,7 @@ def _inputs(
         protections=protections(context),
         only=only,
         given=given,
-        doubts=all_doubts(connection, context.queue, context.vault),
+        doubts=all_doubts(connection, context.queue, context.vault, naming_words(context)),
         progress=lambda done, total: progress("evaluating people", done, total),
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from eadm_sync.app.context import Context
 from eadm_sync.app.naming import find_person, known_name
-from eadm_sync.app.resolving import account_words
+from eadm_sync.app.resolving import naming_words
 from eadm_sync.app.triggering import daemons
 from eadm_sync.delivery.doubting import note_tried
 from eadm_sync.delivery.looking_again import look_again
@@ -278,7 +278,7 @@ def drop(context: Context, ids: Collection[int], reason: str, *, with_waiting: b
 
 def _note_tried(context: Context, connection: Connection, subjects: Collection[str]) -> None:
     """Writes down what the targets may have done of what is dropped; of what nobody can read, that is not known."""
-    words = account_words(context)
+    words = naming_words(context)
     for subject in sorted(subjects):
         with contextlib.suppress(StateError):
             note_tried(connection, context.queue, context.vault, [subject], words)

@@ -53,9 +53,11 @@ class _Case:
         return self.doubt.name or (value if isinstance(value, str) else "")
 
 
-def account_words(context: Context) -> dict[str, str]:
-    """Target → the attribute that accounts are called by there."""
-    return {name: words.account_name for name, words in context.vocabulary.targets.items() if words.account_name}
+def naming_words(context: Context) -> dict[tuple[str, Kind], str]:
+    """(target, ACCOUNT or GROUP) → the attribute that such an object is called by there."""
+    targets = context.vocabulary.targets.items()
+    accounts = {(name, Kind.ACCOUNT): words.account_name for name, words in targets if words.account_name}
+    return accounts | {(name, Kind.GROUP): words.group_name for name, words in targets}
 
 
 def resolve_doubts(
@@ -120,7 +122,7 @@ def _cases(connection: Connection, people: Collection[str] | None) -> dict[str, 
     """What is to be looked for, by target."""
     found: dict[str, list[_Case]] = {}
     for person, doubts in sorted(load_doubts(connection, people).items()):
-        for doubt in sorted(doubts):
+        for doubt in sorted(one for one in doubts if one.kind is Kind.ACCOUNT):
             if doubt.aspect == GONE:
                 account = load_accounts(connection, doubt.target, [person]).get(person)
             elif doubt.aspect == MADE:
@@ -210,7 +212,7 @@ class _Resolving:
 
     def _made(self, case: _Case, one: RemoteObject) -> KnownAccount:
         """The account with what is certain about it: the rest is asked for again by whoever gives it."""
-        word = account_words(self.context)[self.target]
+        word = naming_words(self.context)[self.target, Kind.ACCOUNT]
         before = case.account or KnownAccount(
             self.target, one.anchor, None, enabled=False, attributes={}, rule="", deactivated_on=None
         )

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
+from connectors.contract import Kind
 from eadm_sync.delivery.payload import unpack
 from eadm_sync.plan.change import Change
 from eadm_sync.plan.doubting import answered, doubts_of, gives_again
@@ -15,22 +16,26 @@ from eadm_sync.state.crypto import Vault
 from eadm_sync.state.doubts import Doubt, Doubts, end_doubts, load_doubts, note_doubts
 from exportqueue import Queue
 
-_UNCALLED: Mapping[str, str] = MappingProxyType({})
+Words = Mapping[tuple[str, Kind], str]
+"""(target, ACCOUNT or GROUP) → the attribute that such an object is called by there."""
+
+_UNCALLED: Words = MappingProxyType({})
 _SWITCHING = ("enable account", "disable account")
 """Operations of the queue that `gives_again` can hold for."""
 
 
-def all_doubts(connection: Connection, queue: Queue, vault: Vault) -> Doubts:
-    """What is in doubt of everybody: as written down, and of changes that were tried and are still to be delivered."""
+def all_doubts(connection: Connection, queue: Queue, vault: Vault, called: Words = _UNCALLED) -> Doubts:
+    """What is in doubt of everybody: as written down, and of changes that were tried and are still to be delivered.
+
+    Args: a connection; the export queue; what opens payloads; as for `note_tried`.
+    """
     found = load_doubts(connection)
-    for person, doubts in _tried(connection, queue, vault, None).items():
+    for person, doubts in _tried(connection, queue, vault, None, called).items():
         found[person] = found.get(person, frozenset()) | doubts
     return found
 
 
-def note_tried(
-    connection: Connection, queue: Queue, vault: Vault, subjects: Collection[str], called: Mapping[str, str]
-) -> None:
+def note_tried(connection: Connection, queue: Queue, vault: Vault, subjects: Collection[str], called: Words) -> None:
     """Writes down what is in doubt, before queued changes of some subjects are dropped.
 
     Args:
@@ -38,7 +43,7 @@ def note_tried(
         queue: The export queue.
         vault: Opens payloads.
         subjects: Ids of people, and groups as `group_key` has them.
-        called: Target → the attribute that accounts are called by, for finding one again that may have been made.
+        called: By what accounts and groups are found again that may have been made.
     """
     note_doubts(connection, _tried(connection, queue, vault, subjects, called))
 
@@ -61,13 +66,14 @@ def _tried(
     queue: Queue,
     vault: Vault,
     subjects: Collection[str] | None,
-    called: Mapping[str, str] = _UNCALLED,
+    called: Words,
 ) -> Doubts:
     found: dict[str, set[Doubt]] = {}
     for item in queue.tried(connection, subjects, _SWITCHING):
         change = unpack(item.payload, item.format, vault)
         if item.fence or gives_again(change):
-            found.setdefault(_subject(change), set()).update(doubts_of(change, called.get(change.target)))
+            word = called.get((change.target, change.kind))
+            found.setdefault(_subject(change), set()).update(doubts_of(change, word))
     return {subject: frozenset(doubts) for subject, doubts in found.items() if doubts}
 
 

@@ -107,6 +107,7 @@ def _group(change: Change, id_: str, confirmed: Confirmed, open_: Open) -> Opera
         anchor=None if creating else confirmed.group(change).anchor,
         attributes=_new_values(change, open_),
         container=change.container[1] if change.container else None,
+        earlier_names=change.earlier_names,
     )
 
 

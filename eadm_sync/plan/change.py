@@ -58,6 +58,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         scripts: For accounts, what is owed once the change came through, whatever becomes of the plan it was in.
         anchor: For ADOPT, the target's own immutable id of what is taken under management.
         found_by: For ADOPT, what it is found again by when the change is delivered.
+        earlier_names: For CREATE of a group, other names that it may have been made by, unheard.
         initial: For CREATE, attributes that are written once and are the target's own from then on: nobody here knows
             them afterwards.
     """
@@ -85,6 +86,7 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
     anchor: str | None = None
     found_by: dict[str, Value] = {}
     seated: bool = False
+    earlier_names: tuple[str, ...] = ()
 
     @property
     def object_key(self) -> str:

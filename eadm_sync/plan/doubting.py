@@ -32,9 +32,10 @@ _BEGINNING_OR_END = frozenset({Action.CREATE, Action.ADOPT, Action.RESTORE, Acti
 
 
 def doubts_of(change: Change, called: str | None = None) -> Iterator[Doubt]:
-    """What is in doubt if nobody knows whether a change was carried out; `called`: the attribute that names accounts.
+    """What is in doubt if nobody knows whether a change was carried out; `called`: the attribute that names the object.
 
-    A group that may have been made is not: the target finds it again by its owner when it is asked to make it.
+    A group that may have been made is taken by whoever makes it again: its owner tells that it is ours, and its name
+    where it is. Without a name to look for, there is nothing to keep.
     """
     target, kind = change.target, change.kind
     if kind is Kind.NESTING:
@@ -50,10 +51,17 @@ def doubts_of(change: Change, called: str | None = None) -> Iterator[Doubt]:
         if change.container is not None:
             yield Doubt(target, kind, "", CONTAINER)
     elif kind is Kind.ACCOUNT and change.action in _COMING_BACK:
-        _, name = change.attributes.get(called or "", (None, None))
-        yield Doubt(target, kind, name if isinstance(name, str) else "", MADE)
+        yield Doubt(target, kind, _name(change, called), MADE)
+    elif kind is Kind.GROUP and change.action is Action.CREATE and (name := _name(change, called)):
+        yield Doubt(target, kind, name, MADE)
     elif kind is Kind.ACCOUNT and change.action is Action.DELETE:
         yield Doubt(target, kind, "", GONE)
+
+
+def _name(change: Change, called: str | None) -> str:
+    """What a new object shall be called; "" where nobody knows."""
+    _, name = change.attributes.get(called or "", (None, None))
+    return name if isinstance(name, str) else ""
 
 
 def answered(change: Change, doubts: Collection[Doubt]) -> frozenset[Doubt]:

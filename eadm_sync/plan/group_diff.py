@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 
 from connectors.contract import Action, Kind
 from eadm_sync.desired import DesiredGroup
@@ -19,6 +19,7 @@ def diff_group(
     *,
     others: Container[str] = frozenset(),
     set_by_others: Container[str] = frozenset(),
+    earlier_names: Collection[str] = (),
 ) -> tuple[Change, ...]:
     """What brings one group, and its places in other groups, to what its rules say; nothing where all is so.
 
@@ -27,8 +28,9 @@ def diff_group(
         known: What the target is known to hold.
         others: Ids of further rules that may give the group to somebody who was not: their nestings stay.
         set_by_others: Attributes that such rules set, and that are not cleared therefore.
+        earlier_names: What it may be called there, unheard, where it is not known.
     """
-    return (*_group_itself(desired, known, set_by_others), *_nestings(desired, known, others))
+    return (*_group_itself(desired, known, set_by_others, earlier_names), *_nestings(desired, known, others))
 
 
 def _nestings(desired: DesiredGroup, known: KnownGroup | None, others: Container[str]) -> Iterator[Change]:
@@ -47,7 +49,9 @@ def _nesting(action: Action, target: str, group: str, member: str, rule: str, re
     return Change(target, Kind.NESTING, action, group=group, member=member, rule=rule, reason=reason)
 
 
-def _group_itself(desired: DesiredGroup, known: KnownGroup | None, set_by_others: Container[str]) -> tuple[Change, ...]:
+def _group_itself(
+    desired: DesiredGroup, known: KnownGroup | None, set_by_others: Container[str], earlier_names: Collection[str]
+) -> tuple[Change, ...]:
     attributes: dict[str, Value] = dict(desired.attributes)
     initial = initial_only(desired.policies, attributes)
     if known is None:
@@ -66,6 +70,7 @@ def _group_itself(desired: DesiredGroup, known: KnownGroup | None, set_by_others
                 container=(None, desired.container) if desired.container else None,
                 rule=desired.rule,
                 reason="given by a rule",
+                earlier_names=tuple(sorted(earlier_names)),
             ),
         )
     untouched = initial | left_alone(known.left, {**attributes, **known.attributes})

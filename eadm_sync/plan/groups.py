@@ -20,7 +20,7 @@ from eadm_sync.plan.group_diff import diff_group, end_group, end_nestings, note_
 from eadm_sync.ruleset import Ruleset, TargetWords
 from eadm_sync.ruleset.rules import GroupRule
 from eadm_sync.state import tables
-from eadm_sync.state.doubts import Doubt
+from eadm_sync.state.doubts import MADE, Doubt
 from eadm_sync.state.known import KnownGroup, load_groups
 from eadm_sync.state.outcomes import Renamed
 
@@ -129,7 +129,15 @@ class Groups:
             names = self.words[group.target].group_attributes
             known = known.limited_to(names) if names else known
             others = self._beside.nesting(others, known)
-        return diff_group(group, known, others=others, set_by_others=set_by_others)
+        earlier_names = () if known is not None else self._earlier_names(group)
+        return diff_group(group, known, others=others, set_by_others=set_by_others, earlier_names=earlier_names)
+
+    def _earlier_names(self, group: DesiredGroup) -> frozenset[str]:
+        """Other names by which a group that is not known may have been made."""
+        name = group.attributes.get(self.words[group.target].group_name)
+        doubts = self.doubts.get(group_key(group.key), ())
+        made = (one for one in doubts if (one.target, one.kind, one.aspect) == (group.target, Kind.GROUP, MADE))
+        return frozenset(one.name for one in made if one.name != name)
 
     def _doubted(self, known: Mapping[Key, KnownGroup]) -> Iterator[tuple[Key, KnownGroup]]:
         """Groups of which places in other groups are in doubt, such that what is wanted is asked for again."""

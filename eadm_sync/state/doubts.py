@@ -26,11 +26,11 @@ class Doubt(msgspec.Struct, frozen=True, order=True):
 
     Attributes:
         target: Name of the target.
-        kind: Account, membership, licence or nesting.
-        name: Key of the group, of a nesting the outer one; or product; of an account "", or what one is called that may
-            have been made.
+        kind: Account, group, membership, licence or nesting.
+        name: Key of the group, of a nesting the outer one; or product; of an account "". Of an account or a group that
+            may have been made, what it is called.
         aspect: In what respect: of an account "enabled", "container", "attributes.title" (`drift.aspect`), MADE or
-            GONE; of a membership the role that was asked for; "" of a licence.
+            GONE; of a group MADE; of a membership the role that was asked for; "" of a licence.
     """
 
     target: str
@@ -40,7 +40,7 @@ class Doubt(msgspec.Struct, frozen=True, order=True):
 
 
 def is_of_existence(doubt: Doubt) -> bool:
-    """Whether it is in doubt that an account is there at all."""
+    """Whether it is in doubt that an account, or a group, is there at all."""
     return doubt.aspect in (MADE, GONE)
 
 

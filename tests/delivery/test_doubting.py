@@ -18,6 +18,7 @@ from exportqueue import Queue, define
 VAULT = Vault([Key("one", bytes(32))])
 LEAVES = Change("ad", Kind.ACCOUNT, Action.DISABLE, person="hr:1", deactivates=True)
 RETURNS = Change("ad", Kind.ACCOUNT, Action.ENABLE, person="hr:2")
+CALLED = {("ad", Kind.ACCOUNT): "name", ("ad", Kind.GROUP): "name"}
 ENABLED = Doubt("ad", Kind.ACCOUNT, "", "enabled")
 
 
@@ -62,7 +63,7 @@ def test_of_an_account_that_may_have_been_made_the_name_is_kept(connection: Conn
     queue.enqueue(connection, items([named, Change("ad", Kind.ACCOUNT, Action.DELETE, person="hr:4")], VAULT))
     send(connection, queue)
 
-    note_tried(connection, queue, VAULT, ["hr:3", "hr:4"], {"ad": "name"})
+    note_tried(connection, queue, VAULT, ["hr:3", "hr:4"], CALLED)
 
     assert load_doubts(connection) == {
         "hr:3": {Doubt("ad", Kind.ACCOUNT, "kari", MADE)},
@@ -73,7 +74,7 @@ def test_of_an_account_that_may_have_been_made_the_name_is_kept(connection: Conn
 def test_a_doubt_outlives_the_queued_change_and_ends_with_an_answer(connection: Connection, queue: Queue):
     """A newer plan takes the change's place, and one after it may do so again, before the target answers."""
     send(connection, queue)
-    note_tried(connection, queue, VAULT, ["hr:1"], {"ad": "name"})
+    note_tried(connection, queue, VAULT, ["hr:1"], CALLED)
     queue.supersede(connection, ["hr:1", "hr:2"])
 
     assert all_doubts(connection, queue, VAULT) == {"hr:1": {ENABLED}}

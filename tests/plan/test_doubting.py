@@ -48,6 +48,15 @@ def asked(
     return [(one.kind, one.action) for one in changes]
 
 
+def test_of_a_group_that_may_have_been_made_the_name_is_kept():
+    """By it the group is found again; one without a name could not be."""
+    made = Change("ad", Kind.GROUP, Action.CREATE, group="staff", attributes={"name": (None, "Staff")})
+
+    assert list(doubts_of(made, "name")) == [Doubt("ad", Kind.GROUP, "Staff", MADE)]
+    assert list(doubts_of(made)) == []
+    assert answered(made, list(doubts_of(made, "name"))) == {Doubt("ad", Kind.GROUP, "Staff", MADE)}
+
+
 @pytest.mark.parametrize(
     ("lost", "expected"),
     [

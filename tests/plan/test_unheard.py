@@ -19,6 +19,7 @@ from eadm_sync.app.reporting import report_of
 from eadm_sync.app.status import status
 from eadm_sync.cli.showing import explanation
 from eadm_sync.state import tables
+from eadm_sync.state.doubts import load_doubts
 
 RULES = """
 lifecycle: {retention_days: 30}
@@ -225,3 +226,41 @@ def test_one_search_that_is_refused_keeps_nobody_else_in_doubt(office: Any, monk
 
     assert report.silent == {"ad": "no such search"}
     assert states(office) == {"hr:1": True, "hr:2": True, "hr:3": False}
+
+
+UNITS = """
+groups:
+  - {rule: units, target: ad, key: "{{ affiliation.unit.code }}", name: "{{ affiliation.unit.name }}"}
+"""
+
+
+def test_a_group_that_may_have_been_made_is_looked_for_by_the_name_it_was_to_have(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """Its unit is called otherwise meanwhile: a target that finds groups by their names would make a second one."""
+    sent: list[Operation] = []
+    apply = EmbeddedTarget.apply
+
+    def noting(target: EmbeddedTarget, operations: Sequence[Operation]) -> Any:
+        sent.extend(one for one in operations if one.kind is Kind.GROUP)
+        return apply(target, operations)
+
+    monkeypatch.setattr(EmbeddedTarget, "apply", noting)
+    units = office.folder / "units.csv"
+    office.rules(RULES + UNITS).people(KARI)
+    deaf(office).sync()
+    for name, day in (("Skolen", 1), ("Skolene", 2)):
+        (queued,) = (one for one in queueing.listed(context_of(office)).items if one.operation == "create group")
+        queueing.drop(context_of(office), [queued.id], "down for days")
+        units.write_text(units.read_text(encoding="utf-8").replace(";Skole;", f";{name};"), encoding="utf-8")
+        units.write_text(units.read_text(encoding="utf-8").replace(";Skolen;", f";{name};"), encoding="utf-8")
+        office.on(FIRST + timedelta(days=day)).sync()
+
+    hearing(office, FIRST + timedelta(days=3)).sync()
+
+    asked = [(one.attributes["name"], one.earlier_names) for one in sent]
+    assert asked[0] == ("Skole", ())
+    assert asked[-1] == ("Skolene", ("Skole", "Skolen"))
+    assert [one.attributes["name"] for one in office.objects(Kind.GROUP)] == ["Skolene"]
+    with context_of(office).reading() as database, database.read() as connection:
+        assert not load_doubts(connection)
