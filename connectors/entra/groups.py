@@ -180,14 +180,20 @@ def explained(response: Response, group: str, memory: Memory) -> Chain[Connector
     """Why a change to a group was refused; asks what kind of group it is, where that could be why."""
     error = refusals.refusal(response, Kind.GROUP, group, settling=memory.is_settling(group))
     if isinstance(error, Rejected) and not isinstance(error, AlreadyExists):
-        (told,) = yield [Ask("GET", f"/groups/{group}?$select={WHY}")]
-        if failure := refusals.in_vain(told, Kind.GROUP, group):
-            return failure
-        if told.ok and (reason := reason_of(told.body)):
-            return Rejected(reason)
-        if told.ok and told.body.get("isAssignableToRole") and refusals.is_forbidden(response):
-            return Protected(refusals.PROTECTED)
+        return (yield from by_its_kind(response, group)) or error
     return error
+
+
+def by_its_kind(response: Response, group: str) -> Chain[ConnectorError | None]:
+    """Why a refused change would be refused whatever it is, by what kind of group it is; None: not by that."""
+    (told,) = yield [Ask("GET", f"/groups/{group}?$select={WHY}")]
+    if failure := refusals.in_vain(told, Kind.GROUP, group):
+        return failure
+    if told.ok and (reason := reason_of(told.body)):
+        return Rejected(reason)
+    if told.ok and told.body.get("isAssignableToRole") and refusals.is_forbidden(response):
+        return Protected(refusals.PROTECTED)
+    return None
 
 
 def find_named(names: Iterable[str]) -> Chain[dict[str, list[tuple[str, str]]]]:

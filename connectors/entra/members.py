@@ -10,7 +10,7 @@ from connectors.contract import Action, Kind, Operation, Outcome
 from connectors.entra import refusals
 from connectors.entra.batching import Response
 from connectors.entra.chains import Ask, Chain, object_id
-from connectors.entra.groups import explained
+from connectors.entra.groups import by_its_kind, explained
 from connectors.errors import ConnectorError, NotFound, Rejected, Transient
 from connectors.memory import Memory
 
@@ -94,6 +94,8 @@ class Members:
                     done += [_outcome(one, error) for one in adding[some[0]]]
             elif refusals.is_member_already(response) or refusals.is_reference_missing(response):
                 singly += some
+            elif response.status == HTTPStatus.BAD_REQUEST and (yield from by_its_kind(response, group)) is None:
+                singly += some  # one of them may be what Graph does not take
             else:
                 error = yield from explained(response, group, self.memory)
                 done += [_outcome(one, error) for key in some for one in adding[key]]

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import pytest
 
 from connectors.contract import Action, Kind, Operation, Outcome, Password
 from connectors.entra.accounts import Accounts
-from connectors.entra.batching import Response
-from connectors.entra.chains import Chain
 from connectors.entra.groups import Groups
 from connectors.entra.licences import Licences, Product
 from connectors.entra.managers import Managers
@@ -20,8 +15,8 @@ from connectors.entra.teams import Teams
 from connectors.errors import AuthenticationFailed, ConnectorError, Protected, Throttled, Transient
 from connectors.memory import Memory
 
-URL = "https://graph.example/v1.0"
-ACCOUNT, GROUP = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
+from .playing import ACCOUNT, GROUP, URL, memory, run
+
 TABLE = user_table("extensionAttribute15", (), synchronised=False)
 PASSING = [
     (401, AuthenticationFailed),
@@ -32,28 +27,6 @@ PASSING = [
     (504, Transient),
 ]
 """What a look is answered with, and what comes of it."""
-
-Answer = tuple[int, Any]
-"""Status and body."""
-
-
-def run(chain: Chain[Any], *steps: Sequence[Answer]) -> Any:
-    """The result of a chain that is given these answers, step by step."""
-    next(chain)
-    try:
-        for step in steps:
-            chain.send([Response(str(number), *answer) for number, answer in enumerate(step)])
-    except StopIteration as end:
-        return end.value
-    raise AssertionError("the chain asks for more")
-
-
-def memory(*made: str) -> Memory:
-    """One that knows what was made a moment ago."""
-    known = Memory(3600)
-    for anchor in made:
-        known.note(anchor, anchor)
-    return known
 
 
 def accounts(known: Memory, **owned: str) -> Accounts:
