@@ -25,6 +25,8 @@ MOST_DEEP = 35
 """Levels: https://developers.google.com/workspace/admin/directory/v1/limits"""
 KNOWN_SECONDS = 60.0
 """For how long a unit that was seen is taken to be there: one that is deleted by hand meanwhile is missed by a user."""
+UNHEARD_SECONDS = 600.0
+"""For how long a unit that was asked for, without an answer, may be there though nobody sees it."""
 
 
 def check(path: str) -> None:
@@ -55,6 +57,8 @@ class Units:
     clock: Callable[[], float] = time.monotonic
     _known: dict[str, float] = field(default_factory=dict)
     _made: dict[str, float] = field(default_factory=dict)
+    _unheard: dict[str, float] = field(default_factory=dict)
+    """Units that were asked for without an answer, and since when: Google may have made them."""
 
     def ensure(self, apis: Apis, paths: Iterable[str], most: float = math.inf) -> Chain[dict[str, ConnectorError]]:
         """Makes what is missing, `most` at a time; why a container cannot be had, by the path that was asked for."""
@@ -111,9 +115,14 @@ class Units:
                 errors[path.casefold()] = PutOff("other organisational units are made before its own")
             else:
                 ready.append(path)
+        asked_before = frozenset(self._unheard)
+        for path in ready:
+            self._unheard.setdefault(path.casefold(), self.clock())
         replies = (yield [self._call(apis, path) for path in ready]) if ready else ()
         taken: list[str] = []
         for path, reply in zip(ready, replies, strict=True):
+            if reply.ok or (reply.status < HTTPStatus.INTERNAL_SERVER_ERROR and path.casefold() not in asked_before):
+                del self._unheard[path.casefold()]
             if reply.ok:
                 self._note(path)
                 self._made[path.casefold()] = self.clock()
@@ -131,14 +140,21 @@ class Units:
         yield from self._look(apis)  # and not by a path: its letters would be taken for parts of an address
         for path in taken:
             if self._is_known(path):
-                continue
-            if self._was_made(_above(path)):
+                self._unheard.pop(path.casefold(), None)
+            elif self._may_be_made(path):
+                errors[path.casefold()] = Transient("the unit may have been made, though Google does not show it yet")
+            elif self._was_made(_above(path)):
                 errors[path.casefold()] = Transient("the unit above was made a moment ago, and is not seen everywhere")
             else:
+                self._unheard.pop(path.casefold(), None)
                 errors[path.casefold()] = Rejected("Google takes no organisational unit of this name here", "container")
 
     def _was_made(self, path: str) -> bool:
         return self._made.get(path.casefold(), float("-inf")) > self.clock() - KNOWN_SECONDS
+
+    def _may_be_made(self, path: str) -> bool:
+        """Whether it was asked for not long ago, and no answer came."""
+        return self._unheard.get(path.casefold(), float("-inf")) > self.clock() - UNHEARD_SECONDS
 
     def _call(self, apis: Apis, path: str) -> HttpRequest:
         body = {"name": path.rpartition("/")[2], "parentOrgUnitPath": _above(path)}

@@ -14,7 +14,7 @@ from connectors.errors import ConnectorError, PutOff, Rejected, Transient
 from connectors.google_workspace.batching import Reply
 from connectors.google_workspace.chains import run
 from connectors.google_workspace.connection import Connection
-from connectors.google_workspace.units import KNOWN_SECONDS, Units, check
+from connectors.google_workspace.units import KNOWN_SECONDS, UNHEARD_SECONDS, Units, check
 from tests.services.google.control import GoogleService
 
 Ensure = Callable[..., dict[str, ConnectorError]]
@@ -113,6 +113,30 @@ def test_a_unit_below_one_made_a_moment_ago_is_asked_for_again(connection: Conne
         chain.send([Reply(200, {"organizationUnits": [{"orgUnitPath": "/Skole"}]})])
 
     assert {path: type(error) for path, error in ended.value.value.items()} == {"/Skole/Elever": Transient}
+
+
+def test_a_unit_whose_creation_went_unheard_is_asked_for_until_it_is_seen(connection: Connection, now: list[float]):
+    """Google shows it to nobody yet, and takes it a second time as little as a name that it does not like."""
+    units = Units("my_customer", lambda: now[0])
+    nothing, taken = Reply(200), Reply(400, {}, "invalid", "Invalid Ou Id")
+
+    def ensured(*replies: Reply) -> list[type[ConnectorError]]:
+        chain = units.ensure(connection.apis, ["/Skole"])
+        next(chain)
+        try:
+            for reply in replies:
+                chain.send([reply])
+        except StopIteration as end:
+            return [type(error) for error in end.value.values()]
+        raise AssertionError("the chain asks for more")
+
+    assert ensured(nothing, Reply(503)) == [Transient]
+    assert ensured(nothing, taken, nothing) == [Transient]
+    now[0] += UNHEARD_SECONDS - 1
+    assert ensured(nothing, taken, nothing) == [Transient]
+    now[0] += 2
+    assert ensured(nothing, taken, nothing) == [Rejected]
+    assert ensured(nothing, taken, Reply(200, {"organizationUnits": [{"orgUnitPath": "/Skole"}]})) == []
 
 
 def test_no_more_units_are_made_than_there_is_time_for(ensure: Ensure, google: GoogleService):
