@@ -267,6 +267,8 @@ class _Telling:
                     self.stopped.discard(who)
                 case "extend":
                     self.extended[who] = until
+                    if who not in self.believed.dead:  # as far as the program knows before it reads the sources
+                        self.judge.was_extended(who)
                 case _:
                     del self.extended[who]
 
