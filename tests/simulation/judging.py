@@ -148,9 +148,8 @@ class Judge:
             self._stripped.add(who)
 
     def was_extended(self, who: str) -> None:
-        """Access is given again at once, whatever the import of the day says of it then: retention begins anew."""
+        """Access may be given again at once, whatever the import of the day says of it then: retention begins anew."""
         for memory in self._memory.values():
-            memory.unwanted_since.pop(who, None)
             memory.gone_by.pop(who, None)
 
     def turning_days(self) -> Iterator[date]:
