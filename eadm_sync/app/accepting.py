@@ -251,9 +251,14 @@ def _members(frames: Iterable[GroupFrame]) -> Iterator[str]:
 
 
 def _note_people(connection: Connection, made: Planned, looked_at: Iterable[str], others: set[str]) -> None:
-    """Who is to be looked at again by the next run whatever comes: held and postponed people, and some others."""
+    """Who is to be looked at again by the next run whatever comes: held and postponed people, and some others.
+
+    Of the postponed, those who were not looked at. Whoever was, and only waits for a group, is due again at once, but
+    what was planned for them is the newest word: no deletion waits for a group in another target.
+    """
     people = tables.people.c
-    again = {*made.plan.held_people(), *made.plan.postponed, *others}
+    postponed = set(made.plan.postponed) - made.plan.due.keys()
+    again = {*made.plan.held_people(), *postponed, *others}
     settled = set(connection.scalars(select(people.id).where(tables.IS_PENDING))).intersection(looked_at) - again
     bulk.update(connection, tables.people, ("pending",), ("id",), ((False, person_id) for person_id in sorted(settled)))
     bulk.update(connection, tables.people, ("pending",), ("id",), ((True, person_id) for person_id in sorted(again)))

@@ -68,6 +68,7 @@ def build(inputs: Inputs, connection: Connection) -> Plan:
         groups.overtaken += inputs.given.overtaken
     for person_id, reason in groups.problems:
         maker.report(person_id, reason)
+    maker.due.update(dict.fromkeys(groups.postponed, inputs.basis.today))
     populations = KnownPopulations(connection, maker.place)
     braked = judge(maker.cells, populations, inputs.limit_of, inputs.releases)
     queued = {product: people - maker.due.keys() for product, people in inputs.being_licensed.items()}

@@ -213,3 +213,28 @@ def test_a_school_that_is_renamed_touches_the_classes_it_has(office: Office):
     office.sync()
 
     assert ("5A Skolen", "hr:2") in office.members()
+
+
+def test_a_deletion_does_not_wait_for_a_group_elsewhere_that_is_still_being_made(office: Office):
+    """Who is in that group is looked at again by the next run, but nothing of theirs is open but that."""
+    office.rules("""
+    lifecycle: {retention_days: 30}
+    accounts:
+      - {rule: all, target: ad, when: "affiliation.kind == 'employee'", attributes: {name: "{{ person.id }}"}}
+      - {rule: web, target: web, attributes: {name: "{{ person.id }}"}}
+    groups:
+      - {rule: units, target: web, name: "{{ affiliation.unit.name }}"}
+    """)
+    office.people(KARI).sync()
+    office.on(FIRST_DAY.replace(day=18)).people("1;Kari;Li;student;11").sync()
+    office.configure("web", faults={"fail": [{"kind": "unavailable", "every": 1}]})
+    office.on(FIRST_DAY.replace(month=9, day=16)).people("1;Kari;Li;student;12").sync()
+    assert office.objects(Kind.ACCOUNT, "ad")
+
+    office.on(FIRST_DAY.replace(month=9, day=17)).sync()
+
+    assert not office.objects(Kind.ACCOUNT, "ad")
+    office.configure("web", faults={})
+    office.on(FIRST_DAY.replace(month=9, day=18)).sync()
+    assert office.members("web") == {("Teknisk", "hr:1")}
+    assert office.sync().enqueued == 0

@@ -357,16 +357,11 @@ class Program:
             return sum(report.left + report.dead for report in deliver_all(self.context, database, sleep=self._wait))
 
     def deliver_all(self) -> None:
-        """Delivers hour after hour until nothing is left; what was refused, an operator lets try again each time.
-
-        What was refused because the next plan will tell, the next plan tells.
-        """
+        """Delivers hour after hour until nothing is left; what was refused, an operator lets try again each time."""
         for _ in range(MOST_ROUNDS):
             if not self.deliver():
                 return
             self._wait(3600)
-            if any("the next plan will tell" in one for one in self._left()):
-                self.sync(believes=True)
             self._resurrect()
         raise AssertionError(f"never delivered: {self._left()}")
 
