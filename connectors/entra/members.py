@@ -94,8 +94,12 @@ class Members:
                     done += [_outcome(one, error) for one in adding[some[0]]]
             elif refusals.is_member_already(response) or refusals.is_reference_missing(response):
                 singly += some
-            elif response.status == HTTPStatus.BAD_REQUEST and (yield from by_its_kind(response, group)) is None:
-                singly += some  # one of them may be what Graph does not take
+            elif response.status == HTTPStatus.BAD_REQUEST:
+                error = yield from by_its_kind(response, group)
+                if error is None:
+                    singly += some  # one of them may be what Graph does not take
+                else:
+                    done += [_outcome(one, error) for key in some for one in adding[key]]
             else:
                 error = yield from explained(response, group, self.memory)
                 done += [_outcome(one, error) for key in some for one in adding[key]]
