@@ -17,6 +17,11 @@ import sqlalchemy as sa
 
 GATE_KEY = 0x6578706F727471  # "exportq": any number will do that nothing else in the database locks
 
+# Before its first ANALYZE the planner takes look-ups for so costly that it compiles them: 0.1 s for each batch.
+_UNCOMPILED = sa.func.set_config("jit", "off", True)
+_ALONE = sa.select(_UNCOMPILED, sa.func.pg_advisory_xact_lock(GATE_KEY))
+_SHARED = sa.select(_UNCOMPILED, sa.func.pg_advisory_xact_lock_shared(GATE_KEY))
+
 Row = tuple[object, ...]
 
 
@@ -155,10 +160,7 @@ class _Postgresql:
         return {"firsts": list(firsts), "seconds": list(seconds)}
 
     def gate(self, conn: sa.Connection, *, alone: bool) -> None:
-        lock = sa.func.pg_advisory_xact_lock if alone else sa.func.pg_advisory_xact_lock_shared
-        # Before its first ANALYZE the planner takes look-ups for so costly that it compiles them: 0.1 s for each batch.
-        uncompiled = sa.func.set_config("jit", "off", True)
-        conn.execute(sa.select(uncompiled, lock(GATE_KEY)))
+        conn.execute(_ALONE if alone else _SHARED)
 
     def insert(self, conn: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Row]) -> None:
         cursor = cast("Any", conn.connection.cursor())

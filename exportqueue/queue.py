@@ -28,7 +28,7 @@ from exportqueue.item import (
     to_micros,
 )
 from exportqueue.outlook import Outlook
-from exportqueue.rows import to_item
+from exportqueue.rows import claimed_item, to_item
 from exportqueue.statements import Statements, build
 from exportqueue.tables import QueueTables
 
@@ -141,12 +141,13 @@ class Queue:
         the target is paused.
         """
         statements, now = self._for(conn), self._clock()
+        until = now + timedelta(seconds=lease_seconds)
         parameters = {
             "lane": target,
             "limit": limit,
             "holder": worker,
             "now": to_micros(now),
-            "until": to_micros(now + timedelta(seconds=lease_seconds)),
+            "until": to_micros(until),
         }
         claimed = [] if overdue_first else conn.execute(statements.claim, parameters).all()
         if len(claimed) < limit:
@@ -156,7 +157,8 @@ class Queue:
             parameters["limit"] = limit - len(claimed)
             conn.execute(statements.wake, parameters)
             claimed = [*claimed, *conn.execute(statements.claim, parameters).all()]
-        return sorted(map(to_item, claimed), key=lambda item: (item.priority, item.id))
+        items = [claimed_item(row, target, worker, now, until) for row in claimed]
+        return sorted(items, key=lambda item: (item.priority, item.id))
 
     def extend(self, conn: sa.Connection, items: Sequence[Item], lease_seconds: float) -> Sequence[Item]:
         """Prolongs leases, counted from now; returns the items that are still held, with their new lease."""

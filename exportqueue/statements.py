@@ -13,6 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from exportqueue.database import Database
+from exportqueue.rows import UNKNOWN_TO_CLAIM
 from exportqueue.tables import BIG, IS_DELAYED, IS_DUE, IS_FINISHED, IS_RUNNING, IS_UNFINISHED, QueueTables
 
 IS_UNSTARTED = sa.text("state <> 'running'")  # given that it is unfinished
@@ -153,7 +154,7 @@ def _take(
             lease_until=sa.bindparam("until"),
             **values,
         )
-        .returning(*tables.items.c)
+        .returning(*(items[name] for name in UNKNOWN_TO_CLAIM))
     )
 
 
