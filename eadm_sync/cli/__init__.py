@@ -20,4 +20,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a Polish name on a Latin-1 terminal is no reason to stop
-    raise SystemExit(run(program))
+    code = run(program)
+    gc.freeze()  # else the interpreter looks through all of it once more before it ends: a fifth of a short command
+    raise SystemExit(code)
