@@ -5,6 +5,7 @@ Their state is in SQLite files, or on a PostgreSQL server of the benchmark's own
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -68,6 +69,7 @@ class Installations:
         shutil.copytree(self.synced, folder)
         self._give_state(folder, self.synced)
         run("benchmarks.town", str(folder))
+        os.sync()  # or every commit would wait for what the copy left to be written
         spent = self.sync(folder)
         shutil.rmtree(folder)
         return spent

@@ -65,7 +65,7 @@ def _latest(conn: sa.Connection, statements: Statements, chunk: Sequence[NewItem
     keys: dict[str, set[str]] = {}
     for item in chunk:
         keys.setdefault(item.target, set()).update((item.object_key, *item.after))
-    pack = database_of(conn).pack
+    pack = database_of(conn).pack_words
     return {
         (target, key): newest
         for target, wanted in keys.items()

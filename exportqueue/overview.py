@@ -42,7 +42,7 @@ def unfinished(conn: sa.Connection, tables: QueueTables, subjects: Collection[st
     if subjects is not None:
         database = database_of(conn)
         query = query.where(database.among(items.subject, "subjects"))
-        parameters["subjects"] = database.pack(sorted(subjects))
+        parameters["subjects"] = database.pack_words(sorted(subjects))
     states = {str(state): state for state in State}
     for subject, target, object_key, state in conn.execute(query, parameters):
         yield Unfinished(subject, target, object_key, states[state])
@@ -62,7 +62,7 @@ def tried(
     if subjects is not None:
         database = database_of(conn)
         query = query.where(database.among(items.subject, "subjects"))
-        parameters["subjects"] = database.pack(sorted(subjects))
+        parameters["subjects"] = database.pack_words(sorted(subjects))
     return sorted((to_item(row) for row in conn.execute(query, parameters)), key=lambda item: item.id)
 
 

@@ -100,7 +100,7 @@ class Queue:
         dropped: builtins.list[int] = []
         running: set[str] = set()
         for chunk in _chunks(subjects):
-            packed = {"subjects": database.pack(chunk)}
+            packed = {"subjects": database.pack_words(chunk)}
             parameters = {**packed, "why": SUPERSEDED, "now": self._micros()}
             dropped += conn.execute(statements.supersede, parameters).scalars()
             running.update(conn.execute(statements.running_subjects, packed).scalars())

@@ -13,6 +13,8 @@ from connectors.directory.schema import GONE, LIVE
 from connectors.directory.settings import KindRules
 
 Pair = tuple[int, int]
+IndexRow = tuple[str, str, str, int]
+"""A row of table `value`."""
 _OBJECT = "SELECT id, anchor, kind, owner, operation, container, enabled, state, attributes FROM object"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Value]).decode
@@ -290,19 +292,17 @@ class WorkingSet:
                 if not entry.stored
             ],
         )  # fmt: skip
+        gone: list[IndexRow] = []
+        come: list[IndexRow] = []
+        for entry in entries:
+            before = index_rows(self._rules, entry, entry.before)
+            now = index_rows(self._rules, entry, entry.attributes) if entry.state == LIVE else []
+            gone += [row for row in before if row not in now]
+            come += [row for row in now if row not in before]
         self._connection.executemany(
-            "DELETE FROM value WHERE kind = ? AND attribute = ? AND value = ? AND object = ?",
-            [row for entry in entries if entry.before for row in index_rows(self._rules, entry, entry.before)],
+            "DELETE FROM value WHERE kind = ? AND attribute = ? AND value = ? AND object = ?", gone
         )
-        self._connection.executemany(
-            "INSERT INTO value VALUES (?, ?, ?, ?)",
-            [
-                row
-                for entry in entries
-                if entry.state == LIVE
-                for row in index_rows(self._rules, entry, entry.attributes)
-            ],
-        )
+        self._connection.executemany("INSERT INTO value VALUES (?, ?, ?, ?)", come)
 
     def _save_memberships(self, rows: list[tuple[int, int, str | None, int]]) -> None:
         self._connection.executemany(
@@ -349,9 +349,7 @@ class WorkingSet:
         return number
 
 
-def index_rows(
-    rules: Mapping[Kind, KindRules], entry: Entry, attributes: Mapping[str, Value]
-) -> Iterable[tuple[str, str, str, int]]:
+def index_rows(rules: Mapping[Kind, KindRules], entry: Entry, attributes: Mapping[str, Value]) -> list[IndexRow]:
     """The rows of table `value` by which an object with these attributes is found."""
     return [
         (entry.kind, name, value, entry.id)

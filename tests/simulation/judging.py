@@ -172,6 +172,9 @@ class Judge:
     def _never(self, target: str, seen: Seen, day: Day) -> Iterator[str]:
         """What may never be."""
         memory = self._memory[target]
+        known_by = [name.partition(" ")[0] for name in seen.groups]
+        if len(set(known_by)) != len(known_by):
+            yield f"a group was made twice: {seen.groups}"
         for anchor, one in list(memory.strangers.items()):
             now = seen.accounts.get(anchor)
             if now not in (None, one) and (_mark(one), target) in day.possible:  # taken over, as its mark says
@@ -283,6 +286,8 @@ class Judge:
             needed = groups.get(group, set()) | {who for who, one in lost.items() if one.is_kept}
             if not needed <= members <= groups.get(group, set()) | lost.keys():
                 yield f"in {group} are {sorted(members)} and not {sorted(needed)} (or perhaps {sorted(lost)})"
+            if groups.get(group) and f"{group}{day.orders.rules.called}" not in seen.groups:
+                yield f"{group} is not called{day.orders.rules.called}"
         if target == "ad":
             self._had = {(who_of.get(one, one), group) for group, anchors in seen.members.items() for one in anchors}
             needed_places = model.nestings(unit for unit in UNITS if groups.get(f"U-{unit}"))

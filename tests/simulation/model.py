@@ -20,6 +20,7 @@ CONTAINER_OF_LEAVERS = "OU=Sluttet,DC=town"
 LEFT = "Sluttet"
 """What the description of a deactivated account says."""
 ORDER = ("teacher", "employee", "pupil")
+_AD_KINDS = ("teacher", "employee")
 
 Place = tuple[str, str]
 """(who, target)"""
@@ -32,7 +33,7 @@ class Wanted:
     Attributes:
         accounts: (who, target) → attributes that follow from the town, and whether it is enabled.
         containers: (who, target) → where the account stands, in the target that has containers.
-        members: (group's name, target) → who.
+        members: (what a group is known by, target) → who.
         licences: (who, sku).
     """
 
@@ -43,18 +44,33 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What an administrator changes in the rules.
+
+    Attributes:
+        edition: What titles end with.
+        called: What the names of groups end with.
+        cloud_kinds: Whose affiliations give accounts in the cloud.
+    """
+
+    edition: str = ""
+    called: str = ""
+    cloud_kinds: tuple[str, ...] = ORDER
+
+
+@dataclass(frozen=True)
 class Orders:
-    """What operators ordered, and the rules' edition.
+    """What operators ordered, and the rules.
 
     Attributes:
         stopped: Who may not sign in.
         extended: who → last day on which they are kept.
-        edition: What titles end with.
+        rules: As they stand.
     """
 
     stopped: frozenset[str] = frozenset()
     extended: Mapping[str, date] = field(default_factory=dict)
-    edition: str = ""
+    rules: Rules = field(default_factory=Rules)
 
 
 @dataclass
@@ -153,9 +169,10 @@ def wanted_on(believed: Believed, day: date, orders: Orders) -> Wanted:
             )
         )
         for target in ("ad", "cloud"):
-            earning = [tie for tie in ties if target == "cloud" or tie.kind != "pupil"]
+            kinds = orders.rules.cloud_kinds if target == "cloud" else _AD_KINDS
+            earning = [tie for tie in ties if tie.kind in kinds]
             if earning:
-                attributes, unit = _attributes(believed, who, earning, target, orders.edition)
+                attributes, unit = _attributes(believed, who, earning, target, orders.rules.edition)
                 wanted.accounts[who, target] = attributes, enabled
                 if target == "ad":
                     wanted.containers[who, target] = f"OU={unit},DC=town"

@@ -82,7 +82,7 @@ accounts:
       mail: "{{ mail }}"
   - rule: everybody-cloud
     target: cloud
-    when: affiliation.kind is defined
+    when: affiliation.kind in CLOUD_KINDS
     attributes:
       userName: "{{ username }}@town.example"
       displayName: "{{ person.given_name }} {{ person.family_name }}"
@@ -96,13 +96,15 @@ groups:
       - affiliation.unit is defined
     for_each: unit_path
     nested: true
-    name: "U-{{ unit.code }}"
+    key: "U-{{ unit.code }}"
+    name: "U-{{ unit.code }}CALLED"
     overlap_days: OVERLAP_DAYS
   - rule: class-cloud
     target: cloud
     for_each: class
     when: class_group.role == 'pupil'
-    name: "C-{{ class_group.code }}"
+    key: "C-{{ class_group.code }}"
+    name: "C-{{ class_group.code }}CALLED"
     when_empty: delete
 licences:
   - {rule: faculty, target: cloud, sku: FACULTY, exclusive: one, when: affiliation.kind == 'teacher'}
@@ -111,7 +113,8 @@ licences:
 """
     + _LIFECYCLE
 ).replace("OVERLAP_DAYS", str(model.OVERLAP_DAYS))
-"""What `model` says in its own words; EDITION stands for what the administrator has added."""
+"""What `model` says in its own words; EDITION and CALLED stand for what the administrator has added, CLOUD_KINDS for
+whom there are accounts in the cloud."""
 
 
 def _map_of_people(key: str, **more: str) -> dict[str, Any]:
@@ -258,16 +261,16 @@ class Seen:
 
     Attributes:
         accounts: By anchor, those in the recycle bin left out.
-        members: Group's name → anchors of members.
+        members: What a group is known by → anchors of members.
         licences: (account's anchor, sku).
-        groups: Names.
-        nestings: (name of a group, name of the one that it is in).
+        groups: Names of all groups.
+        nestings: (a group, the one that it is in), by what they are known by.
     """
 
     accounts: dict[str, RemoteObject]
     members: dict[str, set[str]]
     licences: set[tuple[str, str]]
-    groups: set[str]
+    groups: list[str]
     nestings: set[tuple[str, str]]
 
 
@@ -299,7 +302,7 @@ class Program:
     def install(self) -> None:
         """Makes the installation."""
         self.configure({})
-        self.edit_rules("")
+        self.edit_rules(model.Rules())
         write_key_file(self.folder / "var" / "eadm-sync.key")
 
     def restart(self) -> None:
@@ -320,10 +323,12 @@ class Program:
         (self.folder / "config.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), "utf-8")
         self.restart()
 
-    def edit_rules(self, edition: str) -> None:
+    def edit_rules(self, rules: model.Rules) -> None:
         """Writes the rules."""
+        text = RULES.replace("EDITION", rules.edition).replace("CALLED", rules.called)
+        text = text.replace("CLOUD_KINDS", str(list(rules.cloud_kinds)))
         (self.folder / "rulesets").mkdir(exist_ok=True)
-        (self.folder / "rulesets" / "town.yaml").write_text(RULES.replace("EDITION", edition), "utf-8")
+        (self.folder / "rulesets" / "town.yaml").write_text(text, "utf-8")
         self.restart()
 
     def on(self, day: date) -> None:
@@ -427,7 +432,8 @@ class Program:
             def of(kind: Kind) -> Iterator[RemoteObject]:
                 return (one for one in opened.read(kind) if isinstance(one, RemoteObject) and not one.deleted)
 
-            groups = {one.anchor: str(one.attributes["name"]) for one in of(Kind.GROUP)}
+            names = {one.anchor: str(one.attributes["name"]) for one in of(Kind.GROUP)}
+            groups = {anchor: name.partition(" ")[0] for anchor, name in names.items()}
             members: dict[str, set[str]] = {}
             for one in of(Kind.MEMBERSHIP):
                 members.setdefault(groups[one.group or ""], set()).add(one.account or "")
@@ -436,7 +442,7 @@ class Program:
                 accounts={one.anchor: one for one in of(Kind.ACCOUNT)},
                 members=members,
                 licences={(one.account or "", one.sku or "") for one in of(Kind.LICENCE)},
-                groups=set(groups.values()),
+                groups=sorted(names.values()),
                 nestings=nestings,
             )
 

@@ -189,6 +189,8 @@ ON_PROGRAM = frozenset(
         "edit by hand",  # somebody changes what is not ours on somebody's account
         "spoil",  # somebody changes what is ours on somebody's accounts by hand, or deletes them: `word`
         "edit rules",  # the administrator changes a template
+        "rename groups",  # likewise that of all groups' names
+        "close the cloud",  # likewise for whom there are accounts in one target: for all but the kind `word`
         "stop",  # emergency stop of somebody
         "resume",  # which is taken back
         "extend",  # somebody is kept for so many days more
@@ -283,6 +285,7 @@ _WORDS = {
     "fault": FAULTS,
     "seats": ("0", "2", "8"),
     "spoil": ("rename", "delete"),
+    "close the cloud": ("", "", "pupil", "teacher"),
     "empty export": ("hr-persons", "hr-positions", "school-persons", "school-pupils"),
 }
 
@@ -301,6 +304,8 @@ _TROUBLES = {
     "edit by hand": 10,
     "spoil": 10,
     "edit rules": 6,
+    "rename groups": 4,
+    "close the cloud": 4,
     "stop": 5,
     "resume": 5,
     "extend": 12,

@@ -13,13 +13,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from connectors.contract import Action, Kind, Operation
 from eadm_sync.errors import NotFound
 
 from . import model
 from .judging import NAMES, Day, Judge
-from .model import Believed, Orders
+from .model import ORDER, Believed, Orders, Rules
 from .program import TARGETS, Crash, Program, crashing
 from .story import ON_TOWN, Event, Story
 from .town import Town, day_of
@@ -94,7 +95,7 @@ class _Telling:
         self.checked_every = max(2, last // (every * ASKED_EVERY * CHECKED_TIMES)) * ASKED_EVERY
         self.town, self.believed, self.truth = Town(), Believed(), Believed()
         self.judge, self.told = Judge(), Told()
-        self.edition = ""
+        self.rules = Rules()
         self.stopped: set[str] = set()
         self.extended: dict[str, date] = {}
         self.faults: dict[str, tuple[str, int]] = {}
@@ -222,8 +223,11 @@ class _Telling:
             case "empty export" | "half export":
                 pass  # seen to already
             case "edit rules":
-                self.edition = f" {event.word}"
-                self.program.edit_rules(self.edition)
+                self._edit_rules(edition=f" {event.word}")
+            case "rename groups":
+                self._edit_rules(called=f" {event.word}")
+            case "close the cloud":
+                self._edit_rules(cloud_kinds=tuple(kind for kind in ORDER if kind != event.word))
             case "spoil":
                 self._spoil(event)
             case "edit by hand":
@@ -232,6 +236,10 @@ class _Telling:
                     self.program.edit_by_hand(target, anchor, {"comment": event.word})
             case _:
                 self._order(event, day_of(number + event.days))
+
+    def _edit_rules(self, **changes: Any) -> None:
+        self.rules = dataclasses.replace(self.rules, **changes)
+        self.program.edit_rules(self.rules)
 
     def _spoil(self, event: Event) -> None:
         """Changes what is ours by hand; the targets are read before the next run, which sees to it.
@@ -312,7 +320,7 @@ class _Telling:
     # ------------------------------------------------------------ comparing
 
     def _day(self, today: date, *, is_calm: bool) -> Day:
-        orders = Orders(frozenset(self.stopped), dict(self.extended), self.edition)
+        orders = Orders(frozenset(self.stopped), dict(self.extended), self.rules)
         wanted = model.wanted_on(self.believed, today, orders)
         certain, possible = set(wanted.accounts), set(wanted.accounts)
         if self.truth is not self.believed:  # what a broken export tells rightly may be known already
