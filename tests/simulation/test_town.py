@@ -11,7 +11,7 @@ from .telling import Broken, tell
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 5])
 def test_most_of_a_year_of_a_town_in_which_everything_fails_now_and_then(seed: int):
     """Joins, moves, leaves, other names and numbers; targets, exports and processes that fail; edits by hand."""
     result = tell_seed(seed, Size(years=0.7, people=12), shrink_seconds=100)
