@@ -13,21 +13,35 @@ from eadm_sync.model import Sealed
 from eadm_sync.ruleset import Ruleset
 from eadm_sync.ruleset.rules import INITIAL_ONLY, MEMBERS, OVERWRITE, REPORT, AccountRule, GroupRule
 from eadm_sync.ruleset.rules import Policies as OfRule
-from eadm_sync.state.drift import ATTRIBUTES, CONTAINER, DISABLED, ENABLED, MISSING, ROLE, UNEXPECTED, LeftRow, Value
+from eadm_sync.state.doubts import Doubts
+from eadm_sync.state.drift import (
+    ATTRIBUTES,
+    CONTAINER,
+    DISABLED,
+    ENABLED,
+    MISSING,
+    ROLE,
+    UNEXPECTED,
+    LeftRow,
+    Value,
+    aspect,
+)
 from eadm_sync.state.known import Known, KnownAccount, KnownGroup
 
-Outcome = Literal["overwrite", "report", "accepted", "own"]
-"""Put back by the next plan; left alone until somebody decides; left alone for good; the target's own by the rules."""
+Outcome = Literal["overwrite", "report", "accepted", "own", "unheard"]
+"""Put back by the next plan; left alone until somebody decides; left alone for good; the target's own by the rules; a
+change of ours of which no answer came, and so nothing that somebody did there."""
 
 
 class Policies:
     """What becomes of what was found in one target."""
 
-    def __init__(self, ruleset: Ruleset, target: str, wishes: Wishes) -> None:
+    def __init__(self, ruleset: Ruleset, target: str, wishes: Wishes, doubts: Doubts) -> None:
         self._rules = {rule.id: rule for rule in (*ruleset.accounts, *ruleset.groups)}
         self._settings = ruleset.drift_in(target)
         self._target = target
         self._wishes = wishes
+        self._in_doubt = {(one.target, one.kind, who, one.aspect) for who, found in doubts.items() for one in found}
 
     def outcome(self, found: Found, row: LeftRow | None) -> Outcome | None:
         """What becomes of one thing; None where it is nothing to tell of: a group that only grows has grown.
@@ -40,6 +54,9 @@ class Policies:
             return "accepted"
         if found.kind is Kind.MEMBERSHIP and found.what == UNEXPECTED and self._keeps(found):
             return None
+        what = ENABLED if found.what == DISABLED else found.what
+        if (self._target, found.kind, found.person, aspect(what, found.name)) in self._in_doubt:
+            return "unheard"
         policy = self._policy(found)
         if policy == INITIAL_ONLY:
             return "own" if found.what == ATTRIBUTES else None

@@ -40,6 +40,7 @@ from eadm_sync.plan.audited import BY_HAND
 from eadm_sync.state import drift, tables
 from eadm_sync.state.auditing import AuditEntry, append_audit
 from eadm_sync.state.database import Database
+from eadm_sync.state.doubts import load_doubts
 from eadm_sync.state.drift import MISSING, LeftRow, Value
 from eadm_sync.state.protection import audited, note_protected
 from eadm_sync.state.sealing import check_key
@@ -276,7 +277,7 @@ class _Work:
             about: list[Found | LeftRow] = [*found, *rows.values()]
             people = {one.person for one in about if one.person is not None}
             wishes.load(people, {one.group for one in about if one.group is not None})
-            policies = Policies(self.context.ruleset, self.target, wishes)
+            policies = Policies(self.context.ruleset, self.target, wishes, load_doubts(connection))
             outcomes = {_place(one): policies.outcome(one, rows.get((self.target, *_place(one)))) for one in found}
         if not (self.terms.dry_run or (held and self.terms.believe is None)):
             with database.write() as connection:
@@ -337,7 +338,7 @@ class _Work:
         for one in found:
             by_outcome.setdefault(outcomes[_place(one)], []).append(one)
         reported = by_outcome.get("report", [])
-        taken = [*by_outcome.get("overwrite", ()), *by_outcome.get("accepted", ())]
+        taken = [one for outcome in ("overwrite", "accepted", "unheard") for one in by_outcome.get(outcome, ())]
         # An account that is missing stays known, so that it is known again if somebody brings it back.
         taken += [one for one in reported if one.what != MISSING or one.kind is not Kind.ACCOUNT]
         again = self._supersede(connection, [*taken, *reported]) | self._note_protected(connection, busy)

@@ -28,8 +28,6 @@ from eadm_sync.config.keys import write_key_file
 from eadm_sync.config.loading import load_settings
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database, open_for_writing
-from eadm_sync.state.doubts import load_doubts
-from eadm_sync.state.drift import aspect
 from exportqueue import State
 
 from . import model
@@ -453,22 +451,11 @@ class Program:
         with self.context.reading() as database, planned(self.context, database) as made:
             return sorted(made.plan.due), sorted(" ".join(slice_) for slice_ in made.plan.counts)
 
-    def drift(self) -> dict[str, list[str]]:
-        """What `reconcile` finds otherwise than known, by target, but for accounts of which that is in doubt."""
+    def drift(self) -> dict[str, dict[str, int]]:
+        """What `reconcile` finds otherwise than known, by target."""
         found = reconcile(self.context, dry_run=True)
         assert [one.error for one in found] == [None] * len(found)
-        with self.context.reading() as database, database.read() as connection:
-            doubts = load_doubts(connection)
-        in_doubt = {(one.target, f"account:{who}", one.aspect) for who, theirs in doubts.items() for one in theirs}
-        strange = {
-            one.target: [
-                f"{drift.object} {drift.what} {drift.name}"
-                for drift in one.drifts
-                if (one.target, drift.object, aspect(drift.what, drift.name)) not in in_doubt
-            ]
-            for one in found
-        }
-        return {target: drifts for target, drifts in strange.items() if drifts}
+        return {one.target: one.counts for one in found if one.total}
 
     def audit_faults(self) -> tuple[Any, ...]:
         """What is wrong with the audit: what it does not tell of known state, and links of its chain."""
