@@ -15,11 +15,13 @@ from connectors.errors import Rejected
 from eadm_sync.app import persons, queueing
 from eadm_sync.app.context import Context, open_context
 from eadm_sync.app.explaining import Explained, explained
+from eadm_sync.app.reconciling import reconcile
 from eadm_sync.app.reporting import report_of
 from eadm_sync.app.status import status
 from eadm_sync.cli.showing import explanation
 from eadm_sync.state import tables
 from eadm_sync.state.doubts import load_doubts
+from eadm_sync.state.known import load_known
 
 RULES = """
 lifecycle: {retention_days: 30}
@@ -104,6 +106,22 @@ def test_an_account_that_comes_after_a_stop_is_found(office: Any):
     office.sync()
 
     assert states(office) == {"hr:1": False, "hr:2": True}
+
+
+def test_a_name_that_was_changed_unheard_before_a_leaving_is_nobodys_drift(office: Any):
+    """Nothing asks for the leaver's name any more; who changed it is known all the same, and it is taken as it is."""
+    office.rules(RULES.replace("given_name }}", "given_name }} {{ person.family_name }}")).people(KARI, OLA).sync()
+    deaf(office).people("1;Kari;Berg;employee;11", OLA).sync()
+    office.people(OLA).sync()
+    hearing(office, FIRST + timedelta(days=1)).sync()
+    assert ("hr:1", "Kari Berg") in {(one.owner, one.attributes["name"]) for one in office.objects(Kind.ACCOUNT)}
+    office.on(FIRST + timedelta(days=2))
+
+    found = [reconcile(context_of(office), only="ad", dry_run=dry_run)[0].total for dry_run in (True, False)]
+
+    assert found == [0, 0]
+    with context_of(office).reading() as database, database.read() as connection:
+        assert load_known(connection, ["hr:1"])["hr:1"].accounts["ad"].attributes["name"] == "Kari Berg"
 
 
 def test_a_dropped_change_may_have_been_carried_out(office: Any):
