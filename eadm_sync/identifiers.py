@@ -93,11 +93,10 @@ class Identifiers:
         self._digest = digest
         self._forms = {name: rule.forms for name, rule in (rules or {}).items()}
         self._following = frozenset(name for name, rule in (rules or {}).items() if rule.follows)
-        watched = [form for forms in self._forms.values() for form in forms]
-        self._accounts = AccountValues(connection, watched, strangers)
+        self._taken: dict[str, Fingerprints] = {}
+        self._accounts = AccountValues(connection, self._forms, self._taken, strangers)
         self._held: dict[tuple[str, str], list[str]] = {}
         self._settled: set[tuple[str, str]] = set()
-        self._taken: dict[str, Fingerprints] = {}
         self._reserved: dict[str, set[bytes]] = {}
         self.allocated: list[tuple[str, str, str]] = []
 
@@ -281,7 +280,7 @@ class Fates:
         self._connection = connection
         self._digest = digest
         self._forms = {name: rule.forms for name, rule in rules.items()}
-        self._accounts = AccountValues(connection, [form for forms in self._forms.values() for form in forms])
+        self._accounts = AccountValues(connection, self._forms)
 
     def of(self, name: str, value: str, person_id: str) -> Fate:
         """What becomes of one candidate of an identifier for a person."""
@@ -316,39 +315,45 @@ class AccountValues:
     """Whose accounts hold which values, in the attributes that names have to be free in.
 
     Known accounts are read once, when the first name is allocated; the run's own are noted as they are planned. Sealed
-    values are passed over: no name is made of a sensitive field.
+    values are passed over: no name is made of a sensitive field. So is what a name that is taken anyhow becomes there,
+    which is what nearly all accounts hold.
     """
 
-    def __init__(self, connection: Connection, forms: Iterable[Form], strangers: Strangers = no_strangers) -> None:
-        """Args: the state; the forms whose attributes are watched; as for `Identifiers`."""
+    def __init__(
+        self,
+        connection: Connection,
+        forms: Mapping[str, Iterable[Form]],
+        taken: Mapping[str, Fingerprints] | None = None,
+        strangers: Strangers = no_strangers,
+    ) -> None:
+        """Args: the state; identifier → forms, whose attributes are watched; identifier → the names, as `alike` has
+        them, that are not free whatever accounts hold; as for `Identifiers`.
+        """
         self._connection = connection
+        self._taken = {} if taken is None else taken
         self._strangers = strangers
-        self._owners: dict[str, dict[str, Fingerprints]] = {}
-        """Target → attribute → value, as `alike` has it → fingerprint of the person's id, or `_SEVERAL`."""
-        for form in forms:
-            self._owners.setdefault(form.target, {})[form.attribute] = Fingerprints()
+        self._watched: dict[str, dict[str, _Watched]] = {}
+        """Target → attribute → what accounts hold in it."""
+        for name, each in forms.items():
+            for form in each:
+                self._watched.setdefault(form.target, {}).setdefault(form.attribute, _Watched()).add(name, form)
         self._loaded: set[str] = set()
 
     def note(self, person_id: str, target: str, attributes: Mapping[str, Holds]) -> None:
         """Keeps what one account holds. Several people with one value are nobody in particular: it is not free."""
-        watched = self._owners.get(target)
-        if watched:
-            somebody = fingerprint(person_id)
-            for attribute, owners in watched.items():
-                for value in _texts(attributes.get(attribute)):
-                    kept = alike(value)
-                    if owners.setdefault(kept, somebody) != somebody:
-                        owners[kept] = _SEVERAL
+        for attribute, watched in self._watched.get(target, {}).items():
+            for value in _texts(attributes.get(attribute)):
+                watched.note(person_id, alike(value), self._taken)
 
     def is_free(self, form: Form, name: str, person_id: str) -> bool:
-        """Whether nobody else's account holds what a name would become."""
+        """Whether nobody else's account holds what a name, which is not taken, would become."""
         if form.target not in self._loaded:
             for somebody, held in self._strangers(form.target):
                 self.note(somebody, form.target, held)
             for owner, attributes in account_attributes(self._connection, form.target):
                 self.note(owner, form.target, attributes)
             self._loaded.add(form.target)
-        owners = self._owners[form.target][form.attribute]
+        owners = self._watched[form.target][form.attribute].owners
         for value in _texts(form.render(name)):
             whose = owners.get(alike(value))
             if whose and whose != fingerprint(person_id):
@@ -366,6 +371,45 @@ class AccountValues:
             if owner != person_id and not wanted.isdisjoint(map(alike, _texts(attributes.get(form.attribute))))
         }
         return holders.pop() if len(holders) == 1 else ""
+
+
+class _Watched:
+    """One attribute of one target.
+
+    Attributes:
+        owners: What accounts hold, as `alike` has it → fingerprint of the person's id, or `_SEVERAL`.
+    """
+
+    def __init__(self) -> None:
+        self.owners = Fingerprints()
+        self._around: list[tuple[str, str, str]] | None = []
+        """(identifier, text before, text behind) for each form; None where one of them is more than that."""
+
+    def add(self, name: str, form: Form) -> None:
+        """Adds what an identifier becomes here."""
+        if self._around is None or form.around is None or not "".join(form.around).isascii():
+            self._around = None
+        else:
+            before, behind = form.around
+            self._around.append((name, alike(before), alike(behind)))
+
+    def note(self, person_id: str, value: str, taken: Mapping[str, Fingerprints]) -> None:
+        """Keeps what an account holds, unless it is in nobody's way: what would become it is taken."""
+        if not self._is_covered(value, taken):
+            somebody = fingerprint(person_id)
+            if self.owners.setdefault(value, somebody) != somebody:
+                self.owners[value] = _SEVERAL
+
+    def _is_covered(self, value: str, taken: Mapping[str, Fingerprints]) -> bool:
+        """Whether every name is taken that would become a value in any form."""
+        if self._around is None or not value.isascii():
+            return False
+        for name, before, behind in self._around:
+            if value.startswith(before) and value.endswith(behind):
+                within = value[len(before) : len(value) - len(behind)]
+                if name not in taken or not taken[name].get(within):
+                    return False
+        return True
 
 
 def _texts(value: Holds) -> Sequence[str]:

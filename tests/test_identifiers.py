@@ -20,7 +20,7 @@ from eadm_sync.identifiers import (
     reservations_of,
     store,
 )
-from eadm_sync.ruleset import Form
+from eadm_sync.ruleset import Form, IdentifierRule
 from eadm_sync.ruleset.naming import alike
 from eadm_sync.state import tables
 from eadm_sync.state.crypto import Vault
@@ -163,7 +163,7 @@ def test_names_that_a_directory_takes_for_the_same_are_not_both_given(state: Con
     assert not Identifiers(state, VAULT.digest).is_free("alias", other)
     assert Fates(state, VAULT.digest, {}).of("alias", other, "hr:2").outcome == "reserved"
 
-    accounts = AccountValues(state, [form := Form("ad", "mail", lambda name: f"{name}@a.example")])
+    accounts = AccountValues(state, {"alias": [form := Form("ad", "mail", lambda name: f"{name}@a.example")]})
     accounts.note("hr:1", "ad", {"mail": f"{one}@a.example"})
     assert not accounts.is_free(form, other, "hr:2")
 
@@ -226,12 +226,66 @@ def test_a_name_that_accounts_of_others_hold_is_not_free(state: Connection):
     def strangers(target: str) -> list[tuple[str, dict[str, str]]]:
         return [("", {"mail": "ANN@x.no"}), ("hr:1", {"mail": "bo@x.no"})] if target == "ad" else []
 
-    accounts = AccountValues(state, [form("ad", "@x.no"), form("web")], strangers)
+    accounts = AccountValues(state, {"mail": [form("ad", "@x.no"), form("web")]}, strangers=strangers)
 
     assert not accounts.is_free(form("ad", "@x.no"), "ann", "hr:1")
     assert accounts.is_free(form("ad", "@x.no"), "bo", "hr:1")
     assert not accounts.is_free(form("ad", "@x.no"), "bo", "hr:2")
     assert accounts.is_free(form("web"), "ann", "hr:1")
+
+
+PIECES = st.sampled_from(["", "a", "b", "ab", "A", "@", "é", "."])
+TEXTS = st.lists(PIECES, min_size=1, max_size=3).map("".join)
+
+
+@given(
+    around=st.lists(st.tuples(st.sampled_from(["one", "two"]), PIECES, PIECES), min_size=1, max_size=3),
+    moves=st.lists(
+        st.one_of(
+            st.tuples(st.sampled_from(["one", "two"]), st.sampled_from("123"), TEXTS.filter(bool)),
+            st.tuples(st.none(), st.sampled_from("123"), TEXTS),
+        ),
+        max_size=12,
+    ),
+)
+def test_what_is_not_kept_of_accounts_would_keep_nobody_from_a_name(
+    around: list[tuple[str, str, str]], moves: list[tuple[str | None, str, str]]
+):
+    """Names of two kinds, and accounts, in one attribute: as free as if all that accounts hold were kept."""
+    engine = create_engine("sqlite://")
+    tables.metadata.create_all(engine)
+
+    def identifiers(connection: Connection, *, sparing: bool) -> Identifiers:
+        rules = {name: rule(name, forms(name, sparing=sparing)) for name in ("one", "two")}
+        return Identifiers(connection, VAULT.digest, rules)
+
+    def forms(name: str, *, sparing: bool) -> tuple[Form, ...]:
+        return tuple(
+            Form(
+                "ad", "mail", lambda one, head=head, tail=tail: f"{head}{one}{tail}", (head, tail) if sparing else None
+            )
+            for owner, head, tail in around
+            if owner == name
+        )
+
+    with engine.begin() as connection:
+        both = identifiers(connection, sparing=True), identifiers(connection, sparing=False)
+        for name, person, text in moves:
+            if name is None:
+                for each in both:
+                    each.note(person, "ad", {"mail": text})
+            else:
+                spared, kept = (each.is_free(name, text, person) for each in both)
+                assert spared == kept
+                if kept:
+                    for each in both:
+                        assert each.take(person, name, text) == text
+    engine.dispose()
+
+
+def rule(name: str, forms: tuple[Form, ...]) -> IdentifierRule:
+    """An identifier that becomes some things."""
+    return IdentifierRule(name, "rules.yaml", 1, (), (), None, frozenset(), frozenset(), None, forms=forms)
 
 
 def test_accounts_that_cannot_be_read_are_asked_for_again(state: Connection):
@@ -240,7 +294,7 @@ def test_accounts_that_cannot_be_read_are_asked_for_again(state: Connection):
     def strangers(_target: str) -> list[tuple[str, dict[str, str]]]:
         raise NameTaken("username")
 
-    accounts = AccountValues(state, [form("ad")], strangers)
+    accounts = AccountValues(state, {"mail": [form("ad")]}, strangers=strangers)
 
     for _ in range(2):
         with pytest.raises(NameTaken):

@@ -102,6 +102,26 @@ def whole_text_code(typed: Typed, namespace: Namespace) -> ast.expr:
     )
 
 
+def texts_around(code: ast.expr, local: str) -> tuple[str, str] | None:
+    """What stands before and behind a local variable in a text that is made of nothing else but constants, or None."""
+    pieces = code.values if isinstance(code, ast.JoinedStr) else [code]
+    texts = [[""]]
+    for piece in pieces:
+        inner = piece.value if isinstance(piece, ast.FormattedValue) else piece
+        if isinstance(inner, ast.BoolOp) and isinstance(inner.op, ast.Or):  # a name that is there is not empty
+            inner = inner.values[0]
+        if isinstance(inner, ast.Name) and inner.id == local:
+            texts.append([""])
+        elif isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+            texts[-1].append(inner.value)
+        else:
+            return None
+    before, *behind = map("".join, texts)
+    if len(behind) != 1 or before != before.lstrip() or behind[0] != behind[0].rstrip():  # blank ends are cut away
+        return None
+    return before, behind[0]
+
+
 def _can_have_blank_ends(code: ast.JoinedStr) -> bool:
     """Whether constant blanks can come to stand at an end, where the values beside them are missing."""
     return any(isinstance(part, ast.Constant) and str(part.value) != str(part.value).strip() for part in code.values)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from eadm_sync.config.problems import did_you_mean
 from eadm_sync.errors import Problem
 from eadm_sync.expression import Typed, all_of
-from eadm_sync.ruleset.code import build_function, mapping, value_code
+from eadm_sync.ruleset.code import build_function, mapping, texts_around, value_code
 from eadm_sync.ruleset.document import AccountEntry, AliasEntry, DeactivationEntry, IdentifierEntry, LicenceEntry
 from eadm_sync.ruleset.entries import Entry
 from eadm_sync.ruleset.group_compiling import GroupCompiler
@@ -37,7 +37,7 @@ class Compiler(GroupCompiler, ScriptCompiler):
 
     def __init__(self, words: Words) -> None:
         super().__init__(words)
-        self._forms: dict[tuple[str, str, str], dict[str, Callable[[str], Value]]] = {}
+        self._forms: dict[tuple[str, str, str], dict[str, Form]] = {}
 
     def account(self, entry: Entry, given: AccountEntry) -> AccountRule | None:
         """Compiles one account rule; None where something is wrong."""
@@ -190,11 +190,12 @@ class Compiler(GroupCompiler, ScriptCompiler):
         forms: list[Form] = []
         lengths = [] if rule.max_length is None else [rule.max_length]
         for target, attribute in rule.unique_in:
-            found = [*self._forms.get((rule.name, target, attribute), {}).values()] or [_as_it_is]
-            forms += (Form(target, attribute, render) for render in found)
+            as_it_is = Form(target, attribute, _as_it_is, ("", ""))
+            found = [*self._forms.get((rule.name, target, attribute), {}).values()] or [as_it_is]
+            forms += found
             longest = self.words.vocabulary.targets[target].max_lengths.get(attribute)
             if longest is not None:
-                lengths += (longest - _added_length(render) for render in found)
+                lengths += (longest - _added_length(form.render) for form in found)
         length = min(lengths, default=None)
         if length is not None and length < 1:
             message = f"no name is short enough: what rules add to '{rule.name}' fills the attribute already"
@@ -210,8 +211,9 @@ class Compiler(GroupCompiler, ScriptCompiler):
             forms = self._forms.setdefault((read[0], given.target, attribute), {})
             text = given.attributes[attribute]
             if text not in forms:
-                parameters = (identifier_local(read[0]),)
-                forms[text] = build_function("form", parameters, codes[attribute], (), self.namespace)
+                local = identifier_local(read[0])
+                render = build_function("form", (local,), codes[attribute], (), self.namespace)
+                forms[text] = Form(given.target, attribute, render, texts_around(typed.code, local))
 
     def _place(self, entry: Entry, position: int, text: str) -> tuple[str, str]:
         target, _, attribute = text.partition(".")

@@ -258,11 +258,13 @@ class Form(msgspec.Struct, frozen=True):
         target: Name of the target.
         attribute: The account attribute.
         render: Name -> value of the attribute.
+        around: The texts before and behind the name, where nothing else becomes of it; None where something may.
     """
 
     target: str
     attribute: str
     render: Callable[[str], Value]
+    around: tuple[str, str] | None = None
 
 
 class IdentifierRule(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import islice
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -141,3 +142,27 @@ def test_a_name_that_could_never_fit_is_refused(refused: Callable[..., list[str]
     (problem,) = refused(PLACED.format("{{ user }} of {{ target.base_dn }} {{ target.suffix }}"))
 
     assert problem.startswith("a.yaml:4:1: no name is short enough")
+
+
+@pytest.mark.parametrize(
+    ("title", "around"),
+    [
+        ("{{ user }}", ("", "")),
+        ("{{ user }}-{{ target.suffix }}", ("", "-x.no")),
+        ("a{{ user }}", ("a", "")),
+        ("{{ 'a' ~ user }}", ("a", "")),
+        ("{{ user | first(3) }}", None),
+        ("{{ user }}{{ user }}", None),
+        ("{{ user if user is defined else 'x' }}", None),
+        ("{{ target.suffix }} {{ user | upper }}", None),
+    ],
+)
+def test_what_stands_around_a_name_is_known_where_nothing_else_becomes_of_it(
+    load: Callable[..., Ruleset], title: str, around: tuple[str, str] | None
+):
+    """Of a form that cuts or repeats the name, it does not say which names become the same."""
+    form, _ = load(PLACED.format(title)).identifiers["user"].forms
+
+    assert form.around == around
+    if around is not None:
+        assert form.render("kari") == f"{around[0]}kari{around[1]}"
