@@ -326,9 +326,7 @@ class AccountValues:
         taken: Mapping[str, Fingerprints] | None = None,
         strangers: Strangers = no_strangers,
     ) -> None:
-        """Args: the state; identifier → forms, whose attributes are watched; identifier → the names, as `alike` has
-        them, that are not free whatever accounts hold; as for `Identifiers`.
-        """
+        """Args: the state; identifier → its forms; identifier → taken names, as `alike` has them; as `Identifiers`."""
         self._connection = connection
         self._taken = {} if taken is None else taken
         self._strangers = strangers
