@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import TypeVar
+
+import msgspec
 
 from eadm_sync.desired.state import (
     Desired,
@@ -23,6 +25,7 @@ from eadm_sync.desired.state import (
     Value,
 )
 from eadm_sync.model import Affiliation, Person, Sealed
+from eadm_sync.pieces import Pieces
 from eadm_sync.ruleset.organisation import NO_UNIT, ClassNode, Organisation, UnitNode
 from eadm_sync.ruleset.rules import AccountRule, GroupRule, Identify, Reveal, Rule, Ruleset
 
@@ -35,6 +38,13 @@ _Seen = tuple[Affiliation, UnitNode, tuple[bool, ...]]
 
 _Given = tuple[DesiredGroup, DesiredMembership | None] | None
 """A group, and the person's place in it; None for a place: only groups are in it by this rule."""
+
+
+_IN_MEMORY = 20_000
+"""So many groups of units and class groups are held in memory for whoever else is in them: 25 MiB."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode: Callable[[bytes], _Given] = msgspec.msgpack.Decoder(_Given).decode
 
 
 def winning_order(affiliations: Iterable[Affiliation], order: Sequence[str]) -> list[Affiliation]:
@@ -111,7 +121,9 @@ class Evaluator:
             (number, rule, DesiredLicence(rule.target, rule.sku, rule.id))
             for number, rule in _in_force(ruleset.licences, len(ruleset.accounts) + len(ruleset.groups), today)
         ]
-        self._shared: dict[tuple[int, str | None], _Given] = {}
+        self._shared: dict[tuple[int, str | None], _Given | int] = {}
+        """What was rendered once for all, by rule and code of the unit or class group; some of it outside of memory."""
+        self._pieces = Pieces()
         self._nested: dict[tuple[int, str | None], tuple[_Given, ...]] = {}
 
     def evaluate(self, person: Person, affiliations: Sequence[Affiliation]) -> Desired:
@@ -269,7 +281,8 @@ class Evaluator:
         """One group and the membership in it; rendered once where nothing of the person goes into it."""
         key = (number, code)
         if rule.shared is not None and key in self._shared:
-            return self._shared[key]
+            found = self._shared[key]
+            return _decode(self._pieces[found]) if isinstance(found, int) else found
         word, container, attributes, named = rule.make(
             person, affiliation, home, self._identify, self._reveal, unit, class_group, role
         )
@@ -279,7 +292,7 @@ class Evaluator:
             group = DesiredGroup(rule.target, word, rule.id, container, attributes, member_of, policies=rule.policies)
             given = group, DesiredMembership(rule.target, word, rule.id, rule.role)
         if rule.shared is not None:
-            self._shared[key] = given
+            self._shared[key] = given if len(self._shared) < _IN_MEMORY else self._pieces.add(_encode(given))
         return given
 
     def _licensed(self, seen: list[_Seen], targets: set[str]) -> tuple[DesiredLicence, ...]:

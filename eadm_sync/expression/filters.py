@@ -123,15 +123,20 @@ def make_ascii(table: Mapping[str, str]) -> Callable[[str], str]:
     return _folder(frozenset(table.items()))
 
 
-def make_slug(table: Mapping[str, str]) -> Callable[[str], str]:
-    """The `slug` filter under a fold table."""
-    fold = make_ascii(table)
+@lru_cache(maxsize=16)
+def _slugger(table: frozenset[tuple[str, str]]) -> Callable[[str], str]:
+    fold = _folder(table)
 
-    @lru_cache(maxsize=_MEMO_SIZE)
+    @lru_cache(maxsize=2 * _MEMO_SIZE)  # names of people by themselves and put together, and of units
     def slug(text: str) -> str:
         return re.sub(r"[^a-z0-9]+", "-", fold(text).lower()).strip("-")
 
     return slug
+
+
+def make_slug(table: Mapping[str, str]) -> Callable[[str], str]:
+    """The `slug` filter under a fold table; one function for equal tables, as of `make_ascii`."""
+    return _slugger(frozenset(table.items()))
 
 
 def _first(text: str, length: int) -> str:

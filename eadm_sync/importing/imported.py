@@ -19,6 +19,7 @@ from eadm_sync.importing.records import Hold, Quarantined, SourcePerson, decode_
 from eadm_sync.importing.store import ImportStore, ImportWriter, StoredRecord, chunks
 from eadm_sync.model import ClassGroup, Person, Unit
 from eadm_sync.state.releases import Use
+from eadm_sync.texts import SortedTexts
 
 
 class SourceReport(msgspec.Struct, frozen=True):
@@ -133,14 +134,13 @@ class Imported:
         self._sources = sources
         self._today = today
         self._absent = {name: frozenset(each.reading.vanished) for name, each in outcomes.items()}
-        self.changed = sorted(
-            {
-                linker.person_of(name, key)
-                for name, each in outcomes.items()
-                for keys in (each.reading.staged, self._absent[name])
-                for key in keys
-            }
-        )
+        changed = {
+            linker.person_of(name, key)
+            for name, each in outcomes.items()
+            for keys in (each.reading.staged, self._absent[name])
+            for key in keys
+        }
+        self.changed = SortedTexts(changed)
 
     def people(self, ids: Sequence[str]) -> Iterator[Person]:
         """These people, in this order, as they are after the import; ids that nobody has are passed over."""
@@ -155,12 +155,12 @@ class Imported:
         """A person's records after the import, in precedence."""
         if not stored and person_id not in self._linker.joined:  # new, and alone: as nearly all are in a first import
             source, _, key = person_id.partition(":")
-            own = self._is_staged(source, key) and self._linker.person_of(source, key) == person_id
-            return [PersonRecord(self._staged_person(source, key))] if own else []
-        places = [(each.source, each.key) for each in stored]
-        records = [PersonRecord(self._staged_person(*place)) for place in self._staged_of(person_id, places)]
+            own = self._staged(source, key) if self._linker.person_of(source, key) == person_id else None
+            return [] if own is None else [PersonRecord(own)]
+        staged = self._staged_of(person_id, [(each.source, each.key) for each in stored])
+        records = [PersonRecord(record) for record in staged.values()]
         for each in stored:
-            if not self._is_staged(each.source, each.key):
+            if (each.source, each.key) not in staged:
                 gone = each.key in self._absent.get(each.source, ())
                 records.append(PersonRecord(decode_person(each.data), self._today if gone else each.absent_since))
         return in_precedence(records, self._sources) if len(records) > 1 else records
@@ -177,31 +177,25 @@ class Imported:
         person_of = self._linker.person_of
         people = self.people(self.changed)
         writer.people(people, due)
-        changed = set(self.changed)
-        writer.due((person_id, day) for person_id, day in due.items() if person_id not in changed)
+        writer.due((person_id, day) for person_id, day in due.items() if person_id not in self.changed)
         for name, outcome in self._outcomes.items():
-            staged, new = outcome.reading.staged, outcome.reading.new
-            writer.links(
-                name,
-                (key for key in staged if key not in new),
-                ((kind, digest, name, key) for key in staged for kind, digest in staged.links(key)),
-            )
-            writer.records((name, key, staged.hash(key), person_of(name, key), staged.data(key)) for key in staged)
+            staged = outcome.reading.staged
+            links = ((kind, digest, name, key) for key, each in staged.all_links() for kind, digest in each)
+            writer.links(name, staged.stored(), links)
+            writer.records((name, key, hash_, person_of(name, key), data) for key, hash_, data in staged.rows())
             writer.absent(name, self._absent[name], self._today)
             writer.nodes("units", name, outcome.now.units, outcome.before.units)
             writer.nodes("class_groups", name, outcome.now.class_groups, outcome.before.class_groups)
         writer.quarantine({row.source for row, _ in self._store.quarantined()} | set(self._outcomes), self._first_seen)
 
-    def _is_staged(self, source: str, key: str) -> bool:
+    def _staged(self, source: str, key: str) -> SourcePerson | None:
+        """A record as it was read; None where it was not, or is as it is stored."""
         outcome = self._outcomes.get(source)
-        return outcome is not None and key in outcome.reading.staged
+        return None if outcome is None else outcome.reading.staged.find(key)
 
-    def _staged_person(self, source: str, key: str) -> SourcePerson:
-        return self._outcomes[source].reading.staged.person(key)
-
-    def _staged_of(self, person_id: str, stored: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Places of a person's staged records: its own, those that are stored already, those that joined."""
+    def _staged_of(self, person_id: str, stored: Iterable[tuple[str, str]]) -> dict[tuple[str, str], SourcePerson]:
+        """A person's staged records by place: its own, those that are stored already, those that joined."""
         source, _, key = person_id.partition(":")
-        joined = self._linker.joined.get(person_id, ())
-        places = dict.fromkeys([*stored, (source, key), *joined])
-        return [place for place in places if self._is_staged(*place) and self._linker.person_of(*place) == person_id]
+        places = dict.fromkeys([*stored, (source, key), *self._linker.joined.get(person_id, ())])
+        found = ((place, self._staged(*place)) for place in places if self._linker.person_of(*place) == person_id)
+        return {place: record for place, record in found if record is not None}

@@ -132,7 +132,6 @@ class _Run:
             self._refuse_reused(name, outcome.reading)
         linker = Linker(
             {name: each.reading.staged for name, each in self._outcomes.items()},
-            {name: each.reading.new for name, each in self._outcomes.items()},
             self._elsewhere,
             self._store,
             self._born,
@@ -176,8 +175,7 @@ class _Run:
         """
         if f"{name}.reused" in self._releases.named:
             return
-        known = [key for key in reading.staged if key not in reading.new]
-        for chunk in chunks(known):
+        for chunk in chunks(reading.staged.stored()):
             for key, former in self._store.people(name, chunk).items():
                 if is_reused(former, reading.staged.person(key), self._born):
                     reading.refuse(key, "key", _REUSED.format(name))
@@ -209,8 +207,8 @@ class _Run:
             self._keep(reading, self._losers(name, reading, _loses))
         else:
             self._judge_missing(name, outcome, missing)
-        if outcome.hold is not None and not reading.unchanged and len(reading.staged) == len(reading.new):
-            strangers = [key for key in reading.new if linker.person_of(name, key) == f"{name}:{key}"]
+        if outcome.hold is not None and not reading.unchanged and not reading.staged.stored():
+            strangers = [key for key in reading.staged if linker.person_of(name, key) == f"{name}:{key}"]
             self._leave_out(reading, strangers)  # not one known key: more likely the wrong file than a new town
         self._judge_others(name, outcome)
 
@@ -240,11 +238,11 @@ class _Run:
     def _judge_others(self, name: str, outcome: Outcome) -> None:
         """Decides about new, changed and anomalous people."""
         reading, brake = outcome.reading, self._settings.import_brake(name)
-        known = [key for key in reading.staged if key not in reading.new and key not in reading.returned]
-        for what, limit, count, held in (
-            ("anomalous", brake.anomalous, reading.reused, known),
-            ("changed", brake.changed, len(known), known),
-            ("new", brake.new, len(reading.new), list(reading.new)),
+        known = sorted(reading.staged.known)
+        for what, limit, count in (
+            ("anomalous", brake.anomalous, reading.reused),
+            ("changed", brake.changed, len(known)),
+            ("new", brake.new, reading.staged.new_count),
         ):
             hold, use = judge_others(
                 name, what, limit, population=reading.population, count=count, releases=self._releases
@@ -254,16 +252,15 @@ class _Run:
                 continue
             outcome.further += (hold,)
             if what == "new":
-                self._leave_out(reading, held)
+                self._leave_out(reading, list(reading.staged.new()))
             else:
-                self._keep(reading, held)
+                self._keep(reading, known)
 
     @staticmethod
     def _leave_out(reading: Reading, keys: Iterable[str]) -> None:
         """Does not take over new records."""
         for key in keys:
             reading.staged.drop(key)
-            reading.new.discard(key)
 
     def _parts(self, name: str, keys: Sequence[str]) -> dict[str, frozenset[Part]]:
         """The parts that these records were in before, as far as limits can tell them apart."""
@@ -301,7 +298,7 @@ class _Run:
         """
         if not reading.vanished:
             return set()
-        new = (key for key in reading.new if reading.staged.person(key).affiliations)
+        new = (key for key in reading.staged.new() if reading.staged.person(key).affiliations)
         here = {linker.person_of(name, key) for keys in (self._outcomes[name].shared, new) for key in keys}
         return {key for key in reading.vanished if linker.person_of(name, key) in here}
 
@@ -315,9 +312,8 @@ class _Run:
 
     def _losers(self, name: str, reading: Reading, loses: Callable[[SourcePerson, SourcePerson], bool]) -> list[str]:
         """Staged known keys that would lose something: asked of the former record and the present one."""
-        known = [key for key in reading.staged if key not in reading.new and key not in reading.returned]
         losers: list[str] = []
-        for chunk in chunks(known):
+        for chunk in chunks(sorted(reading.staged.known)):
             former = self._store.people(name, chunk)
             losers += [key for key in former if loses(former[key], reading.staged.person(key))]
         return losers
@@ -421,17 +417,17 @@ class _Run:
             return SourceReport(name, error=self._errors[name])
         outcome = self._outcomes[name]
         reading = outcome.reading
-        new, returned = len(reading.new), len(reading.returned)
+        staged = reading.staged
         return SourceReport(
             source=name,
             snapshot=reading.snapshot,
             rows=reading.rows,
-            read=len(reading.staged) + reading.unchanged,
-            new=new,
-            changed=len(reading.staged) - new - returned,
+            read=len(staged) + reading.unchanged,
+            new=staged.new_count,
+            changed=len(staged.known),
             unchanged=reading.unchanged,
             vanished=outcome.vanished,
-            returned=returned,
+            returned=len(staged.returned),
             quarantined=reading.quarantined_count + contradicted,
             hold=outcome.hold,
             units_hold=outcome.units_hold,

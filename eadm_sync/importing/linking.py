@@ -67,7 +67,6 @@ class Linker:
     def __init__(
         self,
         staged: Mapping[str, Staged],
-        new: Mapping[str, set[str]],
         elsewhere: Mapping[str, Mapping[str, str]],
         store: LinkStore,
         born: Born,
@@ -77,7 +76,6 @@ class Linker:
 
         Args:
             staged: The staged records.
-            new: Keys of those that were not known before.
             elsewhere: Key → person id, of stored records whose person is not named after them.
             store: The stored records.
             born: Tells a record's date of birth.
@@ -86,7 +84,6 @@ class Linker:
         self.joined: dict[str, list[Place]] = {}
         self.contradictions: list[Quarantined] = []
         self._staged = staged
-        self._new = new
         self._elsewhere = elsewhere
         self._store = store
         self._born = born
@@ -106,12 +103,15 @@ class Linker:
     def link(self) -> None:
         """Finds the person of every new staged record; known ones keep theirs."""
         if self._store.has_links():
-            for claim in self._live(digest for *_, links in self._all() for _, digest in links):
+            all_links = (links for staged in self._staged.values() for _, links in staged.all_links())
+            for claim in self._live(digest for links in all_links for _, digest in links):
                 self._claims.setdefault(claim.digest, claim.person_id)
-        for source, key, links in self._all(new=False):
-            self._check_known(source, key, links)
-        for source, key, links in self._all(new=True):
-            self._place_new(source, key, links)
+        for source, staged in self._staged.items():
+            for key in staged.stored():
+                self._check_known(source, key, staged.links(key))
+        for source, staged in self._staged.items():
+            for key in sorted(staged.new()):
+                self._place_new(source, key, staged.links(key))
 
     def recheck(self, places: Iterable[Place]) -> None:
         """Lists the contradictions that still stand, of stored records that have not changed."""
@@ -148,17 +148,10 @@ class Linker:
         source, _, key = person_id.partition(":")
         for place in (*records, (source, key), *self.joined.get(person_id, ())):
             staged = self._staged.get(place[0])
-            if staged is not None and place[1] in staged and self.person_of(*place) == person_id:
-                records[place] = PersonRecord(staged.person(place[1]))
+            record = None if staged is None else staged.find(place[1])
+            if record is not None and self.person_of(*place) == person_id:
+                records[place] = PersonRecord(record)
         return [records[place] for place in sorted(records)] if len(records) > 1 else list(records.values())
-
-    def _all(self, *, new: bool | None = None) -> Iterator[tuple[str, str, list[tuple[str, bytes]]]]:
-        """(source, key, links) of the staged records: all, only new, or only known ones; by precedence, then key."""
-        for source, staged in self._staged.items():
-            keys: Iterable[str] = staged if new is None else sorted(staged)
-            for key in keys:
-                if new is None or (key in self._new[source]) == new:
-                    yield source, key, staged.links(key)
 
     def _live(self, digests: Iterable[bytes]) -> Iterator[Claim]:
         """Stored claims, but for those of staged records: their links are as they are now."""

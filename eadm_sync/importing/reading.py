@@ -61,8 +61,6 @@ class Reading:
         source: Its name.
         staged: The records that are new, changed or back.
         population: How many records were present before.
-        new: Staged records that were not known at all.
-        returned: Staged records that had been absent.
         unchanged: Records that are as they were, or that have to stay so.
         vanished: Keys that were present before and are not any more.
         bare: Staged keys that have lost all the affiliations they had.
@@ -79,8 +77,6 @@ class Reading:
     source: str
     staged: Staged
     population: int
-    new: set[str] = field(default_factory=set)
-    returned: set[str] = field(default_factory=set)
     unchanged: int = 0
     vanished: list[str] = field(default_factory=list)
     bare: list[str] = field(default_factory=list)
@@ -101,10 +97,8 @@ class Reading:
 
     def refuse(self, key: str, name: str, reason: str) -> None:
         """Leaves out a staged record; what is stored of it, if anything is, stays as it was."""
+        self.unchanged += not self.staged.is_new(key)
         self.staged.drop(key)
-        self.unchanged += key not in self.new
-        self.new.discard(key)
-        self.returned.discard(key)
         self.bare = [each for each in self.bare if each != key]
         self.quarantined_count += 1
         if len(self.quarantined) < _MAX_LISTED:
@@ -338,9 +332,9 @@ class SourceReader:
             return
         self._digest(SEPARATOR.join(values))
         self._reading.quarantine(row, key, "key", "is there twice; the first row counts")
-        if differs and key in self._reading.staged and key not in self._reading.new:
-            self._reading.staged.drop(key)
-            self._reading.returned.discard(key)
+        staged = self._reading.staged
+        if differs and key in staged and not staged.is_new(key):
+            staged.drop(key)
             self._reading.unchanged += 1
 
     def _map(
@@ -373,13 +367,14 @@ class SourceReader:
             self._stage(person, LOOK_AGAIN, known=known)
 
     def _stage(self, person: SourcePerson, hash_: bytes, *, known: bool) -> None:
-        self._reading.staged.add(person, hash_)
+        staged = self._reading.staged
+        staged.add(person, hash_)
         if person.key in self._former.absent:
-            self._reading.returned.add(person.key)
-        elif not known:
-            self._reading.new.add(person.key)
-        elif not person.affiliations:
-            self._bare.append(person.key)
+            staged.returned.add(person.key)
+        elif known:
+            staged.known.add(person.key)
+            if not person.affiliations:
+                self._bare.append(person.key)
 
     def _that_had_affiliations(self, keys: list[str]) -> list[str]:
         """Those of `keys` whose stored record has an affiliation."""

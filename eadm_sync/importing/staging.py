@@ -2,127 +2,164 @@
 
 from __future__ import annotations
 
-import tempfile
-import weakref
+import struct
 from collections.abc import Iterator, Sequence
-from typing import IO
 
+from eadm_sync.fingerprints import Fingerprints
 from eadm_sync.importing.keys import link_digest
 from eadm_sync.importing.records import SourcePerson, decode_person, encode_person
+from eadm_sync.pieces import Pieces
 from eadm_sync.state.crypto import Vault
 
 HASH_BYTES = 16
 _DIGEST_BYTES = 16
 _NO_DIGEST = bytes(_DIGEST_BYTES)
 _NO_FORMER = (None, None)
-_IN_MEMORY_BYTES = 1024 * 1024  # some two thousand people
-_LENGTH_BITS = 32
-_LENGTH = (1 << _LENGTH_BITS) - 1
-
-
-class Pieces:
-    """Bytes that are written once and read often, by the place that writing them tells.
-
-    What memory is not to hold goes into a file without a name, which the operating system frees with the process.
-    """
-
-    def __init__(self, in_memory_bytes: int = _IN_MEMORY_BYTES) -> None:
-        self._in_memory_bytes = in_memory_bytes
-        self._file: IO[bytes] | None = None
-        self._written = 0
-        self._rest = bytearray()
-
-    def add(self, piece: bytes) -> int:
-        """Keeps a piece, and tells its place."""
-        place = (self._written + len(self._rest)) << _LENGTH_BITS | len(piece)
-        self._rest += piece
-        if len(self._rest) >= self._in_memory_bytes:
-            self._spill()
-        return place
-
-    def __getitem__(self, place: int) -> bytes:
-        start, length = place >> _LENGTH_BITS, place & _LENGTH
-        if self._file is not None and start < self._written:
-            self._file.seek(start)
-            return self._file.read(length)
-        start -= self._written
-        return bytes(self._rest[start : start + length])
-
-    def _spill(self) -> None:
-        if self._file is None:  # without a buffer, which each look at another place would fill anew
-            self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with its owner
-            weakref.finalize(self, self._file.close)
-        self._file.seek(self._written)
-        while self._rest:
-            written = self._file.write(self._rest)
-            self._written += written
-            del self._rest[:written]
+_KEY_LENGTH = struct.Struct("<H")
 
 
 class Staged:
-    """The staged records of one source, by key: hash, one digest for each kind of link, and the record, in one piece.
+    """The staged records of one source, each in one piece: key, hash, a digest for each kind of link, and the record.
 
-    Of each, memory holds the key and a number.
+    Of a new one, memory holds some forty bytes, however long its key is.
+
+    Attributes:
+        known: Keys of those that are stored, and were present.
+        returned: Keys of those that are stored, and had been absent.
     """
 
     def __init__(self, source: str, links: Sequence[str], vault: Vault) -> None:
         self.source = source
+        self.known: set[str] = set()
+        self.returned: set[str] = set()
         self._links = tuple(links)
         self._vault = vault
-        self._start = HASH_BYTES + _DIGEST_BYTES * len(self._links)
+        self._record = HASH_BYTES + _DIGEST_BYTES * len(self._links)
         self._pieces = Pieces()
-        self._places: dict[str, int] = {}
+        self._places = Fingerprints()
+        self._twins: dict[str, int] = {}
+        """Places of keys that have another one's fingerprint."""
+        self._count = 0
+        self._dropped: set[int] = set()
         self._formers: dict[str, tuple[str | None, bytes | None]] = {}
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._count
 
     def __contains__(self, key: object) -> bool:
-        return key in self._places
+        return isinstance(key, str) and self._find(key) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        """All keys, as they were staged."""
+        return (key for key, _ in self._all())
+
+    def new(self) -> Iterator[str]:
+        """Keys of the records that are not stored, as they were staged."""
+        return filter(self.is_new, self)
+
+    @property
+    def new_count(self) -> int:
+        """How many are not stored."""
+        return self._count - len(self.known) - len(self.returned)
+
+    def is_new(self, key: str) -> bool:
+        """Whether a staged record is not stored."""
+        return key not in self.known and key not in self.returned
+
+    def stored(self) -> list[str]:
+        """Keys of the records that are stored, sorted."""
+        return sorted(self.known | self.returned)
 
     def add(self, person: SourcePerson, hash_: bytes) -> None:
-        """Stages a record with the hash it is to be stored with."""
-        digests = b"".join([self._digest(kind, person) for kind in self._links])
-        self._places[person.key] = self._pieces.add(b"".join((hash_, digests, encode_person(person))))
+        """Stages a record, once for each key, with the hash it is to be stored with."""
+        key = person.key.encode()
+        digests = [self._digest(kind, person) for kind in self._links]
+        place = self._pieces.add(b"".join((_KEY_LENGTH.pack(len(key)), key, hash_, *digests, encode_person(person))))
+        self._count += 1
+        if self._places.setdefault(person.key, place) != place:
+            self._twins[person.key] = place
         if person.former_key or person.former_national_id:
             former = person.former_national_id
             self._formers[person.key] = (person.former_key, former.digest if former else None)
 
     def drop(self, key: str) -> None:
         """Forgets a record: what is stored of it stays."""
-        self._places.pop(key, None)
-
-    def hash(self, key: str) -> bytes:
-        """The hash a record is to be stored with."""
-        return self._piece(key)[:HASH_BYTES]
-
-    def data(self, key: str) -> bytes:
-        """The encoded record."""
-        return self._piece(key)[self._start :]
+        if self._find(key) is not None:
+            self._dropped.add(self._place(key))
+            self._count -= 1
+            self.known.discard(key)
+            self.returned.discard(key)
 
     def person(self, key: str) -> SourcePerson:
-        """The record."""
-        return decode_person(memoryview(self._piece(key))[self._start :])
+        """The record.
+
+        Raises:
+            KeyError: It is not staged.
+        """
+        return decode_person(memoryview(self._piece(key))[self._record :])
+
+    def find(self, key: str) -> SourcePerson | None:
+        """The record, or None where none is staged."""
+        piece = self._find(key)
+        return None if piece is None else decode_person(memoryview(piece)[self._record :])
 
     def former(self, key: str) -> tuple[str | None, bytes | None]:
         """The key, and the digest of the national id, that the source itself says the person had before."""
         return self._formers.get(key, _NO_FORMER)
 
     def links(self, key: str) -> list[tuple[str, bytes]]:
-        """(kind, digest) of each link the record has, in the configured order."""
-        piece = self._piece(key)
-        starts = range(HASH_BYTES, self._start, _DIGEST_BYTES)
+        """(kind, digest) of each link the record has, in the configured order; KeyError as `person`."""
+        return self._links_in(self._piece(key))
+
+    def all_links(self) -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+        """Key and `links` of each record, as they were staged."""
+        return ((key, self._links_in(piece)) for key, piece in self._all())
+
+    def rows(self) -> Iterator[tuple[str, bytes, bytes]]:
+        """(key, hash that the record is to be stored with, encoded record) of each, as they were staged."""
+        return ((key, piece[:HASH_BYTES], piece[self._record :]) for key, piece in self._all())
+
+    def _links_in(self, piece: bytes) -> list[tuple[str, bytes]]:
+        starts = range(HASH_BYTES, self._record, _DIGEST_BYTES)
         digests = (piece[start : start + _DIGEST_BYTES] for start in starts)
         return [(kind, digest) for kind, digest in zip(self._links, digests, strict=True) if digest != _NO_DIGEST]
 
+    # ------------------------------------------------------------ pieces
+
+    def _all(self) -> Iterator[tuple[str, bytes]]:
+        """Key and piece of each staged record, as they were staged."""
+        for place, piece in self._pieces:
+            if place not in self._dropped:
+                yield _opened(piece)
+
     def _piece(self, key: str) -> bytes:
-        return self._pieces[self._places[key]]
+        piece = self._find(key)
+        if piece is None:
+            raise KeyError(key)
+        return piece
+
+    def _find(self, key: str) -> bytes | None:
+        """The piece of a key, or None where the key is not staged."""
+        place = self._place(key)
+        if not place or place in self._dropped:
+            return None
+        piece, raw = self._pieces[place], key.encode()
+        head = _KEY_LENGTH.pack(len(raw)) + raw
+        return piece[len(head) :] if piece.startswith(head) else None
+
+    def _place(self, key: str) -> int:
+        """Where a key is if it is staged."""
+        return (self._twins and self._twins.get(key)) or self._places.get(key)
 
     def _digest(self, kind: str, person: SourcePerson) -> bytes:
         if kind == "national_id":
             return person.national_id.digest if person.national_id else _NO_DIGEST
         value: str | None = getattr(person, kind)
         return link_digest(self._vault, kind, value) if value else _NO_DIGEST
+
+
+def _opened(piece: bytes) -> tuple[str, bytes]:
+    """The key of a piece, and what is behind it."""
+    (length,) = _KEY_LENGTH.unpack_from(piece)
+    start = _KEY_LENGTH.size + length
+    return piece[_KEY_LENGTH.size : start].decode(), piece[start:]

@@ -23,6 +23,7 @@ from eadm_sync.plan.change import NOWHERE, Change, GroupFrame, PersonFrame, Plac
 from eadm_sync.plan.deactivated import Deactivated, all_deactivated
 from eadm_sync.plan.diff import Seal, diff_person, note_renamed, retirement_days, stop_person
 from eadm_sync.plan.doubting import doubted, perhaps_enabled, with_seats
+from eadm_sync.plan.due import DueDays
 from eadm_sync.plan.groups import Busy, Groups
 from eadm_sync.plan.hand_made import without_hand_made
 from eadm_sync.plan.inputs import Inputs
@@ -44,6 +45,7 @@ from eadm_sync.state.known import Known, load_known
 from eadm_sync.state.outcomes import Lost, Renamed
 from eadm_sync.state.protection import protected_groups
 from eadm_sync.state.scripts import load_scripts
+from eadm_sync.texts import SortedTexts
 
 _CHUNK = 500
 """People looked at together: one query each for identifiers, accounts, memberships and licences."""
@@ -51,11 +53,8 @@ _CHUNK = 500
 
 def build(inputs: Inputs, connection: Connection) -> Plan:
     """The plan for one day, judged by the brakes."""
-    ids = sorted(_to_evaluate(inputs, connection))
-    postponed = tuple(person_id for person_id in ids if person_id in inputs.running)
-    if postponed:
-        ids = [person_id for person_id in ids if person_id not in inputs.running]
-    maker = Maker(inputs, connection)
+    ids, postponed = _to_evaluate(inputs, connection)
+    maker = Maker(inputs, connection, ids)
     for start in range(0, len(ids), _CHUNK):
         maker.add(ids[start : start + _CHUNK])
         inputs.progress(min(start + _CHUNK, len(ids)), len(ids))
@@ -114,7 +113,8 @@ class Outlook(NamedTuple):
 class Maker:
     """Evaluates people chunk by chunk and gathers the plan's parts."""
 
-    def __init__(self, inputs: Inputs, connection: Connection) -> None:
+    def __init__(self, inputs: Inputs, connection: Connection, ids: SortedTexts | None = None) -> None:
+        """Args: what is planned from; the state; whom it will be about, by id, where that is known."""
         self.inputs = inputs
         self.connection = connection
         self.today = inputs.basis.today
@@ -128,7 +128,7 @@ class Maker:
         self.counts: Counter[Slice] = Counter()
         self.cells: Counter[Cell] = Counter()
         self.problems: list[Problem] = []
-        self.due: dict[str, date | None] = {}
+        self.due = DueDays(ids or SortedTexts())
         self.renamed = Renamed()
         self.lost = Lost()
         self.formers: list[Former] = []
@@ -375,8 +375,17 @@ class Maker:
         return self._evaluator.evaluate(person, order)
 
 
-def _to_evaluate(inputs: Inputs, connection: Connection) -> set[str]:
-    """Ids of those for whom something can be different today."""
+def _to_evaluate(inputs: Inputs, connection: Connection) -> tuple[SortedTexts, tuple[str, ...]]:
+    """Ids of those for whom something can be different today, sorted; those of them apart who have to wait."""
+    ids, changed = _all_to_evaluate(inputs, connection), inputs.population.changed
+    postponed = ids & inputs.running
+    if inputs.only is None and len(ids) == len(changed) and not postponed:  # those who changed, and nobody else
+        return changed, ()
+    ids -= postponed
+    return SortedTexts(ids), tuple(sorted(postponed))
+
+
+def _all_to_evaluate(inputs: Inputs, connection: Connection) -> set[str]:
     if inputs.only is not None:
         return set(inputs.only)
     people = tables.people.c

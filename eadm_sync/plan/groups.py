@@ -17,15 +17,13 @@ from eadm_sync.plan.adopting import Undecided
 from eadm_sync.plan.change import Change, GroupFrame, group_key
 from eadm_sync.plan.doubting import doubted_places
 from eadm_sync.plan.group_diff import diff_group, end_group, end_nestings, note_renamed_group
+from eadm_sync.plan.wanted_groups import Key, WantedGroups
 from eadm_sync.ruleset import Ruleset, TargetWords
 from eadm_sync.ruleset.rules import GroupRule
 from eadm_sync.state import tables
 from eadm_sync.state.doubts import MADE, Doubt
 from eadm_sync.state.known import KnownGroup, load_groups
 from eadm_sync.state.outcomes import Renamed
-
-Key = tuple[str, str]
-"""(target, key of a group)"""
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Groups:
     overtaken: list[Key] = field(default_factory=list)
     postponed: list[str] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
-    _found: dict[Key, tuple[DesiredGroup, str]] = field(default_factory=dict)
+    _found: WantedGroups = field(default_factory=WantedGroups)
 
     def __post_init__(self) -> None:
         self._rank = {rule.id: number for number, rule in enumerate(self.ruleset.groups)}
@@ -76,12 +74,12 @@ class Groups:
         """Notes what somebody shall be in; of several rules that give one group, the first in order comes first."""
         for group in groups:
             key = (group.target, group.key)
-            found = self._found.get(key)
-            if found is None:
+            if key not in self._found:
                 self._found[key] = (group, person_id)
-            elif not found[0].says(group):
-                first, further = sorted((found[0], group), key=lambda one: self._rank.get(one.rule, 0))
-                self._found[key] = (first.with_further(further), found[1])
+            elif not self._found.says(key, group):
+                found, member = self._found[key]
+                first, further = sorted((found, group), key=lambda one: self._rank.get(one.rule, 0))
+                self._found[key] = (first.with_further(further), member)
 
     def frames(self, connection: Connection, busy: Busy, *, may_end: bool) -> Iterator[GroupFrame]:
         """What has to be done to the groups, in their order; call it once, when everybody was looked at.
@@ -141,14 +139,14 @@ class Groups:
 
     def _doubted(self, known: Mapping[Key, KnownGroup]) -> Iterator[tuple[Key, KnownGroup]]:
         """Groups of which places in other groups are in doubt, such that what is wanted is asked for again."""
-        for key, (group, _) in self._found.items():
+        for key in self._found.keys() & known.keys():
             outer = {
                 one.name
                 for one in self.doubts.get(group_key(key[1]), ())
                 if (one.target, one.kind) == (key[0], Kind.NESTING)
             }
-            if outer and key in known:
-                yield key, doubted_places(known[key], outer, group.member_of)
+            if outer:
+                yield key, doubted_places(known[key], outer, self._found[key][0].member_of)
 
     # ------------------------------------------------------------ groups that nobody is in any more
 
@@ -174,7 +172,7 @@ class Groups:
         if not left:
             return
         filled = {(target, outer) for (target, _), group in known.items() for outer in group.member_of}
-        filled |= {(target, outer) for (target, _), (group, _) in self._found.items() for outer in group.member_of}
+        filled |= {(key[0], outer) for key, (group, _) in self._found.nested() for outer in group.member_of}
         empty = _without_members(connection) - frozenset(busy.filled) - frozenset(busy.made)
         for key in left.keys() & empty:
             group = known[key]
@@ -192,10 +190,11 @@ class Groups:
         """
         there = known.keys() | self._found.keys() | frozenset(busy.made)
         above = _Above((key, outer) for key, group in known.items() for outer in group.member_of)
-        named = {key: place for key, place in self._found.items() if place[0].member_of}
+        named = dict(self._found.nested())
         for key in self._found.keys() & known.keys():
-            wanted = {called(key[0], name, there) for name in self._found[key][0].member_of}
-            others = self._beside.nesting(self._beside.others(self._found[key][0]), known[key])
+            group, _ = self._found[key]
+            wanted = {called(key[0], name, there) for name in group.member_of}
+            others = self._beside.nesting(self._beside.others(group), known[key])
             for outer, rule in known[key].member_of.items():
                 if outer not in wanted and rule not in others:
                     above.leave(key, outer)

@@ -18,13 +18,14 @@ from eadm_sync.plan.seats import Product, Stock
 from eadm_sync.ruleset import Organisation, Ruleset, TargetWords
 from eadm_sync.state.doubts import Doubt
 from eadm_sync.state.releases import Releases
+from eadm_sync.texts import SortedTexts
 
 
 class Population(Protocol):
     """The people as the import left them (`eadm_sync.importing.Imported`)."""
 
     @property
-    def changed(self) -> Sequence[str]:
+    def changed(self) -> SortedTexts:
         """Ids of people whose data may differ from what is stored."""
         ...
 

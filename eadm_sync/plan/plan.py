@@ -105,7 +105,7 @@ class Plan(msgspec.Struct):
     people: Spool[PersonFrame]
     problems: tuple[Problem, ...]
     evaluated: int
-    due: dict[str, date | None]
+    due: Mapping[str, date | None]
     postponed: tuple[str, ...]
     waiting: int = 0
     overtaken: tuple[tuple[str, str], ...] = ()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.contract import PasswordRules
-from eadm_sync.desired import Desired, Evaluator, evaluate, explain, winning_order
+from eadm_sync.desired import Desired, Evaluator, evaluate, evaluation, explain, winning_order
 from eadm_sync.model import Affiliation, ClassGroup, ClassMembership, Person, Sealed, Unit
 from eadm_sync.ruleset import Organisation, Ruleset, TargetWords, Vocabulary, load_ruleset
 
@@ -188,8 +188,12 @@ def test_groups_are_the_union_over_affiliations_each_once(rules: Callable[[str],
     ]
 
 
-def test_shared_groups_do_not_leak_between_people(rules: Callable[[str], Ruleset]):
-    """An evaluator remembers groups by what decides them, so the order of people does not matter."""
+@pytest.mark.parametrize("kept", [0, 1, 10_000])
+def test_shared_groups_do_not_leak_between_people(
+    rules: Callable[[str], Ruleset], kept: int, monkeypatch: pytest.MonkeyPatch
+):
+    """An evaluator remembers groups by what decides them, so the order of people, and how many it keeps, are one."""
+    monkeypatch.setattr(evaluation, "_IN_MEMORY", kept)
     evaluator = Evaluator(rules(GROUPS), ORGANISATION, no_names)
     people = [[TEACH], [WORK, STUDY], [NOWHERE], [STUDY], [TEACH]]
 

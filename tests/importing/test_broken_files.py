@@ -64,7 +64,7 @@ def test_broken_file(town: Any, persons: bytes, contracts: bytes | None):
 
     imported = town.import_files(persons, CONTRACTS.encode() if contracts is None else contracts)
 
-    assert imported.changed == []
+    assert list(imported.changed) == []
     assert town.people() == before
 
 

@@ -69,7 +69,7 @@ def test_an_emptied_file_of_contracts_of_one_school_takes_nothing(town: Any, hr:
 
     imported = town.sync(hr=hr(PEOPLE, [row for row in both if row[2] == "12"], UNITS))
 
-    assert (held(imported), imported.changed) == (["hr.vanished[unit 11]"], [])
+    assert (held(imported), list(imported.changed)) == (["hr.vanished[unit 11]"], [])
     assert town.people() == before
 
 
