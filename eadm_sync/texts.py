@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import overload
 
 
@@ -35,10 +35,14 @@ class SortedTexts(Sequence[str]):
 
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
-        start = self._ends[index - 1] if index else 0
-        return self._bytes[start : self._ends[index]].decode("utf-8", "surrogatepass")
+            return [self._text(number) for number in range(*index.indices(len(self)))]
+        return self._text(range(len(self))[index])
+
+    def __iter__(self) -> Iterator[str]:
+        start = 0
+        for end in self._ends:
+            yield self._bytes[start:end].decode("utf-8", "surrogatepass")
+            start = end
 
     def __contains__(self, text: object) -> bool:
         return isinstance(text, str) and self.find(text) is not None
@@ -46,9 +50,13 @@ class SortedTexts(Sequence[str]):
     def find(self, text: str) -> int | None:
         """Where a text is, or None."""
         index = self._next
-        if index >= len(self) or self[index] != text:
+        if index >= len(self._ends) or self._text(index) != text:
             index = bisect_left(self, text)
-            if index >= len(self) or self[index] != text:
+            if index >= len(self._ends) or self._text(index) != text:
                 return None
         self._next = index + 1
         return index
+
+    def _text(self, index: int) -> str:
+        start = self._ends[index - 1] if index else 0
+        return self._bytes[start : self._ends[index]].decode("utf-8", "surrogatepass")

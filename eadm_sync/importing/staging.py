@@ -51,11 +51,15 @@ class Staged:
 
     def __iter__(self) -> Iterator[str]:
         """All keys, as they were staged."""
-        return (key for key, _ in self._all())
+        start, dropped = _KEY_LENGTH.size, self._dropped
+        for place, piece in self._pieces:
+            if place not in dropped:
+                (length,) = _KEY_LENGTH.unpack_from(piece)
+                yield piece[start : start + length].decode()
 
     def new(self) -> Iterator[str]:
         """Keys of the records that are not stored, as they were staged."""
-        return filter(self.is_new, self)
+        return filter(self.is_new, self) if self.known or self.returned else iter(self)
 
     @property
     def new_count(self) -> int:
