@@ -21,8 +21,8 @@ class SortedTexts(Sequence[str]):
         for text in sorted(texts):
             self._bytes += text.encode("utf-8", "surrogatepass")
             self._ends.append(len(self._bytes))
-        self._next = 0
-        """What comes behind the one that was found last."""
+        self._last = -1
+        """The one that was found last: it, or the one behind it, is nearly always what is asked for next."""
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -49,13 +49,16 @@ class SortedTexts(Sequence[str]):
 
     def find(self, text: str) -> int | None:
         """Where a text is, or None."""
-        index = self._next
-        if index >= len(self._ends) or self._text(index) != text:
-            index = bisect_left(self, text)
-            if index >= len(self._ends) or self._text(index) != text:
+        index = self._last + 1
+        if not self._is(index, text):
+            index = self._last if self._is(self._last, text) else bisect_left(self, text)
+            if not self._is(index, text):
                 return None
-        self._next = index + 1
+        self._last = index
         return index
+
+    def _is(self, index: int, text: str) -> bool:
+        return 0 <= index < len(self._ends) and self._text(index) == text
 
     def _text(self, index: int) -> str:
         start = self._ends[index - 1] if index else 0
