@@ -17,7 +17,7 @@ import msgspec
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from eadm_sync import __version__
 from eadm_sync.app.context import Context
@@ -28,8 +28,8 @@ from eadm_sync.events import get_logger
 from eadm_sync.state import tables
 from eadm_sync.state.database import Database
 from eadm_sync.state.outcomes import known_versions
-from exportqueue.item import from_micros
-from exportqueue.tables import IS_UNFINISHED
+from exportqueue.item import State, from_micros
+from exportqueue.tables import IS_UNFINISHED, QueueTables
 
 log = get_logger(__name__)
 
@@ -65,18 +65,28 @@ class Facts(msgspec.Struct, frozen=True):
 
 def facts(context: Context, connection: Connection) -> Facts:
     """Reads what the metrics tell."""
-    items, runs = context.queue.tables.items.c, tables.runs.c
-    oldest = select(items.target, items.state, func.min(items.created_at)).where(IS_UNFINISHED)
+    runs = tables.runs.c
     succeeded = select(runs.command, func.max(runs.finished_at)).where(runs.status == "done").group_by(runs.command)
     return Facts(
         status=status_of(context, connection),
-        oldest={
-            (target, state): from_micros(micros)
-            for target, state, micros in connection.execute(oldest.group_by(items.target, items.state))
-        },
+        oldest=_oldest(connection, context.queue.tables),
         confirmed=known_versions(connection, tuple(context.loaded.settings.targets)),
         succeeded={command: moment for command, moment in connection.execute(succeeded)},  # noqa: C416 - as mypy wants it
     )
+
+
+def _oldest(connection: Connection, queue: QueueTables) -> dict[tuple[str, str], datetime]:
+    """As `Facts.oldest`. By target, which an index has in order: by state too, SQLite would sort all in memory."""
+    items = queue.items.c
+    states = (State.READY, State.WAITING, State.RUNNING, State.DEAD)
+    moments = (func.min(case((items.state == state, items.created_at))) for state in states)
+    query = select(items.target, *moments).where(IS_UNFINISHED).group_by(items.target)
+    return {
+        (target, state.value): from_micros(micros)
+        for target, *found in connection.execute(query)
+        for state, micros in zip(states, found, strict=True)
+        if micros is not None
+    }
 
 
 class StateCollector(Collector):

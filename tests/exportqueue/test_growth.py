@@ -62,6 +62,21 @@ def test_no_step_reads_a_whole_table(plans: tuple[sa.Engine, list[tuple[str, str
     assert any("ix_queue_items_finished" in step for _, step in steps)
 
 
+def test_millions_are_counted_without_looking_one_up(plans: tuple[sa.Engine, list[tuple[str, str]]]):
+    """Statistics go through indexes, and SQLite sorts nothing for them: it would do so in memory."""
+    engine, steps = plans
+    queue = Queue(TABLES, HandClock())
+    with engine.begin() as conn:
+        queue.enqueue(conn, [new("a"), new("b", "a"), new("c")])
+        steps.clear()
+        (found,) = queue.stats(conn, finished=False)
+
+    counting = [step for statement, step in steps if "'unfinished' AS place" in statement]
+    assert (found.ready, found.waiting) == (2, 1)
+    assert sum("SCAN queue_items USING INDEX" in step for step in counting) == 5
+    assert [step for step in counting if "TEMP B-TREE" in step or step == "SCAN queue_items"] == []
+
+
 def test_a_purge_leaves_nothing_behind(postgresql_engine: sa.Engine, clock: HandClock):
     """What waited for a purged item goes on; when it is purged itself, no trace of either is left."""
     queue = Queue(TABLES, clock)
