@@ -16,6 +16,7 @@ from eadm_sync.app.runs import recorded
 from eadm_sync.app.sharing import Share
 from eadm_sync.app.slots import Orders, Slot, told
 from eadm_sync.delivery.settling import unsettled
+from eadm_sync.heap import share_heap
 from eadm_sync.state.database import Database
 from eadm_sync.state.sealing import check_key
 from exportqueue import OpenCircuit, TargetStats
@@ -142,6 +143,7 @@ class Crew:
             self._slots += [
                 Slot(context, self._database, name, number, of, self._orders, share) for number in range(of)
             ]
+        share_heap()
         for slot in self._slots:
             threading.Thread(target=slot.run, name=f"{slot.target}#{slot.number}", daemon=True).start()
 

@@ -28,6 +28,7 @@ from eadm_sync.daemon.runner import Runner
 from eadm_sync.daemon.signals import Signals
 from eadm_sync.errors import ConfigError, EadmError, Problem, StateError
 from eadm_sync.events import get_logger
+from eadm_sync.heap import share_heap
 from eadm_sync.state.database import Database
 
 log = get_logger(__name__)
@@ -350,6 +351,7 @@ def serve(config: Path, context: Context, *, only: Collection[str] | None = None
     """
     for name in only or ():
         known_name("target", name, context.loaded.settings.targets)
+    share_heap()
     signals = Signals()
     signals.install()
     checked(context)
