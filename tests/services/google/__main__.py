@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +97,8 @@ def main() -> int:
     """Runs until it is interrupted."""
     given = _arguments()
     config, wanted = _config(given)
-    with tempfile.TemporaryDirectory(prefix="google-") as temporary:
-        state = given.state or Path(temporary)
+    with nullcontext(given.state) if given.state else tempfile.TemporaryDirectory(prefix="google-") as folder:
+        state = Path(folder)
         state.mkdir(parents=True, exist_ok=True)
         service = Service(config, state)
         if len(service.store.rows["user"]) == 1 and (given.users or given.groups or given.unit):

@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,8 @@ def main() -> int:
     """Runs until it is interrupted."""
     given = _arguments()
     config, port, secure_port = _config(given)
-    with tempfile.TemporaryDirectory(prefix="graph-") as temporary:
-        state = given.state or Path(temporary)
+    with nullcontext(given.state) if given.state else tempfile.TemporaryDirectory(prefix="graph-") as folder:
+        state = Path(folder)
         state.mkdir(parents=True, exist_ok=True)
         files = certificates(state)
         service = Service(config, state)
