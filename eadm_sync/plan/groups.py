@@ -22,7 +22,7 @@ from eadm_sync.ruleset import Ruleset, TargetWords
 from eadm_sync.ruleset.rules import GroupRule
 from eadm_sync.state import tables
 from eadm_sync.state.doubts import MADE, Doubt
-from eadm_sync.state.known import KnownGroup, load_groups
+from eadm_sync.state.known import KnownGroup, group_keys, load_groups, load_nestings
 from eadm_sync.state.outcomes import Renamed
 
 
@@ -92,11 +92,13 @@ class Groups:
             busy: What is in the queue.
             may_end: Whether groups that nobody is in can go: not while somebody who may belong there was left out.
         """
-        known = load_groups(connection)
-        self._settle_nestings(known, busy)
+        known, nestings = load_groups(connection, self._found), load_nestings(connection)
+        if any(self._found.nested()):
+            there = group_keys(connection) | self._found.keys() | frozenset(busy.made)
+            self._settle_nestings(there, known, nestings)
         if self.doubts:
             known = {**known, **dict(self._doubted(known))}
-        ending = dict(self._endings(connection, known, busy)) if may_end else {}
+        ending = dict(self._endings(connection, nestings, busy)) if may_end else {}
         for key in sorted(self._found.keys() | ending.keys()):
             if key in ending:
                 yield GroupFrame(f"{key[0]}:{key[1]}", ending[key])
@@ -151,7 +153,7 @@ class Groups:
     # ------------------------------------------------------------ groups that nobody is in any more
 
     def _endings(
-        self, connection: Connection, known: Mapping[Key, KnownGroup], busy: Busy
+        self, connection: Connection, nestings: Mapping[Key, Mapping[str, str]], busy: Busy
     ) -> Iterator[tuple[Key, tuple[Change, ...]]]:
         """What has to be done to groups with no member that is known, in the queue, or to come.
 
@@ -161,35 +163,35 @@ class Groups:
         """
         ends = {rule.id for rule in self.ruleset.groups if rule.ends_empty}
         nests = {rule.id for rule in self.ruleset.groups if rule.nests}
-        left = {
-            key: stale
-            for key, group in known.items()
-            if key not in self._found
-            and (
-                (stale := [outer for outer, rule in group.member_of.items() if rule not in nests]) or group.rule in ends
-            )
+        stale = {
+            key: left
+            for key, outers in nestings.items()
+            if key not in self._found and (left := [outer for outer, rule in outers.items() if rule not in nests])
         }
-        if not left:
+        if not ends and not stale:
             return
-        filled = {(target, outer) for (target, _), group in known.items() for outer in group.member_of}
+        empty = _without_members(connection, None if stale else ends) - self._found.keys()
+        empty = empty - frozenset(busy.filled) - frozenset(busy.made)
+        known = load_groups(connection, empty) if empty else {}
+        filled = {(target, outer) for (target, _), outers in nestings.items() for outer in outers}
         filled |= {(key[0], outer) for key, (group, _) in self._found.nested() for outer in group.member_of}
-        empty = _without_members(connection) - frozenset(busy.filled) - frozenset(busy.made)
-        for key in left.keys() & empty:
+        for key in empty:
             group = known[key]
             if group.rule in ends and key not in filled:
                 yield key, end_group(group)
-            elif left[key]:
-                yield key, tuple(end_nestings(group, left[key], "no rule gives it any more"))
+            elif key in stale:
+                yield key, tuple(end_nestings(group, stale[key], "no rule gives it any more"))
 
     # ------------------------------------------------------------ groups in groups
 
-    def _settle_nestings(self, known: Mapping[Key, KnownGroup], busy: Busy) -> None:
+    def _settle_nestings(
+        self, there: Collection[Key], known: Mapping[Key, KnownGroup], nestings: Mapping[Key, Iterable[str]]
+    ) -> None:
         """Puts the keys of groups that are there, or will be, in the place of the names that rules call them by.
 
         What cannot be is left out and reported: a group that no rule gives, and one that would be in itself.
         """
-        there = known.keys() | self._found.keys() | frozenset(busy.made)
-        above = _Above((key, outer) for key, group in known.items() for outer in group.member_of)
+        above = _Above((key, outer) for key, outers in nestings.items() for outer in outers)
         named = dict(self._found.nested())
         for key in self._found.keys() & known.keys():
             group, _ = self._found[key]
@@ -291,9 +293,11 @@ def _fault(key: Key, outer: str, there: Collection[Key], above: _Above) -> str |
     return None
 
 
-def _without_members(connection: Connection) -> frozenset[Key]:
-    """Known groups that nobody is known to be in."""
+def _without_members(connection: Connection, rules: Collection[str] | None) -> frozenset[Key]:
+    """Known groups that nobody is known to be in; all of them, or those that some rules gave."""
     groups, members = tables.known_groups.c, tables.known_memberships.c
     inside = select(members.person_id).where(members.target == groups.target, members.group_key == groups.key)
     query = select(groups.target, groups.key).where(~inside.exists())
+    if rules is not None:
+        query = query.where(groups.rule.in_(rules))
     return frozenset((row.target, row.key) for row in connection.execute(query))

@@ -243,13 +243,18 @@ def account_attributes(connection: Connection, target: str) -> Iterator[tuple[st
 _PORTION = 1_000
 """Accounts fetched at once: some MiB."""
 
+_MANY = 5_000
+"""Keys of groups that one statement can well name; who asks for more is given all groups."""
+
 
 def load_groups(
     connection: Connection, keys: Iterable[tuple[str, str]] | None = None
 ) -> dict[tuple[str, str], KnownGroup]:
-    """Known groups by (target, key), with the groups they are in; all of them, or those of some keys."""
+    """Known groups by (target, key), with the groups they are in; all of them, or at least those of some keys."""
     wanted = None if keys is None else {key for _, key in keys}
-    member_of = _nestings(connection, wanted)
+    if wanted is not None and len(wanted) > _MANY:
+        wanted = None
+    member_of = load_nestings(connection, wanted)
     left = drift.of_groups(connection, wanted)
     columns = tables.known_groups.c
     query = select(
@@ -279,8 +284,16 @@ def load_groups(
     }
 
 
-def _nestings(connection: Connection, members: Collection[str] | None) -> dict[tuple[str, str], dict[str, str]]:
-    """(target, key) of groups that are in others → key of each of those → rule."""
+def group_keys(connection: Connection) -> frozenset[tuple[str, str]]:
+    """(target, key) of all known groups."""
+    columns = tables.known_groups.c
+    return frozenset((target, key) for target, key in connection.execute(select(columns.target, columns.key)))
+
+
+def load_nestings(
+    connection: Connection, members: Collection[str] | None = None
+) -> dict[tuple[str, str], dict[str, str]]:
+    """(target, key) of groups that are in others → key of each of those → rule; of all, or those with some keys."""
     columns = tables.known_nestings.c
     query = select(columns.target, columns.member_key, columns.group_key, columns.rule)
     if members is not None:
