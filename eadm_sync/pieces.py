@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 import weakref
 from array import array
@@ -55,8 +57,9 @@ class Pieces:
         held = start - self._written
         if self._file is None or held >= 0:
             return bytes(self._rest[held : held + length])
-        self._file.seek(start)
-        return self._file.read(min(length, -held)) + self._rest[: max(length + held, 0)]
+        if length + held <= 0:
+            return _read_at(self._file, length, start)
+        return _read_at(self._file, -held, start) + self._rest[: length + held]
 
     def _spill(self) -> None:
         if self._file is None:  # without a buffer, which each look at another place would fill anew
@@ -67,3 +70,17 @@ class Pieces:
             written = self._file.write(self._rest)
             self._written += written
             del self._rest[:written]
+
+
+if sys.platform == "win32":
+
+    def _read_at(file: IO[bytes], length: int, start: int) -> bytes:
+        """Some bytes of a file."""
+        file.seek(start)
+        return file.read(length)
+
+else:
+
+    def _read_at(file: IO[bytes], length: int, start: int) -> bytes:
+        """Some bytes of a file, which the system is asked for once instead of twice."""
+        return os.pread(file.fileno(), length, start)
